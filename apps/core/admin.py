@@ -1,0 +1,69 @@
+"""The admin of sessions: to look, to cancel and to expire; nothing else changes here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html
+
+from .models import OwnerUsage, UploadSession
+from .services import ledger
+from .services.resumable_upload_service import remove_bytes
+
+
+class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in self.model._meta.fields]
+
+
+@admin.register(UploadSession)
+class UploadSessionAdmin(_ReadOnlyAdmin):
+    list_display = ("filename", "upload_id", "status", "owner", "size", "progress", "created_at", "expires_at")
+    list_filter = ("status", "created_at", "mime_type")
+    search_fields = ("=upload_id", "filename", "=file_hash", "=sha256", "owner__username")
+    search_help_text = "Name, upload id, SHA-256 or user name"
+    list_select_related = ("owner",)
+    list_per_page = 50
+    date_hierarchy = "created_at"
+    actions = ("cancel_uploads", "expire_uploads")
+    exclude = ("append_token", "lease_token")
+
+    @admin.display(description="size", ordering="total_size")
+    def size(self, session: UploadSession) -> str:
+        return "unknown" if session.total_size is None else filesizeformat(session.total_size)
+
+    @admin.display(description="progress")
+    def progress(self, session: UploadSession) -> str:
+        percentage = session.progress_percentage
+        return format_html(
+            '<progress value="{}" max="100" aria-label="{}%"></progress> {}%', percentage, percentage, percentage
+        )
+
+    @admin.action(description="Cancel selected active uploads and remove their bytes", permissions=["change"])
+    def cancel_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
+        self._end(request, [session for session in rows if ledger.cancel(session)], "Cancelled")
+
+    @admin.action(description="Expire selected active uploads and remove their bytes", permissions=["change"])
+    def expire_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
+        self._end(request, [session for session in rows if ledger.expire(session)], "Expired")
+
+    def _end(self, request: HttpRequest, ended: list[UploadSession], what: str) -> None:
+        for session in ended:
+            remove_bytes(session)
+        self.message_user(request, f"{what} {len(ended)} uploads.", messages.SUCCESS)
+
+
+@admin.register(OwnerUsage)
+class OwnerUsageAdmin(_ReadOnlyAdmin):
+    list_display = ("owner", "open_sessions", "reserved_bytes", "stored_bytes")
+    search_fields = ("owner__username",)

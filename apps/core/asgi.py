@@ -1,0 +1,241 @@
+"""The driver for ASGI servers: stands in front of Django and feeds protocols with bodies as they arrive.
+
+Django's own ASGI handler spools a whole body before any view runs and drops it when the client disconnects, so
+requests whose URL leads to a protocol never reach it. Everything else does.
+
+Slow clients cost a socket, not a thread: bytes gather on the event loop and go to a worker thread a block at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from io import BytesIO
+from typing import Any, TypeVar
+
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
+from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+
+from .conf import KIB, MIB, upload_settings
+from .exchange import Exchange
+from .problems import body_too_large
+from .protocols.base import Answer, UploadProtocol
+from .storage.budget import memory_budget
+from .views.protocol_view import protocol_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+T = TypeVar("T")
+
+BLOCK = MIB
+SMALL_BLOCK = 32 * KIB
+"""What a request gathers before it uses a thread, when many requests hold much memory together."""
+
+
+class UploadApplication:
+    """An ASGI application that serves protocols itself and hands everything else to ``django_application``."""
+
+    def __init__(self, django_application: Application) -> None:
+        self._django = django_application
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(upload_settings().worker_threads, thread_name_prefix="upload")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        match = _resolve(scope)
+        if match is None:
+            await self._django(scope, receive, send)
+            return
+        protocol = protocol_of(match)
+        if protocol is not None and scope["method"] in protocol.methods:
+            await self._serve(protocol, match, scope, receive, send)
+        elif (limit := getattr(match.func, "body_limit", None)) is not None:
+            await self._serve_small_body(limit, scope, receive, send)
+        else:
+            await self._django(scope, receive, send)
+
+    async def _serve(
+        self, protocol: UploadProtocol, match: ResolverMatch, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request = ASGIRequest(scope, BytesIO())
+        exchange = Exchange(protocol, request, match.kwargs)
+        answer = await self._in_thread(exchange.begin)
+        if answer is None:
+            answer = await self._feed(exchange, receive)
+        if answer is not None:
+            exchange.log(answer)
+            await _send(send, answer, exchange.headers(answer))
+
+    async def _feed(self, exchange: Exchange, receive: Receive) -> Answer | None:
+        """Feed the body. None: the client is gone."""
+        gathered = _Gathered()
+        try:
+            async with asyncio.timeout(upload_settings().receive_timeout) as patience:
+                pace = _Pace()
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        await self._end_broken(exchange, gathered)
+                        return None
+                    more = message.get("more_body", False)
+                    gathered.add(message.get("body", b""))
+                    pace.require(len(message.get("body", b"")))
+                    if gathered.is_block and more:
+                        patience.reschedule(None)
+                        answer = await self._in_thread(exchange.receive, gathered.take())
+                        if answer is not None:
+                            return answer
+                    patience.reschedule(asyncio.get_running_loop().time() + upload_settings().receive_timeout)
+        except TimeoutError:
+            gathered.take()
+            return await self._in_thread(exchange.time_out)
+        except asyncio.CancelledError:
+            # The server is stopping: what protocols keep of a broken body, they keep now.
+            self._threads.submit(contextvars.copy_context().run, _end_broken, exchange, gathered.take())
+            raise
+        return await self._in_thread(_finish, exchange, gathered.take())
+
+    async def _end_broken(self, exchange: Exchange, gathered: _Gathered) -> None:
+        await self._in_thread(_end_broken, exchange, gathered.take())
+
+    async def _serve_small_body(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bodies of ordinary views, bounded before Django spools them."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > limit:
+                await _refuse_body(limit, send)
+                return
+        left = limit
+
+        async def bounded_receive() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _BodyTooLarge
+            return message
+
+        try:
+            await self._django(scope, bounded_receive, send)
+        except _BodyTooLarge:
+            await _refuse_body(limit, send)
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, context.run, _with_database, function, *args)
+
+
+class _BodyTooLarge(Exception):
+    """A chunked body passed its limit."""
+
+
+class _Gathered:
+    """Bytes that arrived and have not gone to a thread yet."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        if part:
+            self._parts.append(part)
+            self._size += len(part)
+            memory_budget.take(len(part))
+
+    @property
+    def is_block(self) -> bool:
+        if self._size >= BLOCK:
+            return True
+        return self._size >= SMALL_BLOCK and memory_budget.exhausted(upload_settings().receive_buffer_bytes)
+
+    def take(self) -> bytes:
+        block = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        memory_budget.give_back(self._size)
+        self._parts = []
+        self._size = 0
+        return block
+
+
+class _Pace:
+    """Ends requests that drip: fewer bytes in a period than the minimum rate asks for."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._received = 0
+
+    def require(self, size: int) -> None:
+        limits = upload_settings()
+        if not limits.min_receive_rate:
+            return
+        self._received += size
+        period = time.monotonic() - self._since
+        if period < limits.receive_timeout:
+            return
+        if self._received < limits.min_receive_rate * period:
+            raise TimeoutError
+        self._since += period
+        self._received = 0
+
+
+def _resolve(scope: Scope) -> ResolverMatch | None:
+    root = scope.get("root_path", "").rstrip("/")
+    set_script_prefix(f"{root}/")
+    try:
+        return resolve(scope["path"].removeprefix(root))
+    except Resolver404:
+        return None
+
+
+def _with_database(function: Callable[..., T], *args: Any) -> T:
+    """Run a step, then give its database connection back to the pool, or keep it if it persists."""
+    try:
+        return function(*args)
+    finally:
+        close_old_connections()
+
+
+def _finish(exchange: Exchange, last: bytes) -> Answer:
+    if last:
+        answer = exchange.receive(last)
+        if answer is not None:
+            return answer
+    return exchange.finish()
+
+
+def _end_broken(exchange: Exchange, last: bytes) -> None:
+    if last and exchange.receive(last) is not None:
+        return
+    exchange.break_off()
+
+
+async def _refuse_body(limit: int, send: Send) -> None:
+    problem = body_too_large(limit)
+    answer = Answer(problem.status, problem.body(), problem.headers(), problem.code)
+    await _send(send, answer, {**answer.headers, "Content-Length": str(len(answer.body))})
+
+
+async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,75 @@
+"""Authentication for the drivers: the host project's DRF authenticators, on the head of a request alone.
+
+The body belongs to the protocol, so authenticators see a request without one. A session cookie works as it does in any
+DRF view, CSRF check included; the token for it must then come in the header.
+"""
+
+from __future__ import annotations
+
+import copy
+from importlib import import_module
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from .problems import Problem, unauthenticated
+
+
+class Refused(Exception):
+    """Not authenticated, or refused by the CSRF check."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def authenticate(request: HttpRequest) -> Any:
+    """The authenticated user of a request.
+
+    Raises:
+        Refused: there is none.
+    """
+    authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    challenge_request = Request(_without_body(request), authenticators=authenticators)
+    try:
+        user = challenge_request.user
+    except PermissionDenied as error:
+        raise Refused(Problem(403, "csrf_failed", str(error.detail))) from None
+    except (AuthenticationFailed, NotAuthenticated) as error:
+        raise Refused(unauthenticated(_challenge(challenge_request), str(error.detail))) from None
+    if not user.is_authenticated:
+        raise Refused(unauthenticated(_challenge(challenge_request)))
+    return user
+
+
+def _challenge(request: Request) -> str | None:
+    authenticators = request.authenticators
+    return authenticators[0].authenticate_header(request) if authenticators else None
+
+
+def _without_body(request: HttpRequest) -> HttpRequest:
+    head = copy.copy(request)
+    head.META = {**request.META, "CONTENT_TYPE": "", "CONTENT_LENGTH": "0"}
+    head.content_type = ""
+    head._stream = BytesIO()  # type: ignore[attr-defined]
+    if not hasattr(head, "session"):
+        _attach_session(head)
+    return head
+
+
+def _attach_session(request: HttpRequest) -> None:
+    """What Django's session and authentication middleware do, for requests that bypass them."""
+    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if session_key is None:
+        request.user = AnonymousUser()
+        return
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]

@@ -1,0 +1,106 @@
+"""System checks: ``manage.py check`` says what is wrong with the settings before an upload does."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from .conf import KIB, UploadSettings, upload_settings
+
+JSON_SLACK = 4 * KIB
+"""Room in a JSON chunk for everything but the data."""
+
+_POSITIVE = (
+    "chunk_size",
+    "min_chunk_size",
+    "max_chunk_size",
+    "max_chunks",
+    "max_file_size",
+    "session_ttl_hours",
+    "session_max_age_hours",
+    "record_retention_hours",
+    "max_open_sessions",
+    "max_reserved_bytes",
+    "max_stored_bytes",
+    "lease_seconds",
+    "receive_timeout",
+    "receive_buffer_bytes",
+    "worker_threads",
+)
+
+
+@register("resumable_uploads")
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Types, ranges and unknown keys of ``RESUMABLE_UPLOADS``, and the Django settings it depends on."""
+    given = getattr(settings, "RESUMABLE_UPLOADS", {})
+    if not isinstance(given, dict):
+        return [Error("RESUMABLE_UPLOADS must be a dict.", id="resumable_uploads.E001")]
+    known = {field.name.upper() for field in fields(UploadSettings)}
+    messages: list[CheckMessage] = [
+        Error(f"RESUMABLE_UPLOADS has an unknown key {key!r}.", id="resumable_uploads.E002")
+        for key in sorted(set(given) - known)
+    ]
+    limits = upload_settings()
+    wrong = [
+        Error(f"RESUMABLE_UPLOADS[{name.upper()!r}] must be a number greater than 0.", id="resumable_uploads.E003")
+        for name in _POSITIVE
+        if not isinstance(getattr(limits, name), int | float) or getattr(limits, name) <= 0
+    ]
+    if wrong:
+        return messages + wrong
+    return messages + _check_body_size(limits) + _check_types(limits) + _check_validators(limits) + _check_sqlite()
+
+
+def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
+    allowed = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    needed = limits.chunk_size * 4 // 3 + JSON_SLACK
+    if allowed is None or allowed >= needed:
+        return []
+    return [
+        Error(
+            f"DATA_UPLOAD_MAX_MEMORY_SIZE is {allowed}: a chunk of {limits.chunk_size} bytes as JSON needs {needed}.",
+            hint="Raise DATA_UPLOAD_MAX_MEMORY_SIZE, or lower RESUMABLE_UPLOADS['CHUNK_SIZE'].",
+            id="resumable_uploads.E004",
+        )
+    ]
+
+
+def _check_types(limits: UploadSettings) -> list[CheckMessage]:
+    return [
+        Error(
+            f"RESUMABLE_UPLOADS['ALLOWED_TYPES'] has {suffix!r}: {types!r}.",
+            hint="Keys are suffixes in lower case with their dot, values are non-empty sequences of MIME types.",
+            id="resumable_uploads.E005",
+        )
+        for suffix, types in limits.allowed_types.items()
+        if not (suffix.startswith(".") and suffix == suffix.lower() and types and not isinstance(types, str))
+    ]
+
+
+def _check_validators(limits: UploadSettings) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    for path in limits.validators:
+        try:
+            import_string(path)
+        except ImportError as error:
+            messages.append(Error(f"RESUMABLE_UPLOADS['VALIDATORS']: {error}", id="resumable_uploads.E006"))
+    return messages
+
+
+def _check_sqlite() -> list[CheckMessage]:
+    for connection in connections.all():
+        immediate = connection.settings_dict.get("OPTIONS", {}).get("transaction_mode") == "IMMEDIATE"
+        if connection.vendor == "sqlite" and not immediate:
+            return [
+                Warning(
+                    "SQLite transactions are not IMMEDIATE: parallel chunks can fail with 'database is locked'.",
+                    hint='Set DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE".',
+                    id="resumable_uploads.W001",
+                )
+            ]
+    return []

@@ -1,0 +1,155 @@
+"""The settings of the app: one dict, ``RESUMABLE_UPLOADS``, read lazily, with the defaults below.
+
+Sizes are in bytes, durations in seconds unless the name says otherwise. Values are checked by the system checks of
+:mod:`apps.core.checks`, never at import time, so ``override_settings`` works in tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+DEFAULT_ALLOWED_TYPES: dict[str, tuple[str, ...]] = {
+    ".jpg": ("image/jpeg",),
+    ".jpeg": ("image/jpeg",),
+    ".png": ("image/png",),
+    ".gif": ("image/gif",),
+    ".webp": ("image/webp",),
+    ".heic": ("image/heic", "image/heif"),
+    ".tif": ("image/tiff",),
+    ".tiff": ("image/tiff",),
+    ".bmp": ("image/bmp",),
+    ".pdf": ("application/pdf",),
+    ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
+    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
+    ".pptx": ("application/vnd.openxmlformats-officedocument.presentationml.presentation",),
+    ".odt": ("application/vnd.oasis.opendocument.text",),
+    ".ods": ("application/vnd.oasis.opendocument.spreadsheet",),
+    ".txt": ("text/plain",),
+    ".log": ("text/plain",),
+    ".md": ("text/markdown", "text/plain"),
+    ".csv": ("text/csv", "text/plain", "application/vnd.ms-excel"),
+    ".json": ("application/json", "text/plain"),
+    ".mp3": ("audio/mpeg", "audio/mp3"),
+    ".wav": ("audio/wav", "audio/x-wav", "audio/vnd.wave"),
+    ".flac": ("audio/flac", "audio/x-flac"),
+    ".ogg": ("audio/ogg", "video/ogg", "application/ogg"),
+    ".m4a": ("audio/mp4", "audio/x-m4a"),
+    ".mp4": ("video/mp4",),
+    ".mov": ("video/quicktime",),
+    ".mkv": ("video/x-matroska", "video/matroska"),
+    ".webm": ("video/webm", "audio/webm"),
+    ".avi": ("video/x-msvideo", "video/avi"),
+    ".zip": ("application/zip", "application/x-zip-compressed"),
+    ".gz": ("application/gzip", "application/x-gzip"),
+    ".tgz": ("application/gzip", "application/x-gzip", "application/x-compressed-tar"),
+    ".xz": ("application/x-xz",),
+    ".zst": ("application/zstd",),
+    ".7z": ("application/x-7z-compressed",),
+    ".tar": ("application/x-tar",),
+    ".iso": ("application/x-iso9660-image", "application/x-cd-image", "application/octet-stream"),
+    ".bin": ("application/octet-stream", "application/macbinary"),
+    ".dat": ("application/octet-stream",),
+}
+
+
+@dataclass(frozen=True)
+class UploadSettings:
+    """Every setting with its default. A key of ``RESUMABLE_UPLOADS`` is the upper-case name of a field."""
+
+    root: Path = Path("uploads")
+    """Directory of staged and published files. Relative paths are below ``MEDIA_ROOT``."""
+
+    chunk_size: int = MIB
+    """Default chunk size. It grows with the file so that there are never more than ``max_chunks``."""
+    min_chunk_size: int = 64 * KIB
+    """Smallest chunk size a client may wish for."""
+    max_chunk_size: int = 64 * MIB
+    """Largest chunk size a client may wish for."""
+    max_chunks: int = 10_000
+    """Most chunks in one session (also S3's limit of parts)."""
+    max_file_size: int = 100 * GIB
+    """Largest file."""
+
+    session_ttl_hours: float = 24
+    """A session expires after this time without a new chunk."""
+    session_max_age_hours: float = 7 * 24
+    """A session expires this long after its creation, whatever arrives."""
+    record_retention_hours: float = 30 * 24
+    """Cleanup deletes the records (never the files) of ended sessions older than this."""
+
+    max_open_sessions: int = 100
+    """Open (active or assembling) sessions of one owner."""
+    max_reserved_bytes: int = 500 * GIB
+    """Sum of the sizes of one owner's open sessions."""
+    max_stored_bytes: int = 1024 * GIB
+    """Sum of one owner's completed files and of the sizes of the open sessions."""
+    min_free_disk_bytes: int = 256 * MIB
+    """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
+    init_rate: str = "1200/hour"
+    """Throttle of ``init`` per user, in DRF's notation; empty for none."""
+    init_rate_per_address: str = "6000/hour"
+    """The same per client address."""
+    failed_checksum_rate: str = "120/hour"
+    """Throttle of chunks whose checksum did not match, per user; empty for none."""
+
+    allowed_types: dict[str, tuple[str, ...]] = field(default_factory=lambda: DEFAULT_ALLOWED_TYPES)
+    """Allow-list: suffix (lower case, with dot) to the MIME types a client may declare for it, the canonical one first."""
+    allow_executables: bool = False
+    """Accept executables (PE, ELF, Mach-O, scripts with ``#!``)."""
+    validators: tuple[str, ...] = ()
+    """Dotted paths of callables ``validator(file, session)`` run on the stored file before it is published."""
+
+    complete_wait: float = 5.0
+    """How long ``complete`` waits for the assembly before it answers 202."""
+    inline_assemble_bytes: int = 32 * MIB
+    """Files up to this size are assembled inside the request; larger ones on a thread of their own."""
+    assemble_threads: int = 2
+    """Assemblies that run at once in one process."""
+    lease_seconds: float = 15.0
+    """An assembly whose lease was not renewed for this long is taken over."""
+
+    receive_timeout: float = 60.0
+    """A request whose client sends nothing for this long is ended."""
+    min_receive_rate: int = 0
+    """A request slower than this many bytes per second over ``receive_timeout`` is ended; 0 for no minimum."""
+    receive_buffer_bytes: int = 16 * MIB
+    """Bytes of request bodies that one process may hold in memory before it writes smaller blocks to the store."""
+    worker_threads: int = 8
+    """Threads of one ASGI process for disk and database work."""
+    sync_chunks: bool = False
+    """Flush each chunk to disk before it is acknowledged. Off, a power failure can lose chunks that the hash check at
+    ``complete`` then finds and asks for again; killing processes never loses any."""
+
+    def storage_root(self) -> Path:
+        """The absolute directory of the local store."""
+        return Path(settings.MEDIA_ROOT).resolve() / self.root
+
+
+@lru_cache(maxsize=1)
+def _load() -> UploadSettings:
+    given: dict[str, Any] = getattr(settings, "RESUMABLE_UPLOADS", {})
+    known = {f.name.upper(): f.name for f in fields(UploadSettings)}
+    return UploadSettings(**{known[key]: value for key, value in given.items() if key in known})
+
+
+def upload_settings() -> UploadSettings:
+    """The settings in force. Unknown keys are ignored here and reported by ``manage.py check``."""
+    return _load()
+
+
+def _reload(*, setting: str, **kwargs: Any) -> None:
+    if setting in {"RESUMABLE_UPLOADS", "MEDIA_ROOT"}:
+        _load.cache_clear()
+
+
+setting_changed.connect(_reload)

@@ -1,0 +1,22 @@
+"""What one owner has reserved and stored. Kept as a row, so that a reservation is one conditional UPDATE."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class OwnerUsage(models.Model):
+    """Quota counters of one owner, in sessions and bytes. Changed only by :mod:`apps.core.services.quotas`."""
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_usage")
+    open_sessions = models.PositiveIntegerField(default=0)
+    reserved_bytes = models.PositiveBigIntegerField(default=0)
+    stored_bytes = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "upload usage"
+        verbose_name_plural = "upload usage"
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.open_sessions} open, {self.reserved_bytes} + {self.stored_bytes} bytes"

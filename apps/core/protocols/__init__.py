@@ -1,0 +1,1 @@
+"""Sans-I/O protocols: each translates between HTTP's words and the engine's, and touches no socket, file or table."""

@@ -1,0 +1,118 @@
+"""JSON chunks: ``POST chunk`` with ``{upload_id, chunk_index, chunk_data, checksum}``, the data in base64."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+import pybase64
+from django.conf import settings
+
+from ..errors import BadRequest, BodyBroken, TooLarge
+from ..hashing import parse_sha256
+from ..services.resumable_upload_service import ResumableUploadService
+from ..storage.budget import memory_budget
+from ..throttles import require_few_failed_checksums
+from .base import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
+from .chunk_answers import store
+
+
+class JsonChunks(UploadProtocol):
+    """One chunk per request as JSON. Any declared Content-Type is accepted: ``curl -d`` declares a form."""
+
+    name = "json"
+    methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+
+    def begin(self, head: RequestHead) -> Receiver:
+        limit = json_body_limit()
+        require_identity_encoding(head)
+        if head.content_length is not None and head.content_length > limit:
+            raise TooLarge(f"A JSON body may have at most {limit} bytes; send larger chunks raw.", limit=limit)
+        require_few_failed_checksums(head.user.pk)
+        return _JsonChunkReceiver(head.user, limit)
+
+
+class _JsonChunkReceiver(Receiver):
+    """Holds one JSON document, which cannot be decoded before it is whole."""
+
+    def __init__(self, user: Any, limit: int) -> None:
+        self._user = user
+        self._limit = limit
+        self._blocks: list[bytes] = []
+        self._size = 0
+
+    def receive(self, block: bytes) -> None:
+        self._size += len(block)
+        memory_budget.take(len(block))
+        self._blocks.append(block)
+        if self._size > self._limit:
+            raise TooLarge(
+                f"A JSON body may have at most {self._limit} bytes; send larger chunks raw.", limit=self._limit
+            )
+
+    def finish(self) -> Answer:
+        try:
+            document = _parse(b"".join(self._blocks))
+        finally:
+            self.break_off()
+        upload_id, index, data, checksum = _fields(document)
+        service = ResumableUploadService(self._user)
+        chunk = service.receive_chunk(service.find(upload_id), index, checksum)
+        if len(data) < chunk.span.size and chunk.span.exact:
+            raise BodyBroken(f"Chunk {index} has {chunk.span.size} bytes; chunk_data has {len(data)}.")
+        chunk.receive(data)
+        return store(chunk, JsonChunks.name)
+
+    def break_off(self) -> None:
+        memory_budget.give_back(self._size)
+        self._size = 0
+        self._blocks = []
+
+
+def json_body_limit() -> int:
+    """Largest JSON body in bytes: Django's own ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return int(limit) if limit is not None else 2**63
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error}.", code="bad_json") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.", code="bad_json")
+    return document
+
+
+def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
+    """The fields of a chunk, checked one by one so that the answer names the one that is wrong."""
+    upload_id, index, data, checksum = (
+        document.get(key) for key in ("upload_id", "chunk_index", "chunk_data", "checksum")
+    )
+    try:
+        parsed_id = UUID(upload_id) if isinstance(upload_id, str) else None
+    except ValueError:
+        parsed_id = None
+    if parsed_id is None:
+        raise _bad("upload_id", "must be the upload_id that init returned")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise _bad("chunk_index", "must be a whole number from 0 on")
+    if not isinstance(data, str):
+        raise _bad("chunk_data", "must be the bytes of the chunk in base64")
+    if not isinstance(checksum, str):
+        raise _bad("checksum", "must be the SHA-256 of the decoded bytes in hex")
+    try:
+        digest = bytes.fromhex(parse_sha256(checksum))
+    except ValueError as error:
+        raise _bad("checksum", f"is malformed. {error}") from None
+    try:
+        decoded = pybase64.b64decode(data.encode("ascii"), validate=True)
+    except ValueError:
+        raise _bad("chunk_data", "must be standard base64 with padding and nothing else") from None
+    return parsed_id, index, decoded, digest
+
+
+def _bad(name: str, requirement: str) -> BadRequest:
+    return BadRequest(f"{name} {requirement}.", code="bad_field", errors={name: [requirement]})

@@ -1,0 +1,221 @@
+"""The JSON of the API: what comes in is checked here, what goes out is described here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from .conf import KIB
+from .hashing import parse_sha256
+from .models import UploadSession
+from .services.names import MAX_GIVEN_CHARACTERS
+
+METADATA_LIMIT = 16 * KIB
+LARGEST_NUMBER = 2**63 - 1
+
+
+@extend_schema_field(OpenApiTypes.INT64)
+class StrictInteger(serializers.IntegerField):
+    """A JSON number without a fraction: no strings, floats or booleans."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictString(serializers.CharField):
+    """A JSON string; numbers are not turned into one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": "^[0-9a-fA-F]{64}$", "description": "SHA-256, 64 hexadecimal digits"}
+)
+class Sha256Field(StrictString):
+    """A SHA-256 in hex; kept in lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return parse_sha256(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="bad_digest") from None
+
+
+@extend_schema_field(OpenApiTypes.UUID)
+class UploadIdField(serializers.UUIDField):
+    """An upload id as text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+@extend_schema_field(
+    {"type": "object", "additionalProperties": True, "description": "A small JSON object of your own."}
+)
+class MetadataField(serializers.JSONField):
+    """A small JSON object."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("Must be a JSON object.")
+        encoded = orjson.dumps(data)
+        if len(encoded) > METADATA_LIMIT:
+            raise serializers.ValidationError(f"Must have at most {METADATA_LIMIT} bytes as JSON.")
+        if b"\\u0000" in encoded:
+            raise serializers.ValidationError("Must not contain NUL characters.")
+        return data
+
+
+class InitRequest(serializers.Serializer[Any]):
+    filename = StrictString(
+        max_length=MAX_GIVEN_CHARACTERS, trim_whitespace=False, help_text="Name with a suffix from the allow-list."
+    )
+    total_size = StrictInteger(
+        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="Bytes; leave out while unknown."
+    )
+    mime_type = StrictString(required=False, max_length=127, help_text="Default: the type of the suffix.")
+    file_hash = Sha256Field(required=False)
+    chunk_size = StrictInteger(
+        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="A wish in bytes; the answer counts."
+    )
+    metadata = MetadataField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        # A null is as good as nothing: clients in typed languages send it for what they do not know.
+        if isinstance(data, dict):
+            data = {key: value for key, value in data.items() if value is not None}
+        return super().to_internal_value(data)
+
+
+class UploadReference(serializers.Serializer[Any]):
+    upload_id = UploadIdField()
+
+
+class CompleteRequest(UploadReference):
+    file_hash = Sha256Field(required=False, help_text="Required unless init had it.")
+    total_size = StrictInteger(
+        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="Required unless init had it."
+    )
+
+
+class ChunkProgress(serializers.Serializer[Any]):
+    percentage = serializers.FloatField(read_only=True)
+    received_chunks = serializers.IntegerField(read_only=True)
+    total_chunks = serializers.IntegerField(read_only=True, allow_null=True)
+    received_bytes = serializers.IntegerField(read_only=True)
+
+
+class Progress(ChunkProgress):
+    missing_chunks = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    assembled_bytes = serializers.IntegerField(read_only=True, help_text="Bytes proven so far, while assembling.")
+    assembled_percentage = serializers.FloatField(read_only=True)
+
+
+class CompletedFile(serializers.Serializer[Any]):
+    name = serializers.CharField(read_only=True)
+    size = serializers.IntegerField(read_only=True)
+    mime_type = serializers.CharField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+    url = serializers.CharField(read_only=True)
+
+
+class Refusal(serializers.Serializer[Any]):
+    code = serializers.CharField(read_only=True)
+    detail = serializers.CharField(read_only=True)
+
+
+class Session(serializers.Serializer[Any]):
+    """A session as ``status`` and ``complete`` answer it."""
+
+    upload_id = serializers.UUIDField(read_only=True)
+    status = serializers.ChoiceField(choices=UploadSession.Status.choices, read_only=True)
+    filename = serializers.CharField(read_only=True)
+    mime_type = serializers.CharField(read_only=True)
+    total_size = serializers.IntegerField(read_only=True, allow_null=True)
+    chunk_size = serializers.IntegerField(read_only=True)
+    total_chunks = serializers.IntegerField(read_only=True, allow_null=True)
+    file_hash = serializers.CharField(read_only=True)
+    metadata = serializers.DictField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)
+    progress = Progress(read_only=True)
+    file = CompletedFile(read_only=True, allow_null=True, help_text="Once completed.")
+    error = Refusal(read_only=True, allow_null=True, help_text="Once failed.")
+
+
+class SessionSummary(Session):
+    """A session in a list: without the list of missing chunks, which ``status`` gives."""
+
+    progress = ChunkProgress(read_only=True)  # type: ignore[assignment]
+
+
+class ProblemDocument(serializers.Serializer[Any]):
+    """RFC 9457 problem details. Some codes have further members, named in the API reference."""
+
+    type = serializers.CharField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    status = serializers.IntegerField(read_only=True)
+    code = serializers.CharField(read_only=True)
+    detail = serializers.CharField(read_only=True)
+
+
+def session_document(session: UploadSession, file_url: str, *, summary: bool = False) -> dict[str, Any]:
+    """The JSON of a session. ``file_url`` is where its file will be once completed."""
+    total = session.total_chunks
+    progress: dict[str, Any] = {
+        "percentage": session.progress_percentage,
+        "received_chunks": session.received_chunks,
+        "total_chunks": total,
+        "received_bytes": session.received_bytes,
+    }
+    if not summary:
+        progress["missing_chunks"] = session.missing_chunks
+        progress["assembled_bytes"] = session.assembled_bytes
+        progress["assembled_percentage"] = _assembled_percentage(session)
+    return {
+        "upload_id": str(session.upload_id),
+        "status": session.status,
+        "filename": session.filename,
+        "mime_type": session.mime_type,
+        "total_size": session.total_size,
+        "chunk_size": session.chunk_size,
+        "total_chunks": total,
+        "file_hash": session.file_hash,
+        "metadata": session.metadata,
+        "created_at": session.created_at.isoformat(),
+        "expires_at": session.expires_at.isoformat(),
+        "progress": progress,
+        "file": _file_document(session, file_url),
+        "error": {"code": session.error_code, "detail": session.error_detail} if session.error_code else None,
+    }
+
+
+def _file_document(session: UploadSession, file_url: str) -> dict[str, Any] | None:
+    if session.status != UploadSession.Status.COMPLETED:
+        return None
+    return {
+        "name": session.filename,
+        "size": session.total_size,
+        "mime_type": session.mime_type,
+        "sha256": session.sha256,
+        "url": file_url,
+    }
+
+
+def _assembled_percentage(session: UploadSession) -> float:
+    if session.status == UploadSession.Status.COMPLETED:
+        return 100.0
+    if session.status != UploadSession.Status.ASSEMBLING or not session.total_size:
+        return 0.0
+    return session.assembled_bytes * 10_000 // session.total_size / 100

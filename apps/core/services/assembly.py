@@ -1,0 +1,195 @@
+"""Assembling: prove the stored bytes, judge them, publish them.
+
+The work belongs to whoever holds the session's lease and survives the request that began it. A server that dies stops
+renewing; the next ``complete``, ``status`` or cleanup takes over. Proof and publication can be repeated without harm,
+and only the holder of the lease can end the state ``assembling``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+
+from django.db import connection
+
+from ..conf import MIB, upload_settings
+from ..errors import ContentRefused
+from ..metrics import assemble_seconds
+from ..models import UploadSession
+from ..signals import upload_completed
+from ..storage import StagingMissing, get_store
+from . import ledger
+from .secure_file_upload_service import SecureFileUploadService
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Somebody else assembles this session now."""
+
+
+def ensure_assembling(session: UploadSession) -> threading.Thread | None:
+    """See to it that somebody assembles the session: does a small one at once, starts a thread for a large one.
+
+    Returns:
+        The thread at work in this process, or None if the work is done or is somebody else's.
+    """
+    lease = ledger.take_lease(session)
+    if lease is None:
+        return None
+    if (session.total_size or 0) <= upload_settings().inline_assemble_bytes:
+        assemble(session, lease)
+        return None
+    thread = threading.Thread(target=_assemble_on_thread, args=(session, lease), daemon=True, name="assemble")
+    thread.start()
+    return thread
+
+
+def _assemble_on_thread(session: UploadSession, lease: uuid.UUID) -> None:
+    try:
+        assemble(session, lease)
+    except Exception:
+        logger.exception("assembling failed and will be tried again", extra={"upload_id": str(session.upload_id)})
+    finally:
+        connection.close()
+
+
+def assemble(session: UploadSession, lease: uuid.UUID) -> None:
+    """Prove, judge and publish, as the holder of ``lease``; ends the state ``assembling`` one way or another.
+
+    What is not a verdict on the content (a full disk, a lost database) is raised, and the lease given back.
+    """
+    started = time.monotonic()
+    try:
+        outcome = _Assembly(session, lease).run()
+    except LeaseLost:
+        return
+    except BaseException:
+        ledger.release_lease(session, lease)
+        raise
+    assemble_seconds.labels(outcome=outcome).observe(time.monotonic() - started)
+
+
+class _Assembly:
+    """One attempt at assembling one session."""
+
+    def __init__(self, session: UploadSession, lease: uuid.UUID) -> None:
+        self._session = session
+        self._lease = lease
+        self._store = get_store()
+        self._size = session.total_size or 0
+        self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
+
+    def run(self) -> str:
+        self._wait_for_writers()
+        digest = self._hash_stored()
+        if digest is None or (self._session.file_hash and digest != self._session.file_hash):
+            return self._repair_or_fail()
+        if not self._session.file_hash and (damaged := self._damaged_chunks()):
+            return self._give_back(damaged)
+        try:
+            with self._store.open(self._session.upload_id) as stored:
+                SecureFileUploadService.check_stored(self._session, stored)
+        except ContentRefused as refusal:
+            return self._fail(refusal)
+        return self._publish(digest)
+
+    def _wait_for_writers(self) -> None:
+        """Let chunk writers that began before the state changed come to their end; later ones see the new state."""
+        try:
+            with self._store.frozen(self._session.upload_id):
+                pass
+        except StagingMissing:
+            pass  # Published by an earlier attempt, or lost: the proof will tell.
+
+    def _hash_stored(self) -> str | None:
+        """SHA-256 of the stored bytes, or None if there are too few of them."""
+        digest = hashlib.sha256()
+        size = 0
+        for block in self._blocks(0, self._size):
+            digest.update(block)
+            size += len(block)
+            self._tell(size)
+        return digest.hexdigest() if size == self._size else None
+
+    def _damaged_chunks(self) -> list[int]:
+        """The chunks whose stored bytes are not those of their receipts."""
+        damaged = []
+        receipts = self._session.receipts.order_by("index").values_list("index", "size", "sha256")
+        for index, size, recorded in receipts.iterator(chunk_size=1000):
+            digest = hashlib.sha256()
+            for block in self._blocks(index * self._session.chunk_size, size):
+                digest.update(block)
+            if digest.digest() != bytes(recorded):
+                damaged.append(index)
+            self._tell(self._size)
+        return damaged
+
+    def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
+        try:
+            stored = self._store.open(self._session.upload_id)
+        except StagingMissing:
+            return
+        with stored:
+            stored.seek(offset)
+            while size and (block := stored.read(min(size, MIB))):
+                size -= len(block)
+                yield block
+
+    def _tell(self, assembled_bytes: int) -> None:
+        """Renew the lease from time to time.
+
+        Raises:
+            LeaseLost: too late.
+        """
+        if time.monotonic() < self._renew_at:
+            return
+        self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
+        if not ledger.renew_lease(self._session, self._lease, assembled_bytes):
+            raise LeaseLost
+
+    def _repair_or_fail(self) -> str:
+        damaged = self._damaged_chunks()
+        if damaged:
+            return self._give_back(damaged)
+        return self._fail(
+            ContentRefused(
+                "Every chunk is stored as it was sent, but the file's SHA-256 is not the declared one.",
+                code="hash_mismatch",
+            )
+        )
+
+    def _give_back(self, damaged: list[int]) -> str:
+        self._store.begin(self._session.upload_id)
+        logger.warning(
+            "damaged chunks must be sent again",
+            extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
+        )
+        ledger.finish_damaged(self._session, self._lease, damaged)
+        return "damaged"
+
+    def _fail(self, refusal: ContentRefused) -> str:
+        if ledger.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail):
+            self._store.discard(self._session.upload_id)
+            ledger.forget_receipts(self._session)
+        return "failed"
+
+    def _publish(self, digest: str) -> str:
+        if not ledger.renew_lease(self._session, self._lease, self._size):
+            raise LeaseLost
+        name = self._store.publish(self._session.upload_id, self._size)
+        if ledger.finish_completed(self._session, self._lease, sha256=digest, name=name):
+            announce(self._session)
+        return "completed"
+
+
+def announce(session: UploadSession) -> None:
+    """Send ``upload_completed``, after the commit, by the one who made the session completed."""
+    for receiver, result in upload_completed.send_robust(sender=UploadSession, session=session):
+        if isinstance(result, Exception):
+            logger.error("receiver %r of upload_completed failed", receiver, exc_info=result)
+    ledger.mark_announced(session)

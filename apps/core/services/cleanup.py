@@ -1,0 +1,139 @@
+"""Sweeping: overdue sessions, bytes nobody needs, old records, abandoned assemblies, unsent signals.
+
+Every step is a compare-and-set or can be repeated, so it may run twice at once and during uploads. Completed files are
+never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from ..conf import upload_settings
+from ..models import UploadSession
+from ..storage import get_store
+from . import assembly, ledger
+from .resumable_upload_service import remove_bytes
+
+Status = UploadSession.Status
+
+ORPHAN_AGE = timedelta(hours=1)
+"""Staged bytes without an open session are orphans once they are older than any request that could begin one."""
+ANNOUNCE_AGE = timedelta(minutes=5)
+"""A completed session whose signal was not sent after this time belongs to a server that was killed."""
+
+
+@dataclass
+class Summary:
+    """What a sweep did, or would do."""
+
+    expired: int = 0
+    resumed_assemblies: int = 0
+    announced: int = 0
+    deleted_records: int = 0
+    removed_orphans: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Cleanup:
+    """One sweep.
+
+    Args:
+        retention: age at which records of ended sessions go.
+        batch_size: rows looked at in one query.
+        dry_run: only count.
+        tell: called with a line of text for each thing done.
+    """
+
+    def __init__(
+        self, *, retention: timedelta, batch_size: int, dry_run: bool, tell: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._now = timezone.now()
+        self._retention = retention
+        self._batch_size = batch_size
+        self._dry_run = dry_run
+        self._tell = tell
+        self.summary = Summary()
+
+    def run(self) -> Summary:
+        self._expire_overdue()
+        self._resume_assemblies()
+        self._announce_forgotten()
+        self._delete_records()
+        self._remove_orphans()
+        return self.summary
+
+    def _expire_overdue(self) -> None:
+        for session in self._batches(UploadSession.objects.filter(status=Status.ACTIVE, expires_at__lte=self._now)):
+            if not self._dry_run:
+                if not ledger.expire(session, overdue_at=self._now):
+                    continue  # A chunk arrived meanwhile, or another sweep was here.
+                remove_bytes(session)
+            self.summary.expired += 1
+            self._tell(f"expired {session.upload_id}")
+
+    def _resume_assemblies(self) -> None:
+        for session in self._batches(
+            UploadSession.objects.filter(status=Status.ASSEMBLING, lease_expires_at__lte=self._now)
+        ):
+            self.summary.resumed_assemblies += 1
+            self._tell(f"resumed the assembly of {session.upload_id}")
+            if self._dry_run:
+                continue
+            lease = ledger.take_lease(session)
+            if lease is None:
+                continue
+            try:
+                assembly.assemble(session, lease)
+            except Exception as error:
+                self.summary.failures.append(f"{session.upload_id}: {error}")
+
+    def _announce_forgotten(self) -> None:
+        for session in self._batches(
+            UploadSession.objects.filter(
+                status=Status.COMPLETED, announced_at=None, ended_at__lte=self._now - ANNOUNCE_AGE
+            )
+        ):
+            self.summary.announced += 1
+            self._tell(f"announced {session.upload_id}")
+            if not self._dry_run:
+                assembly.announce(session)
+
+    def _delete_records(self) -> None:
+        ended = UploadSession.objects.exclude(status__in=UploadSession.OPEN)
+        for session in self._batches(ended.filter(ended_at__lte=self._now - self._retention)):
+            if not self._dry_run:
+                # Bytes first: should the server die in between, the next sweep still finds the record.
+                get_store().discard(session.upload_id)
+                if not ledger.forget(session):
+                    continue
+            self.summary.deleted_records += 1
+            self._tell(f"deleted the record of {session.upload_id} ({session.status})")
+
+    def _remove_orphans(self) -> None:
+        for upload_id, written in get_store().staged():
+            if written > self._now - ORPHAN_AGE or self._is_open(upload_id):
+                continue
+            if not self._dry_run:
+                get_store().discard(upload_id)
+            self.summary.removed_orphans += 1
+            self._tell(f"removed orphaned bytes of {upload_id}")
+
+    @staticmethod
+    def _is_open(upload_id: object) -> bool:
+        return UploadSession.objects.filter(upload_id=upload_id, status__in=UploadSession.OPEN).exists()
+
+    def _batches(self, rows: QuerySet[UploadSession]) -> Iterator[UploadSession]:
+        """The rows in batches by primary key, so that none is seen twice and no cursor stays open."""
+        last = 0
+        while batch := list(rows.filter(pk__gt=last).order_by("pk")[: self._batch_size]):
+            yield from batch
+            last = batch[-1].pk
+
+
+def default_retention() -> timedelta:
+    return timedelta(hours=upload_settings().record_retention_hours)

@@ -1,0 +1,386 @@
+"""Every change of a session and of its ledger, and nothing else: the only module that writes these tables.
+
+A change of state is one compare-and-set; a change of the ledger and of the counters that sum it up is one transaction.
+No function here waits for anything but the database.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, F, IntegerField, OuterRef, Subquery, Sum, Value, When
+from django.utils import timezone
+
+from ..conf import upload_settings
+from ..errors import BadRequest, Conflict, NotFound, SessionGone
+from ..models import ChunkReceipt, UploadSession
+from . import quotas
+
+Status = UploadSession.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a session has received, after a change."""
+
+    received_chunks: int
+    received_bytes: int
+
+
+def find(owner: Any, upload_id: uuid.UUID) -> UploadSession:
+    """The owner's session.
+
+    Raises:
+        NotFound: there is none, or it is a stranger's.
+    """
+    try:
+        return UploadSession.objects.get(upload_id=upload_id, owner=owner)
+    except UploadSession.DoesNotExist:
+        raise NotFound from None
+
+
+def find_open_twin(owner: Any, filename: str, total_size: int, file_hash: str) -> UploadSession | None:
+    """The owner's open session for the same file, if any."""
+    return UploadSession.objects.filter(
+        owner=owner, filename=filename, total_size=total_size, file_hash=file_hash, status__in=UploadSession.OPEN
+    ).first()
+
+
+def create(owner: Any, **fields: Any) -> UploadSession:
+    """A new active session, its quota reserved.
+
+    Raises:
+        QuotaExceeded: it does not fit.
+        IntegrityError: an open session for the same file appeared meanwhile.
+    """
+    with transaction.atomic():
+        quotas.open_session(owner, fields["total_size"] or 0)
+        return UploadSession.objects.create(owner=owner, expires_at=_next_expiry(timezone.now()), **fields)
+
+
+def require_active(session: UploadSession) -> None:
+    """Refuse sessions that take no more bytes; an overdue one is expired on the spot.
+
+    Raises:
+        SessionGone: expired or cancelled.
+        Conflict: assembling, completed or failed.
+    """
+    if session.status == Status.ACTIVE and not session.is_expired:
+        return
+    if session.status == Status.ACTIVE:
+        expire(session)
+        session.refresh_from_db()
+    if session.status in (Status.EXPIRED, Status.CANCELLED):
+        raise SessionGone(session.status)
+    raise Conflict(
+        f"The upload is {session.status} and takes no more chunks.", code="not_active", status_now=session.status
+    )
+
+
+def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID | None) -> bytes | None:
+    """The SHA-256 recorded for a chunk, read together with the session's state of this moment.
+
+    Raises:
+        NotFound: the session is gone.
+        SessionGone, Conflict: nothing is recorded, and the session takes no more chunks (of this sequential request).
+    """
+    receipt = ChunkReceipt.objects.filter(session=OuterRef("pk"), index=index)
+    row = (
+        UploadSession.objects.filter(pk=session.pk)
+        .values_list("status", "append_token", Subquery(receipt.values("sha256")[:1]))
+        .first()
+    )
+    if row is None:
+        raise NotFound
+    status, newest_token, digest = row
+    if digest is not None:
+        return bytes(digest)
+    if status != Status.ACTIVE:
+        session.status = status
+        require_active(session)
+    if append_token is not None and append_token != newest_token:
+        raise _append_superseded()
+    return None
+
+
+def record(session: UploadSession, index: int, size: int, digest: bytes, append_token: uuid.UUID | None) -> Totals:
+    """Write the receipt of a stored chunk and count it.
+
+    Args:
+        append_token: the token of a sequential request, which must still be the newest; None for a chunk of its own.
+
+    Raises:
+        SessionGone, Conflict: the session no longer takes chunks, or a newer sequential request took over.
+        QuotaExceeded: the size of the session is unknown, and these bytes no longer fit.
+    """
+    guard = {} if append_token is None else {"append_token": append_token}
+    now = timezone.now()
+    with transaction.atomic():
+        ChunkReceipt.objects.bulk_create([ChunkReceipt(session=session, index=index, size=size, sha256=digest)])
+        counted = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, **guard).update(
+            received_chunks=F("received_chunks") + 1,
+            received_bytes=F("received_bytes") + size,
+            contiguous_chunks=Case(
+                When(contiguous_chunks=index, then=Value(index + 1)),
+                default=F("contiguous_chunks"),
+                output_field=IntegerField(),
+            ),
+            expires_at=_next_expiry(now, session.created_at),
+            updated_at=now,
+        )
+        if not counted:
+            raise _not_counted(session)
+        if session.total_size is None:
+            quotas.reserve_more(session.owner_id, size)
+        return totals(session)
+
+
+def totals(session: UploadSession) -> Totals:
+    """The counters as they are now."""
+    chunks, size = UploadSession.objects.values_list("received_chunks", "received_bytes").get(pk=session.pk)
+    return Totals(chunks, size)
+
+
+def take_over_append(session: UploadSession) -> uuid.UUID:
+    """Make the caller the newest sequential request; older ones can record nothing from now on.
+
+    Raises:
+        SessionGone, Conflict: the session takes no more bytes.
+    """
+    token = uuid.uuid4()
+    if not UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE).update(append_token=token):
+        session.refresh_from_db()
+        require_active(session)
+    session.refresh_from_db()
+    return token
+
+
+def record_partial(session: UploadSession, index: int, size: int, sha256: str, append_token: uuid.UUID) -> None:
+    """Note that the first ``size`` bytes of a chunk are kept.
+
+    Raises:
+        SessionGone, Conflict: the session no longer takes bytes, or a newer request took over.
+    """
+    now = timezone.now()
+    kept = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, append_token=append_token).update(
+        partial_index=index,
+        partial_size=size,
+        partial_sha256=sha256,
+        expires_at=_next_expiry(now, session.created_at),
+        updated_at=now,
+    )
+    if not kept:
+        raise _not_counted(session)
+
+
+def drop_partial(session: UploadSession) -> None:
+    """Forget a kept part whose bytes are damaged."""
+    session.partial_size = 0
+    UploadSession.objects.filter(pk=session.pk).update(partial_size=0, partial_sha256="")
+
+
+def contiguous_chunks(session: UploadSession) -> int:
+    """How many chunks are recorded from the first on without a gap. Cheap in order; remembers how far it got."""
+    count = known = session.contiguous_chunks
+    following = session.receipts.filter(index__gte=known).order_by("index").values_list("index", flat=True)
+    for index in following.iterator(chunk_size=1000):
+        if index != count:
+            break
+        count += 1
+    if count > known:
+        UploadSession.objects.filter(pk=session.pk, contiguous_chunks=known).update(contiguous_chunks=count)
+        session.contiguous_chunks = count
+    return count
+
+
+def declare(session: UploadSession, *, total_size: int | None, file_hash: str | None) -> None:
+    """Fix the size and the hash of the whole file, if they were left open.
+
+    Raises:
+        Conflict: another size or hash was declared before, or the size does not fit what is stored.
+        QuotaExceeded: the size does not fit the owner's quota.
+    """
+    if total_size is not None and total_size != session.total_size:
+        _declare_size(session, total_size)
+    if file_hash is not None and file_hash != session.file_hash:
+        _declare_hash(session, file_hash)
+
+
+def _declare_size(session: UploadSession, total_size: int) -> None:
+    if session.total_size is not None:
+        raise Conflict(f"The declared size is {session.total_size}, not {total_size}.", code="size_conflict")
+    limits = upload_settings()
+    grid = session.grid
+    # The same arithmetic as ever, with the size filled in.
+    final = type(grid)(grid.chunk_size, total_size, grid.max_chunks)
+    if (final.total_chunks or 0) > limits.max_chunks:
+        raise BadRequest(f"A file of {total_size} bytes needs more than {limits.max_chunks} chunks.", code="bad_size")
+    last = (final.total_chunks or 0) - 1
+    for index, size in session.receipts.order_by("index").values_list("index", "size").iterator(chunk_size=1000):
+        if index > last or size != final.span(index).size:
+            raise Conflict(
+                f"Chunk {index} of {size} bytes does not fit a file of {total_size} bytes.",
+                code="size_conflict",
+                chunk_index=index,
+            )
+    with transaction.atomic():
+        declared = UploadSession.objects.filter(
+            pk=session.pk, status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks
+        ).update(total_size=total_size)
+        if not declared:
+            raise Conflict("The upload changed meanwhile; try again.", code="conflict")
+        if total_size > session.received_bytes:
+            quotas.reserve_more(session.owner_id, total_size - session.received_bytes)
+    session.total_size = total_size
+
+
+def _declare_hash(session: UploadSession, file_hash: str) -> None:
+    if session.file_hash:
+        raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
+    try:
+        with transaction.atomic():
+            declared = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, file_hash="").update(
+                file_hash=file_hash
+            )
+    except IntegrityError:
+        raise Conflict("Another open upload of yours has the same name, size and hash.", code="twin_upload") from None
+    if not declared:
+        session.refresh_from_db()
+        if session.file_hash != file_hash:
+            raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
+    session.file_hash = file_hash
+
+
+def begin_assembling(session: UploadSession) -> bool:
+    """active -> assembling, if every chunk is recorded. False if that was not so."""
+    return _move(session, Status.ACTIVE, Status.ASSEMBLING, received_chunks=session.total_chunks)
+
+
+def take_lease(session: UploadSession) -> uuid.UUID | None:
+    """Become the one that assembles; None if somebody else is at it."""
+    now = timezone.now()
+    token = uuid.uuid4()
+    rows = UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING)
+    free = rows.filter(lease_expires_at=None) | rows.filter(lease_expires_at__lte=now)
+    taken = free.update(lease_token=token, lease_expires_at=_lease_end(now), assembled_bytes=0)
+    return token if taken else None
+
+
+def renew_lease(session: UploadSession, lease: uuid.UUID, assembled_bytes: int) -> bool:
+    """Keep the lease and publish the progress; False if the lease was lost."""
+    rows = UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING, lease_token=lease)
+    return bool(rows.update(lease_expires_at=_lease_end(timezone.now()), assembled_bytes=assembled_bytes))
+
+
+def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
+    """Let the next one assemble at once."""
+    UploadSession.objects.filter(pk=session.pk, lease_token=lease).update(lease_expires_at=None)
+
+
+def finish_completed(session: UploadSession, lease: uuid.UUID, *, sha256: str, name: str) -> bool:
+    """assembling -> completed. False if the lease was lost."""
+    return _end(session, Status.ASSEMBLING, Status.COMPLETED, {"lease_token": lease}, sha256=sha256, file=name)
+
+
+def finish_failed(session: UploadSession, lease: uuid.UUID, *, code: str, detail: str) -> bool:
+    """assembling -> failed: the content is refused. False if the lease was lost."""
+    return _end(session, Status.ASSEMBLING, Status.FAILED, {"lease_token": lease}, error_code=code, error_detail=detail)
+
+
+def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int]) -> bool:
+    """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost."""
+    now = timezone.now()
+    with transaction.atomic():
+        moved = _move(
+            session,
+            Status.ASSEMBLING,
+            Status.ACTIVE,
+            lease_token=lease,
+            changes={"expires_at": _next_expiry(now), "lease_expires_at": None, "assembled_bytes": 0},
+        )
+        if not moved:
+            return False
+        for start in range(0, len(damaged), 500):
+            session.receipts.filter(index__in=damaged[start : start + 500]).delete()
+        size = session.receipts.aggregate(total=Sum("size"))["total"] or 0
+        UploadSession.objects.filter(pk=session.pk).update(
+            received_chunks=session.receipts.count(),
+            received_bytes=size,
+            contiguous_chunks=min(damaged),
+            partial_size=0,
+        )
+    return True
+
+
+def cancel(session: UploadSession) -> bool:
+    """active -> cancelled. False if it was not active."""
+    return _end(session, Status.ACTIVE, Status.CANCELLED, {})
+
+
+def expire(session: UploadSession, *, overdue_at: datetime | None = None) -> bool:
+    """active -> expired. With ``overdue_at``, only if it is still overdue at that time."""
+    guard = {} if overdue_at is None else {"expires_at__lte": overdue_at}
+    return _end(session, Status.ACTIVE, Status.EXPIRED, guard)
+
+
+def mark_announced(session: UploadSession) -> None:
+    UploadSession.objects.filter(pk=session.pk).update(announced_at=timezone.now())
+
+
+def forget_receipts(session: UploadSession) -> None:
+    """Drop the ledger of an ended session, whose whole-file hash says all that is left to say."""
+    ChunkReceipt.objects.filter(session=session).delete()
+
+
+def forget(session: UploadSession) -> bool:
+    """Delete the record of an ended session (never its file)."""
+    with transaction.atomic():
+        deleted, _ = UploadSession.objects.filter(pk=session.pk).exclude(status__in=UploadSession.OPEN).delete()
+        if deleted and session.status == Status.COMPLETED:
+            quotas.forget_stored(session.owner_id, session.total_size or 0)
+    return bool(deleted)
+
+
+def _end(session: UploadSession, before: str, after: str, guard: dict[str, Any], **changes: Any) -> bool:
+    with transaction.atomic():
+        changes = {"ended_at": timezone.now(), "lease_expires_at": None, **changes}
+        if not _move(session, before, after, changes=changes, **guard):
+            return False
+        session.refresh_from_db()
+        quotas.close_session(session, stored=after == Status.COMPLETED)
+    return True
+
+
+def _move(
+    session: UploadSession, before: str, after: str, *, changes: dict[str, Any] | None = None, **guard: Any
+) -> bool:
+    rows = UploadSession.objects.filter(pk=session.pk, status=before, **guard)
+    return bool(rows.update(status=after, updated_at=timezone.now(), **(changes or {})))
+
+
+def _not_counted(session: UploadSession) -> Exception:
+    session.refresh_from_db()
+    try:
+        require_active(session)
+    except (SessionGone, Conflict) as error:
+        return error
+    return _append_superseded()
+
+
+def _append_superseded() -> Conflict:
+    return Conflict("A newer request took this upload over.", code="append_superseded")
+
+
+def _next_expiry(now: datetime, created_at: datetime | None = None) -> datetime:
+    limits = upload_settings()
+    latest = (created_at or now) + timedelta(hours=limits.session_max_age_hours)
+    return min(now + timedelta(hours=limits.session_ttl_hours), latest)
+
+
+def _lease_end(now: datetime) -> datetime:
+    return now + timedelta(seconds=upload_settings().lease_seconds)

@@ -1,0 +1,10 @@
+"""Signals that a host project can listen to."""
+
+from django.dispatch import Signal
+
+upload_completed = Signal()
+"""Sent once for each completed upload, after the database has committed, with ``session`` (an ``UploadSession``).
+
+Receivers run in the process that assembled the file. A receiver that raises is logged and does not disturb the upload.
+If the server is killed between the commit and the signal, ``cleanup_expired_uploads`` sends it.
+"""

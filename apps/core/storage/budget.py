@@ -1,0 +1,27 @@
+"""How many bytes of request bodies this process holds in memory, over all requests."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+
+class MemoryBudget:
+    """A counter that many threads share. It never blocks: holders ask ``exhausted`` and write out what they hold."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._used = 0
+
+    def take(self, size: int) -> None:
+        with self._lock:
+            self._used += size
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._used -= size
+
+    def exhausted(self, limit: int) -> bool:
+        return self._used > limit
+
+
+memory_budget = MemoryBudget()

@@ -1,0 +1,32 @@
+"""What can go wrong in a store."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import StorageFull
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StagingMissing(Exception):
+    """The staged bytes of this upload are not there (ended, or deleted behind the server's back)."""
+
+
+class WriterDisplaced(Exception):
+    """A newer writer took this chunk over; this one can no longer change a byte of it."""
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn the operating system's errors into the store's own."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StagingMissing from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFull from error
+        raise

@@ -1,0 +1,23 @@
+"""The upload API. Include it where it shall live: ``path("api/v1/upload/", include("apps.core.urls_resumable_uploads"))``."""
+
+from django.urls import path, re_path
+
+from .protocols.json_chunks import JsonChunks
+from .protocols.raw_chunks import RawChunks
+from .views import resumable_upload_views as views
+from .views.api_base import unknown_path
+from .views.protocol_view import protocol_view
+
+app_name = "resumable_uploads"
+
+urlpatterns = [
+    path("", views.UploadListView.as_view(), name="list"),
+    path("init", views.InitUploadView.as_view(), name="init"),
+    path("chunk", protocol_view(JsonChunks()), name="chunk"),
+    path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
+    path("complete", views.CompleteUploadView.as_view(), name="complete"),
+    path("cancel", views.CancelUploadView.as_view(), name="cancel"),
+    path("status/<uuid:upload_id>", views.UploadStatusView.as_view(), name="status"),
+    path("file/<uuid:upload_id>", views.UploadFileView.as_view(), name="file"),
+    re_path(r".*", unknown_path),
+]

@@ -1,0 +1,148 @@
+"""What the ordinary JSON views share: the one error form, the body that is JSON whatever it is called, permissions."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+import orjson
+from django.core.exceptions import BadRequest as DjangoBadRequest
+from django.core.exceptions import SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, RawPostDataException
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ..conf import KIB
+from ..errors import TooLarge, UnsupportedEncoding, UploadError
+from ..metrics import refusals
+from ..problems import INTERNAL_ERROR, UNKNOWN_PATH, Problem, method_not_allowed, problem_for, unauthenticated
+
+logger = logging.getLogger("apps.core.requests")
+
+BODY_LIMIT = 256 * KIB
+"""Largest body of an ordinary view, in bytes."""
+
+
+class AnyTypeJSONParser(BaseParser):
+    """JSON, whatever Content-Type the client declared (``curl -d`` declares a form), always UTF-8, never decompressed."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = cast(BinaryIO, stream).read(BODY_LIMIT + 1)
+        if len(body) > BODY_LIMIT:
+            raise TooLarge(f"The body may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
+
+
+class UploadApiView(APIView):
+    """Base of the JSON views: authenticated, JSON in and out, every error a problem."""
+
+    permission_classes = (IsAuthenticated,)
+    parser_classes = (AnyTypeJSONParser,)
+    renderer_classes = (JSONRenderer,)
+    throttle_classes = ()
+    body_limit = BODY_LIMIT
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        view = super().as_view(**initkwargs)
+        view.body_limit = cls.body_limit  # type: ignore[attr-defined]  # for the ASGI driver
+        return view
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > self.body_limit:
+            raise TooLarge(f"The body may have at most {self.body_limit} bytes.", limit=self.body_limit)
+        if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
+            raise UnsupportedEncoding
+        super().initial(request, *args, **kwargs)
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
+        # An expired session cookie is an anonymous user: the answer is 401, not 403.
+        if not request.user.is_authenticated:
+            raise exceptions.NotAuthenticated
+        super().permission_denied(request, message, code)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        problem = self._problem(exc)
+        refusals.labels(code=problem.code).inc()
+        response = Response(problem.document(), status=problem.status, headers=problem.headers())
+        response.content_type = problem.headers()["Content-Type"]
+        response.exception = True
+        return response
+
+    def _problem(self, exc: Exception) -> Problem:
+        if isinstance(exc, UploadError):
+            return problem_for(exc)
+        if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+            return unauthenticated(self.get_authenticate_header(self.request), str(exc.detail))
+        if isinstance(exc, exceptions.APIException):
+            return _framework_problem(exc)
+        if isinstance(exc, Http404):
+            return UNKNOWN_PATH
+        if isinstance(exc, SuspiciousOperation | DjangoBadRequest | RawPostDataException):
+            return Problem(400, "bad_request", "The request is malformed.")
+        logger.exception("unexpected error", exc_info=exc)
+        return INTERNAL_ERROR
+
+
+def _framework_problem(exc: exceptions.APIException) -> Problem:
+    if isinstance(exc, exceptions.ValidationError):
+        return Problem(400, "bad_field", _first_sentence(exc.detail), {"errors": exc.detail})
+    if isinstance(exc, exceptions.Throttled):
+        headers = {} if exc.wait is None else {"Retry-After": str(math.ceil(exc.wait))}
+        return Problem(429, "throttled", "Too many requests of this kind; wait.", more_headers=headers)
+    codes = {
+        exceptions.ParseError: "bad_json",
+        exceptions.MethodNotAllowed: "method_not_allowed",
+        exceptions.NotAcceptable: "not_acceptable",
+        exceptions.NotFound: "not_found",
+        exceptions.PermissionDenied: "forbidden",
+        exceptions.UnsupportedMediaType: "unsupported_media_type",
+    }
+    code = codes.get(type(exc), "error")
+    if isinstance(exc, exceptions.PermissionDenied) and "CSRF" in str(exc.detail):
+        code = "csrf_failed"
+    return Problem(exc.status_code, code, str(exc.detail))
+
+
+def _first_sentence(detail: Any) -> str:
+    if isinstance(detail, dict) and detail:
+        name, messages = next(iter(detail.items()))
+        return f"{name}: {_first_sentence(messages)}"
+    if isinstance(detail, list) and detail:
+        return _first_sentence(detail[0])
+    return str(detail)
+
+
+def problem_response(problem: Problem) -> HttpResponse:
+    """A problem outside of any JSON view."""
+    refusals.labels(code=problem.code).inc()
+    return HttpResponse(problem.body(), status=problem.status, headers=problem.headers())
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    """404 in the one error form, for addresses below the API where nothing is."""
+    return problem_response(UNKNOWN_PATH)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's ``handler500`` in the one error form."""
+    return problem_response(INTERNAL_ERROR)
+
+
+__all__ = ["UploadApiView", "method_not_allowed", "problem_response", "server_error", "unknown_path"]

@@ -1,0 +1,110 @@
+"""Sending a completed file: one range or all of it, as an attachment that no browser runs.
+
+Blocks are read as the client takes them. Under ASGI, Django would gather a synchronous iterator in memory as a whole,
+so there the blocks come from an asynchronous one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.files import File
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header, http_date, parse_etags
+
+from ..conf import KIB
+from ..errors import NotFound
+from ..models import UploadSession
+from ..problems import Problem
+
+BLOCK = 256 * KIB
+
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+
+def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseBase:
+    """The file of a completed session, or the range of it that was asked for.
+
+    Raises:
+        NotFound: the file was removed.
+    """
+    size = session.total_size or 0
+    etag = f'"{session.sha256}"'
+    headers = _headers(session, etag)
+    if _none_match(request, etag):
+        return HttpResponseNotModified(headers=headers)
+    wanted = _wanted_range(request, size, etag)
+    if wanted is None:
+        problem = Problem(
+            416, "bad_range", f"The file has {size} bytes.", more_headers={"Content-Range": f"bytes */{size}"}
+        )
+        return HttpResponse(problem.body(), status=416, headers=problem.headers())
+    try:
+        stored = session.file.open("rb")
+    except FileNotFoundError:
+        raise NotFound from None
+    stored.seek(wanted.start)
+    response = StreamingHttpResponse(
+        _async_blocks(stored, len(wanted)) if isinstance(request, ASGIRequest) else _blocks(stored, len(wanted)),
+        status=200 if len(wanted) == size else 206,
+        headers={**headers, "Content-Length": str(len(wanted))},
+    )
+    if response.status_code == 206:
+        response["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
+    return response
+
+
+def _headers(session: UploadSession, etag: str) -> dict[str, str]:
+    return {
+        "Content-Type": session.mime_type,
+        "Content-Disposition": content_disposition_header(True, session.filename) or "attachment",
+        "ETag": etag,
+        "Last-Modified": http_date((session.ended_at or session.updated_at).timestamp()),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _none_match(request: HttpRequest, etag: str) -> bool:
+    given = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in given or etag in given or f"W/{etag}" in given
+
+
+def _wanted_range(request: HttpRequest, size: int, etag: str) -> range | None:
+    """The bytes to send; None if the range cannot be satisfied. Anything but one plain range means all (RFC 9110, 14.2)."""
+    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if match is None or request.headers.get("If-Range", etag) != etag:
+        return range(size)
+    first, last = match[1], match[2]
+    if not first and not last:
+        return range(size)
+    if not first:
+        return range(max(size - int(last), 0), size) if int(last) else None
+    if last and int(last) < int(first):
+        return range(size)
+    start, stop = int(first), min(int(last) + 1 if last else size, size)
+    return range(start, stop) if start < size else None
+
+
+def _blocks(stored: File[bytes], size: int) -> Iterator[bytes]:
+    with stored:
+        while size and (block := stored.read(min(BLOCK, size))):
+            size -= len(block)
+            yield block
+
+
+async def _async_blocks(stored: File[bytes], size: int) -> AsyncIterator[bytes]:
+    read = sync_to_async(stored.read, thread_sensitive=False)
+    try:
+        while size and (block := await read(min(BLOCK, size))):
+            size -= len(block)
+            yield block
+    finally:
+        stored.close()

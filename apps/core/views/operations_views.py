@@ -1,0 +1,71 @@
+"""For those who operate the server: is it alive, is it ready, what does it count."""
+
+from __future__ import annotations
+
+import logging
+from hmac import compare_digest
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from ..conf import upload_settings
+from ..metrics import exposition
+from ..problems import Problem, unauthenticated
+from ..storage import get_store
+from .api_base import problem_response
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process can take uploads: the database answers, the store is writable and has room."""
+    checks = {"database": _database_answers(), "storage": _store_writable(), "disk_space": _store_has_room()}
+    if all(checks.values()):
+        return JsonResponse({"status": "ok", "checks": checks})
+    return problem_response(Problem(503, "not_ready", "The server cannot take uploads now.", {"checks": checks}))
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus metrics; with the ``METRICS_TOKEN`` setting only for those who bring it."""
+    token = getattr(settings, "METRICS_TOKEN", "")
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not compare_digest(given.encode(), token.encode()):
+        return problem_response(unauthenticated("Bearer"))
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    except Exception:
+        logger.exception("the database does not answer")
+        return False
+
+
+def _store_writable() -> bool:
+    try:
+        get_store().check()
+        return True
+    except OSError:
+        logger.exception("the store is not writable")
+        return False
+
+
+def _store_has_room() -> bool:
+    try:
+        return get_store().free_bytes() >= upload_settings().min_free_disk_bytes
+    except OSError:
+        return False

@@ -1,0 +1,69 @@
+"""The driver for WSGI servers: a Django view that reads the body and feeds a protocol.
+
+Under ASGI, :mod:`apps.core.asgi` finds the same view in the URL configuration and drives its protocol itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import ResolverMatch
+from django.views.decorators.csrf import csrf_exempt
+
+from ..conf import MIB
+from ..exchange import Exchange
+from ..problems import method_not_allowed
+from ..protocols.base import Answer, UploadProtocol
+
+BLOCK = MIB
+
+
+def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponse]:
+    """A view that serves ``protocol``. Exempt from CSRF middleware; the authenticators check what needs checking."""
+
+    @csrf_exempt
+    def view(request: HttpRequest, **path_parameters: Any) -> HttpResponse:
+        exchange = Exchange(protocol, request, path_parameters)
+        if request.method not in protocol.methods:
+            answer = protocol.refuse(method_not_allowed(protocol.methods))
+        else:
+            answer = _drive(exchange, request)
+        exchange.log(answer)
+        return HttpResponse(answer.body, status=answer.status, headers=exchange.headers(answer))
+
+    view.upload_protocol = protocol  # type: ignore[attr-defined]
+    return view
+
+
+def protocol_of(match: ResolverMatch) -> UploadProtocol | None:
+    """The protocol behind a resolved URL, if there is one."""
+    return getattr(match.func, "upload_protocol", None)
+
+
+def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
+    answer = exchange.begin()
+    if answer is not None:
+        return answer
+    try:
+        for block in _blocks(request, exchange.content_length):
+            answer = exchange.receive(block)
+            if answer is not None:
+                return answer
+    except OSError:  # UnreadablePostError is one; servers raise others of them when a chunked body breaks off.
+        exchange.break_off()
+        raise
+    return exchange.finish()
+
+
+def _blocks(request: HttpRequest, content_length: int | None) -> Iterator[bytes]:
+    """The body, as it arrives. A chunked body bypasses Django, which takes a missing Content-Length for an empty body."""
+    if content_length is None:
+        stream = request.META.get("wsgi.input")
+        if stream is None or not request.META.get("wsgi.input_terminated"):
+            raise UnreadablePostError("this server does not hand chunked bodies over")
+    else:
+        stream = request
+    while block := stream.read(BLOCK):
+        yield block

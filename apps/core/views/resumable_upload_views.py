@@ -1,0 +1,179 @@
+"""The JSON API: what has small bodies. Chunks are protocols of their own (:mod:`apps.core.protocols`)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ..errors import BadRequest, NotFound
+from ..models import UploadSession
+from ..serializers import (
+    CompleteRequest,
+    InitRequest,
+    ProblemDocument,
+    Session,
+    SessionSummary,
+    Sha256Field,
+    UploadReference,
+    session_document,
+)
+from ..services.resumable_upload_service import ResumableUploadService
+from ..throttles import InitPerAddress, InitPerUser
+from .api_base import UploadApiView
+from .download import file_response
+
+RETRY_AFTER_SECONDS = 1
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], Any]:
+    """The error answers of an operation, for the schema. 400, 401 and 413 can befall any of them."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(ProblemDocument)
+        for status in (400, 401, 413, 415, *statuses)
+    }
+
+
+def _document(session: UploadSession) -> dict[str, Any]:
+    return session_document(session, file_url(session))
+
+
+def file_url(session: UploadSession) -> str:
+    """Where a completed file is downloaded, relative to the host."""
+    return reverse("resumable_uploads:file", kwargs={"upload_id": session.upload_id})
+
+
+def _checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+class InitUploadView(UploadApiView):
+    """Begin an upload."""
+
+    throttle_classes = (InitPerUser, InitPerAddress)
+
+    @extend_schema(
+        operation_id="init",
+        request=InitRequest,
+        responses={
+            201: Session,
+            200: OpenApiResponse(Session, description="An open session for this file."),
+            **problems(429, 507),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Begin an upload, or return the open session of the same name, size and hash with what it already has."""
+        session, created = ResumableUploadService(request.user).create(**_checked(InitRequest(data=request.data)))
+        return Response(_document(session), status=201 if created else 200)
+
+
+class UploadStatusView(UploadApiView):
+    """Look at a session."""
+
+    @extend_schema(operation_id="status", responses={200: Session, **problems(404)})
+    def get(self, request: Request, upload_id: UUID) -> Response:
+        """The whole session: state, progress, missing chunks, and the file once completed."""
+        return Response(_document(ResumableUploadService(request.user).status(upload_id)))
+
+
+class CompleteUploadView(UploadApiView):
+    """Prove and publish."""
+
+    @extend_schema(
+        operation_id="complete",
+        request=CompleteRequest,
+        responses={
+            200: Session,
+            202: OpenApiResponse(Session, description="Assembling; ask again after Retry-After seconds."),
+            **problems(404, 409, 410, 422, 429, 507),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Verify every byte and publish the file. May be repeated: the work is done once."""
+        fields = _checked(CompleteRequest(data=request.data))
+        service = ResumableUploadService(request.user)
+        session = service.find(fields["upload_id"])
+        file_hash = fields.get("file_hash")
+        if not session.file_hash and file_hash is None:
+            raise BadRequest(
+                "Give file_hash, the SHA-256 of the whole file; init did not have it.", code="hash_required"
+            )
+        session = service.complete(session, file_hash=file_hash, total_size=fields.get("total_size"))
+        if session.status == UploadSession.Status.ASSEMBLING:
+            return Response(_document(session), status=202, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return Response(_document(session))
+
+
+class CancelUploadView(UploadApiView):
+    """Give up."""
+
+    @extend_schema(operation_id="cancel", request=UploadReference, responses={200: Session, **problems(404, 409, 410)})
+    def post(self, request: Request) -> Response:
+        """End an active upload and remove its bytes."""
+        service = ResumableUploadService(request.user)
+        session = service.find(_checked(UploadReference(data=request.data))["upload_id"])
+        return Response(_document(service.cancel(session)))
+
+
+class _ListQuery(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=UploadSession.Status.choices, required=False)
+    file_hash = Sha256Field(required=False)
+
+
+class SessionPages(CursorPagination):
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+    ordering = ("-created_at", "-pk")
+
+
+class UploadListView(UploadApiView):
+    """My sessions."""
+
+    @extend_schema(
+        operation_id="list",
+        parameters=[
+            OpenApiParameter("status", enum=UploadSession.Status.values),
+            OpenApiParameter("file_hash", description="SHA-256 in hex, declared or proven."),
+            OpenApiParameter("cursor", description="From the next or previous link of another page."),
+            OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
+        ],
+        responses={200: SessionSummary(many=True), **problems(404)},
+    )
+    def get(self, request: Request) -> Response:
+        """My sessions, the newest first, in pages."""
+        query = _checked(_ListQuery(data=request.query_params.dict()))
+        rows: QuerySet[UploadSession] = UploadSession.objects.filter(owner=request.user, **query)
+        pages = SessionPages()
+        page = pages.paginate_queryset(rows, request, view=self) or []
+        return pages.get_paginated_response([session_document(row, file_url(row), summary=True) for row in page])
+
+
+class UploadFileView(UploadApiView):
+    """Download."""
+
+    @extend_schema(
+        operation_id="download",
+        parameters=[OpenApiParameter("Range", location=OpenApiParameter.HEADER, description="RFC 9110, one range.")],
+        responses={
+            (200, "application/octet-stream"): OpenApiResponse(bytes, description="The file."),
+            (206, "application/octet-stream"): OpenApiResponse(bytes, description="The range."),
+            304: OpenApiResponse(description="Not modified."),
+            **problems(404, 416),
+        },
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """My completed file: as an attachment, never sniffed or run, with ranges and an ETag."""
+        session = ResumableUploadService(request.user).find(upload_id)
+        if session.status != UploadSession.Status.COMPLETED:
+            raise NotFound
+        return file_response(request._request, session)
