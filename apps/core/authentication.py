@@ -7,8 +7,11 @@ DRF view, CSRF check included; the token for it must then come in the header.
 from __future__ import annotations
 
 import copy
+import hashlib
+import time
 from importlib import import_module
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +23,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Pe
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from .conf import upload_settings
 from .problems import Problem, unauthenticated
 
 
@@ -34,9 +38,51 @@ class Refused(Exception):
 def authenticate(request: HttpRequest) -> Any:
     """The authenticated user of a request.
 
+    A token that was just accepted is accepted for ``auth_cache_seconds`` more without asking again: hundreds of chunks
+    a second come with the same one. Cookies are always checked.
+
     Raises:
         Refused: there is none.
     """
+    credentials = request.headers.get("Authorization")
+    if credentials is None:
+        return _ask_authenticators(request)
+    user = _accepted.get(credentials)
+    if user is None:
+        user = _ask_authenticators(request)
+        _accepted.put(credentials, user)
+    return user
+
+
+class _AcceptedCredentials:
+    """Who brought which credentials a moment ago. Keeps hashes, never credentials."""
+
+    MOST = 1024
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users: dict[bytes, tuple[float, Any]] = {}
+
+    def get(self, credentials: str) -> Any:
+        until, user = self._users.get(self._key(credentials), (0.0, None))
+        return user if time.monotonic() < until else None
+
+    def put(self, credentials: str, user: Any) -> None:
+        until = time.monotonic() + upload_settings().auth_cache_seconds
+        with self._lock:
+            if len(self._users) >= self.MOST:
+                self._users.clear()
+            self._users[self._key(credentials)] = (until, user)
+
+    @staticmethod
+    def _key(credentials: str) -> bytes:
+        return hashlib.sha256(credentials.encode(errors="surrogateescape")).digest()
+
+
+_accepted = _AcceptedCredentials()
+
+
+def _ask_authenticators(request: HttpRequest) -> Any:
     authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
     challenge_request = Request(_without_body(request), authenticators=authenticators)
     try:

@@ -106,6 +106,8 @@ class UploadSettings:
     """Allow-list: suffix (lower case, with dot) to the MIME types a client may declare for it, the canonical one first."""
     allow_executables: bool = False
     """Accept executables (PE, ELF, Mach-O, scripts with ``#!``)."""
+    auth_cache_seconds: float = 1.0
+    """A revoked token can still send chunks for this long; 0 asks the authenticators for every chunk."""
     validators: tuple[str, ...] = ()
     """Dotted paths of callables ``validator(file, session)`` run on the stored file before it is published."""
 

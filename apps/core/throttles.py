@@ -6,6 +6,7 @@ Counted in Django's default cache, which should be one that all server processes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rest_framework.request import Request
@@ -40,44 +41,29 @@ class InitPerAddress(_SettingsThrottle):
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
 
 
-class _FailedChecksums(_SettingsThrottle):
-    """Counts failures only: ``allowed`` looks, ``count`` adds."""
+class FailedChecksums(_SettingsThrottle):
+    """Failed attempts of one user. Whole chunks are never refused for the damaged ones before them."""
 
     scope = "resumable-upload-failed-checksum"
     setting = "failed_checksum_rate"
 
-    def __init__(self, user_id: Any) -> None:
-        super().__init__()
-        self.key = f"throttle_{self.scope}_{user_id}"
-        if self.rate is None:
-            return
-        self.now = self.timer()
-        recent = self.cache.get(self.key, [])
-        self.history = [moment for moment in recent if moment > self.now - (self.duration or 0)]
-
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        return self.key
-
-    @property
-    def allowed(self) -> bool:
-        return self.rate is None or len(self.history) < (self.num_requests or 0)
-
-    def count(self) -> None:
-        if self.rate is not None:
-            self.throttle_success()
+        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
 
 
-def require_few_failed_checksums(user_id: Any) -> None:
-    """Refuse a sender whose chunks keep arriving damaged.
+@dataclass(frozen=True)
+class _Sender:
+    """As much of a request as a throttle per user needs."""
+
+    user: Any
+
+
+def count_failed_checksum(user: Any) -> None:
+    """Note that a chunk of this user had a wrong checksum.
 
     Raises:
-        Throttled: too many checksums of this user failed lately.
+        Throttled: too many had, lately.
     """
-    failed = _FailedChecksums(user_id)
-    if not failed.allowed:
-        raise Throttled("Too many of your chunks had a wrong checksum; wait before you send more.", failed.wait())
-
-
-def count_failed_checksum(user_id: Any) -> None:
-    """Note that a chunk of this user had a wrong checksum."""
-    _FailedChecksums(user_id).count()
+    throttle = FailedChecksums()
+    if not throttle.allow_request(_Sender(user), None):  # type: ignore[arg-type]
+        raise Throttled("Too many of your chunks had a wrong checksum; wait before you send more.", throttle.wait())

@@ -17,7 +17,7 @@ def store(receiver: ChunkReceiver, protocol: str) -> Answer:
     try:
         stored = receiver.finish()
     except ChecksumMismatch:
-        count_failed_checksum(receiver.session.owner_id)
+        count_failed_checksum(receiver.session.owner)
         raise
     chunks_received.labels(protocol=protocol).inc()
     bytes_received.labels(protocol=protocol).inc(receiver.received)

@@ -13,7 +13,6 @@ from ..errors import BadRequest, BodyBroken, TooLarge
 from ..hashing import parse_sha256
 from ..services.resumable_upload_service import ResumableUploadService
 from ..storage.budget import memory_budget
-from ..throttles import require_few_failed_checksums
 from .base import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
 from .chunk_answers import store
 
@@ -29,7 +28,6 @@ class JsonChunks(UploadProtocol):
         require_identity_encoding(head)
         if head.content_length is not None and head.content_length > limit:
             raise TooLarge(f"A JSON body may have at most {limit} bytes; send larger chunks raw.", limit=limit)
-        require_few_failed_checksums(head.user.pk)
         return _JsonChunkReceiver(head.user, limit)
 
 

@@ -15,7 +15,6 @@ from ..grid import Span
 from ..hashing import DIGEST_SIZE
 from ..services.receiving import ChunkReceiver
 from ..services.resumable_upload_service import ResumableUploadService
-from ..throttles import require_few_failed_checksums
 from .base import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
 from .chunk_answers import store
 
@@ -32,7 +31,6 @@ class RawChunks(UploadProtocol):
     def begin(self, head: RequestHead) -> Receiver:
         require_identity_encoding(head)
         expected = content_digest(head.headers.get("content-digest"))
-        require_few_failed_checksums(head.user.pk)
         service = ResumableUploadService(head.user)
         session = service.find(head.path_parameters["upload_id"])
         receiver = service.receive_chunk(session, chunk_index(head.path_parameters["index"]), expected)

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, IntegerField, OuterRef, Subquery, Sum, Value, When
+from django.db.models import Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..errors import BadRequest, Conflict, NotFound, SessionGone
 from ..models import ChunkReceipt, UploadSession
-from . import quotas
+from . import hot_queries, quotas
 
 Status = UploadSession.Status
 
@@ -38,10 +38,10 @@ def find(owner: Any, upload_id: uuid.UUID) -> UploadSession:
     Raises:
         NotFound: there is none, or it is a stranger's.
     """
-    try:
-        return UploadSession.objects.get(upload_id=upload_id, owner=owner)
-    except UploadSession.DoesNotExist:
-        raise NotFound from None
+    session = hot_queries.select_session(upload_id, owner.pk)
+    if session is None:
+        raise NotFound
+    return session
 
 
 def find_open_twin(owner: Any, filename: str, total_size: int, file_hash: str) -> UploadSession | None:
@@ -89,17 +89,12 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
         NotFound: the session is gone.
         SessionGone, Conflict: nothing is recorded, and the session takes no more chunks (of this sequential request).
     """
-    receipt = ChunkReceipt.objects.filter(session=OuterRef("pk"), index=index)
-    row = (
-        UploadSession.objects.filter(pk=session.pk)
-        .values_list("status", "append_token", Subquery(receipt.values("sha256")[:1]))
-        .first()
-    )
-    if row is None:
+    state = hot_queries.select_chunk_state(session.pk, index)
+    if state is None:
         raise NotFound
-    status, newest_token, digest = row
+    status, newest_token, digest = state
     if digest is not None:
-        return bytes(digest)
+        return digest
     if status != Status.ACTIVE:
         session.status = status
         require_active(session)
@@ -118,26 +113,22 @@ def record(session: UploadSession, index: int, size: int, digest: bytes, append_
         SessionGone, Conflict: the session no longer takes chunks, or a newer sequential request took over.
         QuotaExceeded: the size of the session is unknown, and these bytes no longer fit.
     """
-    guard = {} if append_token is None else {"append_token": append_token}
     now = timezone.now()
     with transaction.atomic():
-        ChunkReceipt.objects.bulk_create([ChunkReceipt(session=session, index=index, size=size, sha256=digest)])
-        counted = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, **guard).update(
-            received_chunks=F("received_chunks") + 1,
-            received_bytes=F("received_bytes") + size,
-            contiguous_chunks=Case(
-                When(contiguous_chunks=index, then=Value(index + 1)),
-                default=F("contiguous_chunks"),
-                output_field=IntegerField(),
-            ),
+        counted = hot_queries.insert_receipt(
+            session.pk,
+            index,
+            size,
+            digest,
+            append_token=append_token,
             expires_at=_next_expiry(now, session.created_at),
-            updated_at=now,
+            now=now,
         )
-        if not counted:
+        if counted is None:
             raise _not_counted(session)
         if session.total_size is None:
             quotas.reserve_more(session.owner_id, size)
-        return totals(session)
+    return Totals(*counted)
 
 
 def totals(session: UploadSession) -> Totals:

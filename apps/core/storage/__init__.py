@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from django.core.signals import setting_changed
 
@@ -16,18 +15,14 @@ __all__ = ["Entry", "StagingMissing", "Store", "Writer", "WriterDisplaced", "get
 
 
 @lru_cache(maxsize=1)
-def _local_store(root: Path) -> LocalStore:
-    return LocalStore(root)
-
-
 def get_store() -> Store:
     """The store in force."""
-    return _local_store(upload_settings().storage_root())
+    return LocalStore(upload_settings().storage_root())
 
 
 def _reload(*, setting: str, **kwargs: object) -> None:
     if setting in {"RESUMABLE_UPLOADS", "MEDIA_ROOT"}:
-        _local_store.cache_clear()
+        get_store.cache_clear()
 
 
 setting_changed.connect(_reload)
