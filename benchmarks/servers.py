@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,11 @@ def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> It
     }
     with _running("ours", port, [sys.executable, "-m", "intelliwiz_config.serve"], environment) as pid:
         token = subprocess.run(
-            [sys.executable, "-m", "intelliwiz_config.demo"], env=environment, cwd=PROJECT, capture_output=True, check=True
+            [sys.executable, "-m", "intelliwiz_config.demo"],
+            env=environment,
+            cwd=PROJECT,
+            capture_output=True,
+            check=True,
         )
         yield Server("ours", port, pid, token.stdout.decode().strip())
 
@@ -78,8 +82,9 @@ def nginx(directory: Path) -> Iterator[Server]:
         load_module modules/ngx_http_dav_module.so;
         events {{ worker_connections 1024; }}
         http {{ access_log off; client_body_temp_path {directory}/tmp; client_max_body_size 0;
-          server {{ listen {HOST}:{port}; root {directory}; location / {{ dav_methods PUT; }} }} }}"""
-        .replace("load_module modules/ngx_http_dav_module.so;", "")
+          server {{ listen {HOST}:{port}; root {directory}; location / {{ dav_methods PUT; }} }} }}""".replace(
+            "load_module modules/ngx_http_dav_module.so;", ""
+        )
     )
     with _running("nginx", port, ["nginx", "-e", str(directory / "error.log"), "-c", str(configuration)]) as pid:
         yield Server("nginx", port, pid)
@@ -90,7 +95,14 @@ def tusd(directory: Path) -> Iterator[Server]:
     """tusd with its file store."""
     port = free_port()
     binary = os.environ.get("TUSD") or shutil.which("tusd") or "tusd"
-    command = [binary, f"-host={HOST}", f"-port={port}", f"-upload-dir={directory}", "-behind-proxy=false", "-verbose=false"]
+    command = [
+        binary,
+        f"-host={HOST}",
+        f"-port={port}",
+        f"-upload-dir={directory}",
+        "-behind-proxy=false",
+        "-verbose=false",
+    ]
     with _running("tusd", port, command) as pid:
         yield Server("tusd", port, pid)
 
@@ -114,9 +126,7 @@ def tus_node(directory: Path) -> Iterator[Server]:
 @contextmanager
 def _running(name: str, port: int, command: list[str], environment: dict[str, str] | None = None) -> Iterator[int]:
     log = open(os.devnull, "w") if not os.environ.get("BENCH_LOG") else open(os.environ["BENCH_LOG"], "a")  # noqa: SIM115
-    process = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
-    )
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         _wait_until_open(name, port, process)
         yield process.pid
@@ -158,5 +168,6 @@ def resident_bytes(pid: int) -> int:
 def _descendants(pid: int) -> list[int]:
     children: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        children += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError):  # the thread ended meanwhile
+            children += [int(child) for child in (task / "children").read_text().split()]
     return children + [below for child in children for below in _descendants(child)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
 
 from .conf import KIB, MIB, upload_settings
@@ -38,6 +39,11 @@ T = TypeVar("T")
 BLOCK = MIB
 SMALL_BLOCK = 32 * KIB
 """What a request gathers before it uses a thread, when many requests hold much memory together."""
+
+
+KEEP_CONNECTION_SECONDS = 1.0
+
+_thread = threading.local()
 
 
 class UploadApplication:
@@ -81,11 +87,13 @@ class UploadApplication:
     async def _feed(self, exchange: Exchange, receive: Receive) -> Answer | None:
         """Feed the body. None: the client is gone."""
         gathered = _Gathered()
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(upload_settings().receive_timeout) as patience:
+            async with asyncio.timeout(None) as patience:
                 pace = _Pace()
                 more = True
                 while more:
+                    _extend(patience, loop.time() + upload_settings().receive_timeout)
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         await self._end_broken(exchange, gathered)
@@ -98,7 +106,6 @@ class UploadApplication:
                         answer = await self._in_thread(exchange.receive, gathered.take())
                         if answer is not None:
                             return answer
-                    patience.reschedule(asyncio.get_running_loop().time() + upload_settings().receive_timeout)
         except TimeoutError:
             gathered.take()
             return await self._in_thread(exchange.time_out)
@@ -136,6 +143,13 @@ class UploadApplication:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, context.run, _with_database, function, *args)
+
+
+def _extend(patience: asyncio.Timeout, deadline: float) -> None:
+    """Move the deadline, but not for less than a second: a fast body comes in many messages."""
+    before = patience.when()
+    if before is None or deadline - before > 1:
+        patience.reschedule(deadline)
 
 
 class _BodyTooLarge(Exception):
@@ -200,11 +214,19 @@ def _resolve(scope: Scope) -> ResolverMatch | None:
 
 
 def _with_database(function: Callable[..., T], *args: Any) -> T:
-    """Run a step, then give its database connection back to the pool, or keep it if it persists."""
+    """Run a step with this thread's database connection.
+
+    A busy thread keeps its connection: taking one from a pool and giving it back costs more than a query. One that was
+    idle for a second, or met an error, gives it back first and so gets one that works.
+    """
+    if time.monotonic() - getattr(_thread, "last_step", 0.0) > KEEP_CONNECTION_SECONDS:
+        close_old_connections()
     try:
         return function(*args)
     finally:
-        close_old_connections()
+        _thread.last_step = time.monotonic()
+        if any(connection.errors_occurred for connection in connections.all(initialized_only=True)):
+            close_old_connections()
 
 
 def _finish(exchange: Exchange, last: bytes) -> Answer:

@@ -112,6 +112,8 @@ class Exchange:
         """Write the request's one line of log, and count a refusal."""
         if answer.code:
             refusals.labels(code=answer.code).inc()
+        if not logger.isEnabledFor(logging.INFO):
+            return
         logger.info(
             "%s %s %d",
             self._request.method,

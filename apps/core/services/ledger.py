@@ -113,21 +113,26 @@ def record(session: UploadSession, index: int, size: int, digest: bytes, append_
         SessionGone, Conflict: the session no longer takes chunks, or a newer sequential request took over.
         QuotaExceeded: the size of the session is unknown, and these bytes no longer fit.
     """
-    now = timezone.now()
+    if session.total_size is not None:
+        return _record(session, index, size, digest, append_token)
     with transaction.atomic():
-        counted = hot_queries.insert_receipt(
-            session.pk,
-            index,
-            size,
-            digest,
-            append_token=append_token,
-            expires_at=_next_expiry(now, session.created_at),
-            now=now,
-        )
-        if counted is None:
-            raise _not_counted(session)
-        if session.total_size is None:
-            quotas.reserve_more(session.owner_id, size)
+        quotas.reserve_more(session.owner_id, size)
+        return _record(session, index, size, digest, append_token)
+
+
+def _record(session: UploadSession, index: int, size: int, digest: bytes, append_token: uuid.UUID | None) -> Totals:
+    now = timezone.now()
+    counted = hot_queries.record_receipt(
+        session.pk,
+        index,
+        size,
+        digest,
+        append_token=append_token,
+        expires_at=_next_expiry(now, session.created_at),
+        now=now,
+    )
+    if counted is None:
+        raise _not_counted(session)
     return Totals(*counted)
 
 

@@ -16,6 +16,10 @@ from ..grid import Span
 class Entry(Protocol):
     """Proof that the caller has one chunk of one upload for itself, for a short time without network waits."""
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was ever settled or kept here, and nobody writes in place: then nothing can be recorded."""
+
 
 class Writer(Protocol):
     """Stores the bytes of one chunk as they arrive, without disturbing what is stored for it already.

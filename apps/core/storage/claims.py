@@ -35,6 +35,10 @@ class ClaimEntry:
     def read(self) -> bytes:
         return os.pread(self._fd, ENTRY_SIZE, self._position).ljust(ENTRY_SIZE, b"\0")
 
+    @property
+    def is_untouched(self) -> bool:
+        return self.read() == FREE
+
     def write(self, token: bytes) -> None:
         os.pwrite(self._fd, token, self._position)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
@@ -41,7 +42,6 @@ class LocalWriter:
         self._upload_id = upload_id
         self._span = span
         self._take_over = take_over
-        self._token = secrets.token_bytes(ENTRY_SIZE)
         self._start = start
         self._written = start
         self._held: list[bytes] = []
@@ -49,6 +49,10 @@ class LocalWriter:
         self._claimed = False
         self._displaced = False
         self._spool: BinaryIO | None = None
+
+    @cached_property
+    def _token(self) -> bytes:
+        return secrets.token_bytes(ENTRY_SIZE)
 
     def write(self, block: bytes) -> None:
         self._held.append(block)
