@@ -1,10 +1,11 @@
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
 
-django_application = get_asgi_application()
+django_application: Any = get_asgi_application()
 
 from apps.core.asgi import UploadApplication  # noqa: E402  # needs the app registry that the line above fills
 

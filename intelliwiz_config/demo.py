@@ -29,7 +29,7 @@ def demo_token() -> str:
         return token
     _, token = AuthToken.objects.create(user, expiry=timedelta(days=DAYS))
     _write_private(path, token)
-    return token
+    return str(token)
 
 
 def _works(token: str) -> bool:

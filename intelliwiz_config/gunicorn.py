@@ -18,4 +18,4 @@ def child_exit(server: Any, worker: Any) -> None:
     """Let the metrics of a dead process go where counters are kept."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -16,7 +16,8 @@ DEBUG = env.bool("DEBUG", default=False)
 
 def _secret_key() -> str:
     """The key from the environment, or one made once and kept under DATA_DIR, readable by its owner alone."""
-    if given := env.str("SECRET_KEY", default=""):
+    given: str = env.str("SECRET_KEY", default="")
+    if given:
         return given
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = DATA_DIR / "secret-key"

@@ -83,7 +83,8 @@ _accepted = _AcceptedCredentials()
 
 
 def _ask_authenticators(request: HttpRequest) -> Any:
-    authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    authenticators = [authenticator() for authenticator in classes]
     challenge_request = Request(_without_body(request), authenticators=authenticators)
     try:
         user = challenge_request.user
@@ -97,7 +98,7 @@ def _ask_authenticators(request: HttpRequest) -> Any:
 
 
 def _challenge(request: Request) -> str | None:
-    authenticators = request.authenticators
+    authenticators: Any = request.authenticators
     return authenticators[0].authenticate_header(request) if authenticators else None
 
 
@@ -105,7 +106,7 @@ def _without_body(request: HttpRequest) -> HttpRequest:
     head = copy.copy(request)
     head.META = {**request.META, "CONTENT_TYPE": "", "CONTENT_LENGTH": "0"}
     head.content_type = ""
-    head._stream = BytesIO()  # type: ignore[attr-defined]
+    head._stream = BytesIO()
     if not hasattr(head, "session"):
         _attach_session(head)
     return head

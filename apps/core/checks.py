@@ -78,7 +78,7 @@ def _check_types(limits: UploadSettings) -> list[CheckMessage]:
             id="resumable_uploads.E005",
         )
         for suffix, types in limits.allowed_types.items()
-        if not (suffix.startswith(".") and suffix == suffix.lower() and types and not isinstance(types, str))
+        if not (suffix.startswith(".") and suffix == suffix.lower() and types and isinstance(types, list | tuple))
     ]
 
 

@@ -103,7 +103,7 @@ class UploadSettings:
     """Throttle of chunks whose checksum did not match, per user; empty for none."""
 
     allowed_types: dict[str, tuple[str, ...]] = field(default_factory=lambda: DEFAULT_ALLOWED_TYPES)
-    """Allow-list: suffix (lower case, with dot) to the MIME types a client may declare for it, the canonical one first."""
+    """Allow-list: suffix (lower case, with dot) to the MIME types a client may declare for it, the usual one first."""
     allow_executables: bool = False
     """Accept executables (PE, ELF, Mach-O, scripts with ``#!``)."""
     auth_cache_seconds: float = 1.0

@@ -19,7 +19,9 @@ _current: ContextVar[str] = ContextVar("correlation_id", default="")
 
 def begin(given: str | None) -> str:
     """Set the id of the request at work; a given one is kept if it is short and plain."""
-    correlation_id = given if given and _FIT.fullmatch(given) else f"{random.getrandbits(128):032x}"  # noqa: S311  # a label, not a secret
+    correlation_id = (
+        given if given and _FIT.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    )  # a label, not a secret
     _current.set(correlation_id)
     return correlation_id
 

@@ -74,9 +74,7 @@ class Exchange:
         assert self._receiver is not None
         if self.content_length is not None and self._received < self.content_length:
             self.break_off()
-            return self._protocol.refuse(
-                Problem(400, "incomplete_body", "The body is shorter than its Content-Length.")
-            )
+            return self._protocol.refuse(Problem(400, "incomplete_body", "The body is too short."))
         try:
             return self._receiver.finish()
         except Exception as error:

@@ -54,6 +54,6 @@ def exposition() -> bytes:
     registry = CollectorRegistry()
     registry.register(SessionsByStatus())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest(process_registry) + generate_latest(registry)

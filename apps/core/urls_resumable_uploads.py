@@ -1,4 +1,4 @@
-"""The upload API. Include it where it shall live: ``path("api/v1/upload/", include("apps.core.urls_resumable_uploads"))``."""
+"""The upload API: ``path("api/v1/upload/", include("apps.core.urls_resumable_uploads"))``."""
 
 from django.urls import path, re_path
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -124,7 +125,7 @@ class Cleanup:
             self._tell(f"removed orphaned bytes of {upload_id}")
 
     @staticmethod
-    def _is_open(upload_id: object) -> bool:
+    def _is_open(upload_id: UUID) -> bool:
         return UploadSession.objects.filter(upload_id=upload_id, status__in=UploadSession.OPEN).exists()
 
     def _batches(self, rows: QuerySet[UploadSession]) -> Iterator[UploadSession]:

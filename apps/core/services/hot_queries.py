@@ -38,7 +38,7 @@ _COUNT_RECEIPT = f"""
     RETURNING received_chunks, received_bytes
 """  # noqa: S608
 
-_INSERT_RECEIPT = f'INSERT INTO {_RECEIPT.db_table} (session_id, "index", size, sha256)'  # noqa: S608
+_INSERT_RECEIPT = f'INSERT INTO {_RECEIPT.db_table} (session_id, "index", size, sha256)'
 
 # PostgreSQL does both in one statement, and so in one round trip instead of four.
 _COUNT_AND_INSERT = f"""
@@ -120,9 +120,10 @@ def record_receipt(
     )
     receipt = (session_pk, index, size, digest)
     if connection.vendor == "postgresql":
-        return _fetch_one(_COUNT_AND_INSERT, count + receipt)
+        row: tuple[int, int] | None = _fetch_one(_COUNT_AND_INSERT, count + receipt)
+        return row
     with transaction.atomic():
-        counted = _fetch_one(_COUNT_RECEIPT, count)
+        counted: tuple[int, int] | None = _fetch_one(_COUNT_RECEIPT, count)
         if counted is not None:
             with connection.cursor() as cursor:
                 cursor.execute(f"{_INSERT_RECEIPT} VALUES (%s, %s, %s, %s)", receipt)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.db import IntegrityError
+
 from ..conf import MIB
 from ..errors import (
     BadRequest,
@@ -198,7 +200,12 @@ class ChunkReceiver:
             recorded = self._recorded_digest(entry)
             if recorded is None:
                 self._settle(entry)
-                return StoredChunk(index, ledger.record(self.session, index, self.received, digest, self._append_token))
+                try:
+                    counted = ledger.record(self.session, index, self.received, digest, self._append_token)
+                    return StoredChunk(index, counted)
+                except IntegrityError:
+                    # Recorded before the staged files were lost and made anew: these bytes take their place again.
+                    recorded = ledger.recorded_digest(self.session, index, self._append_token) or b""
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
         return StoredChunk(index, ledger.totals(self.session))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from django.core.files.storage import Storage
@@ -36,15 +36,15 @@ class Writer(Protocol):
             StagingMissing: the upload's staged bytes are gone.
         """
 
-    def settle(self, entry: Entry) -> None:
-        """Make everything written the chunk's stored bytes. Call inside ``store.exclusive`` of this chunk.
+    def settle(self, entry: Any) -> None:
+        """Make everything written the chunk's stored bytes. ``entry`` is what ``store.exclusive`` gave for this chunk.
 
         Raises:
             WriterDisplaced: a newer writer took the chunk over.
             StorageFull: the store has no room.
         """
 
-    def keep(self, entry: Entry) -> None:
+    def keep(self, entry: Any) -> None:
         """Like :meth:`settle`, for the first part of a chunk whose rest will be written by a later writer."""
 
     def discard(self) -> None:
@@ -54,11 +54,13 @@ class Writer(Protocol):
 class Store(Protocol):
     """Staging and published files."""
 
-    min_chunk_size: int
-    """Smallest chunk in bytes that this store can take (but for the last one)."""
+    @property
+    def min_chunk_size(self) -> int:
+        """Smallest chunk in bytes that this store can take (but for the last one)."""
 
-    published: Storage
-    """Django storage of the published files."""
+    @property
+    def published(self) -> Storage:
+        """Django storage of the published files."""
 
     def begin(self, upload_id: UUID) -> None:
         """Make room for an upload. Does nothing when it is there."""
@@ -71,7 +73,7 @@ class Store(Protocol):
         """
 
     def exclusive(self, upload_id: UUID, index: int) -> AbstractContextManager[Entry]:
-        """Have one chunk for oneself, against all threads and processes. Held for milliseconds, never over network waits.
+        """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
 
         Raises:
             StagingMissing: the upload's staged bytes are gone.

@@ -138,7 +138,7 @@ class LocalStore:
 
     def spool(self) -> BinaryIO:
         """An unnamed file for the bytes of a second sender; it vanishes with the process."""
-        return tempfile.TemporaryFile(dir=self.root / "staging", buffering=0)  # type: ignore[return-value]
+        return tempfile.TemporaryFile(dir=self.root / "staging", buffering=0)
 
     def free_bytes(self) -> int:
         stats = os.fstatvfs(self._staging)

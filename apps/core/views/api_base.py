@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 import orjson
 from django.core.exceptions import BadRequest as DjangoBadRequest
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, RawPostDataException
-from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
@@ -33,7 +31,7 @@ BODY_LIMIT = 256 * KIB
 
 
 class AnyTypeJSONParser(BaseParser):
-    """JSON, whatever Content-Type the client declared (``curl -d`` declares a form), always UTF-8, never decompressed."""
+    """JSON, whatever Content-Type was declared (``curl -d`` declares a form), always UTF-8, never decompressed."""
 
     media_type = "*/*"
 
@@ -53,11 +51,11 @@ class UploadApiView(APIView):
     permission_classes = (IsAuthenticated,)
     parser_classes = (AnyTypeJSONParser,)
     renderer_classes = (JSONRenderer,)
-    throttle_classes = ()
+    throttle_classes: Any = ()
     body_limit = BODY_LIMIT
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+    def as_view(cls, **initkwargs: Any) -> Any:
         view = super().as_view(**initkwargs)
         view.body_limit = cls.body_limit  # type: ignore[attr-defined]  # for the ASGI driver
         return view
@@ -103,7 +101,8 @@ def _framework_problem(exc: exceptions.APIException) -> Problem:
     if isinstance(exc, exceptions.ValidationError):
         return Problem(400, "bad_field", _first_sentence(exc.detail), {"errors": exc.detail})
     if isinstance(exc, exceptions.Throttled):
-        headers = {} if exc.wait is None else {"Retry-After": str(math.ceil(exc.wait))}
+        wait = getattr(exc, "wait", None)
+        headers = {} if wait is None else {"Retry-After": str(math.ceil(wait))}
         return Problem(429, "throttled", "Too many requests of this kind; wait.", more_headers=headers)
     codes = {
         exceptions.ParseError: "bad_json",

@@ -78,7 +78,7 @@ def _none_match(request: HttpRequest, etag: str) -> bool:
 
 
 def _wanted_range(request: HttpRequest, size: int, etag: str) -> range | None:
-    """The bytes to send; None if the range cannot be satisfied. Anything but one plain range means all (RFC 9110, 14.2)."""
+    """The bytes to send; None if there are none. Anything but one plain range means all (RFC 9110, 14.2)."""
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or request.headers.get("If-Range", etag) != etag:
         return range(size)

@@ -58,7 +58,7 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
 
 
 def _blocks(request: HttpRequest, content_length: int | None) -> Iterator[bytes]:
-    """The body, as it arrives. A chunked body bypasses Django, which takes a missing Content-Length for an empty body."""
+    """The body, as it arrives. A chunked one bypasses Django, which takes a missing Content-Length for no body."""
     if content_length is None:
         stream = request.META.get("wsgi.input")
         if stream is None or not request.META.get("wsgi.input_terminated"):

@@ -53,7 +53,8 @@ def file_url(session: UploadSession) -> str:
 
 def _checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
+    fields: dict[str, Any] = serializer.validated_data
+    return fields
 
 
 class InitUploadView(UploadApiView):
@@ -152,7 +153,7 @@ class UploadListView(UploadApiView):
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""
         query = _checked(_ListQuery(data=request.query_params.dict()))
-        rows: QuerySet[UploadSession] = UploadSession.objects.filter(owner=request.user, **query)
+        rows: QuerySet[UploadSession] = UploadSession.objects.filter(owner_id=request.user.pk, **query)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([session_document(row, file_url(row), summary=True) for row in page])
