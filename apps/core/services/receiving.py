@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import IntegrityError
@@ -39,19 +37,6 @@ class StoredChunk:
 
     index: int
     totals: ledger.Totals
-
-
-@contextmanager
-def exclusive_chunk(session: UploadSession, index: int) -> Iterator[Entry]:
-    """One chunk for oneself; staged files that vanished while the session lives are made anew."""
-    store = get_store()
-    try:
-        section = store.exclusive(session.upload_id, index)
-    except StagingMissing:
-        _begin_anew(session)
-        section = store.exclusive(session.upload_id, index)
-    with section as entry:
-        yield entry
 
 
 def _begin_anew(session: UploadSession) -> None:
@@ -164,16 +149,15 @@ class ChunkReceiver:
         assert self._append_token is not None
         index = self.span.index
         try:
-            with exclusive_chunk(self.session, index) as entry:
-                if ledger.recorded_digest(self.session, index, self._append_token) is not None:
-                    return
-                try:
+            with get_store().exclusive(self.session.upload_id, index) as entry:
+                if ledger.recorded_digest(self.session, index, self._append_token) is None:
                     self._writer.keep(entry)
-                except WriterDisplaced:
-                    raise ChunkSuperseded(index) from None
-                except StagingMissing:
-                    raise _staging_lost(self.session) from None
-                ledger.record_partial(self.session, index, self.received, self._digest.hexdigest(), self._append_token)
+                    part = self._digest.hexdigest()
+                    ledger.record_partial(self.session, index, self.received, part, self._append_token)
+        except WriterDisplaced:
+            raise ChunkSuperseded(index) from None
+        except StagingMissing:
+            raise _staging_lost(self.session) from None
         finally:
             self._writer.discard()
 
@@ -196,19 +180,27 @@ class ChunkReceiver:
     def _store(self) -> StoredChunk:
         digest = self._digest.digest()
         index = self.span.index
-        with exclusive_chunk(self.session, index) as entry:
-            recorded = self._recorded_digest(entry)
+        try:
+            with get_store().exclusive(self.session.upload_id, index) as entry:
+                recorded = self._recorded_digest(entry)
+                if recorded is None:
+                    return self._settle_and_record(entry, digest)
+        except (StagingMissing, IntegrityError):
+            # Published meanwhile, or the staged files were lost and made anew: the ledger knows what is recorded.
+            recorded = ledger.recorded_digest(self.session, index, self._append_token)
             if recorded is None:
-                self._settle(entry)
-                try:
-                    counted = ledger.record(self.session, index, self.received, digest, self._append_token)
-                    return StoredChunk(index, counted)
-                except IntegrityError:
-                    # Recorded before the staged files were lost and made anew: these bytes take their place again.
-                    recorded = ledger.recorded_digest(self.session, index, self._append_token) or b""
+                raise _staging_lost(self.session) from None
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
         return StoredChunk(index, ledger.totals(self.session))
+
+    def _settle_and_record(self, entry: Entry, digest: bytes) -> StoredChunk:
+        try:
+            self._writer.settle(entry)
+        except WriterDisplaced:
+            raise ChunkSuperseded(self.span.index) from None
+        counted = ledger.record(self.session, self.span.index, self.received, digest, self._append_token)
+        return StoredChunk(self.span.index, counted)
 
     def _recorded_digest(self, entry: Entry) -> bytes | None:
         # An untouched chunk needs no question: it has no receipt, so a file of known size cannot be assembling, and
@@ -216,14 +208,6 @@ class ChunkReceiver:
         if entry.is_untouched and self.span.exact and self._append_token is None:
             return None
         return ledger.recorded_digest(self.session, self.span.index, self._append_token)
-
-    def _settle(self, entry: Entry) -> None:
-        try:
-            self._writer.settle(entry)
-        except WriterDisplaced:
-            raise ChunkSuperseded(self.span.index) from None
-        except StagingMissing:
-            raise _staging_lost(self.session) from None
 
 
 class AppendReceiver:
@@ -325,7 +309,7 @@ def record_kept_part(session: UploadSession) -> None:
     if digest.hexdigest() != session.partial_sha256:
         ledger.drop_partial(session)
         return
-    with exclusive_chunk(session, chunks):
+    with get_store().exclusive(session.upload_id, chunks):
         if ledger.recorded_digest(session, chunks, session.append_token) is None:
             ledger.record(session, chunks, span.size, digest.digest(), session.append_token)
 

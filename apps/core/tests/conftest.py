@@ -1,0 +1,127 @@
+"""Fixtures: an isolated store, users with tokens, and the API on real sockets under both drivers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.db import connections
+from knox.models import AuthToken
+
+from apps.core.services.resumable_upload_service import ResumableUploadService
+
+from .api import Api
+
+
+@pytest.fixture(autouse=True)
+def _isolated(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+
+
+@pytest.fixture
+def uploads(settings: Any) -> Any:
+    """Change keys of ``RESUMABLE_UPLOADS``: ``uploads(CHUNK_SIZE=4)``."""
+
+    def change(**values: Any) -> None:
+        settings.RESUMABLE_UPLOADS = {**settings.RESUMABLE_UPLOADS, **values}
+
+    return change
+
+
+@pytest.fixture
+def small_chunks(uploads: Any) -> None:
+    uploads(CHUNK_SIZE=4, MIN_CHUNK_SIZE=1)
+
+
+@pytest.fixture
+def owner(transactional_db: None) -> Any:
+    return get_user_model()._default_manager.create(username="owner")
+
+
+@pytest.fixture
+def stranger(transactional_db: None) -> Any:
+    return get_user_model()._default_manager.create(username="stranger")
+
+
+@pytest.fixture
+def service(owner: Any) -> ResumableUploadService:
+    return ResumableUploadService(owner)
+
+
+@pytest.fixture
+def store_root(tmp_path: Path) -> Path:
+    return tmp_path / "media" / "uploads"
+
+
+def token_for(user: Any) -> str:
+    return str(AuthToken.objects.create(user)[1])
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def _asgi_url(django_db_setup: None) -> Iterator[str]:
+    from intelliwiz_config.asgi import application
+
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(5)
+    application._threads.shutdown()
+
+
+@pytest.fixture(scope="session")
+def _wsgi_url(django_db_setup: None) -> Iterator[str]:
+    from intelliwiz_config.wsgi import application
+
+    server = ThreadedWSGIServer(("127.0.0.1", 0), _QuietHandler)
+    server.set_app(application)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_pool(django_db_setup: None) -> Iterator[None]:
+    """PostgreSQL does not drop a test database that a pool is still connected to."""
+    yield
+    if connections["default"].vendor == "postgresql":
+        connections["default"].close_pool()
+
+
+@pytest.fixture(params=["asgi", "wsgi"])
+def base_url(request: pytest.FixtureRequest) -> str:
+    """A real server in this process, once for each driver."""
+    return str(request.getfixturevalue(f"_{request.param}_url"))
+
+
+@pytest.fixture
+def api(base_url: str, owner: Any) -> Iterator[Api]:
+    """The API as its owner sees it."""
+    with Api(base_url, token_for(owner)) as client:
+        yield client
+
+
+@pytest.fixture
+def strangers_api(base_url: str, stranger: Any) -> Iterator[Api]:
+    with Api(base_url, token_for(stranger)) as client:
+        yield client
