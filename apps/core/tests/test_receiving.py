@@ -1,0 +1,256 @@
+"""Receiving: the invariants of chunks, and of bytes in order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.core.conf import MIB
+from apps.core.errors import (
+    BodyBroken,
+    ChunkConflict,
+    ContentRefused,
+    OffsetMismatch,
+    SessionGone,
+    TooLarge,
+    UploadError,
+)
+from apps.core.models import ChunkReceipt, UploadSession
+from apps.core.storage import get_store
+
+pytestmark = pytest.mark.integration
+
+
+def begin(service: Any, size: int | None, **fields: Any) -> UploadSession:
+    return service.create(filename=fields.pop("filename", "a.bin"), total_size=size, **fields)[0]
+
+
+def receive(service: Any, session: UploadSession, index: int, data: bytes) -> None:
+    receiver = service.receive_chunk(session, index)
+    receiver.receive(data)
+    receiver.finish()
+
+
+def stored(session: UploadSession) -> bytes:
+    with get_store().open(session.upload_id) as file:
+        return file.read()
+
+
+@pytest.mark.usefixtures("small_chunks")
+class TestChunks:
+    def test_the_receipt_is_the_sha256_of_the_stored_bytes(self, service: Any) -> None:
+        session = begin(service, 10)
+        receive(service, session, 1, b"4567")
+        assert bytes(ChunkReceipt.objects.get().sha256) == hashlib.sha256(b"4567").digest()
+        assert stored(session)[4:] == b"4567"
+
+    def test_a_short_body_is_no_chunk(self, service: Any) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_chunk(session, 0)
+        receiver.receive(b"012")
+        with pytest.raises(BodyBroken):
+            receiver.finish()
+        assert not ChunkReceipt.objects.exists()
+
+    def test_a_long_body_is_refused_at_its_first_byte_too_many(self, service: Any) -> None:
+        receiver = service.receive_chunk(begin(service, 10), 2)
+        receiver.receive(b"89")
+        with pytest.raises(TooLarge):
+            receiver.receive(b"!")
+        assert not ChunkReceipt.objects.exists()
+
+    def test_a_session_cancelled_while_a_chunk_arrives_takes_it_no_more(self, service: Any, store_root: Any) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_chunk(session, 0)
+        receiver.receive(b"0123")
+        service.cancel(session)
+        with pytest.raises(SessionGone):
+            receiver.finish()
+        assert list((store_root / "staging").iterdir()) == []
+
+    def test_no_lock_and_no_transaction_is_open_between_blocks(self, service: Any) -> None:
+        session = begin(service, 10)
+        slow = service.receive_chunk(session, 0)
+        slow.receive(b"01")
+        assert not connection.in_atomic_block
+        receive(service, session, 0, b"0123")  # Another sender of the very same chunk is not held up.
+        slow.receive(b"23")
+        slow.finish()
+        assert ChunkReceipt.objects.count() == 1
+
+    def test_a_chunk_costs_the_same_queries_first_or_last(self, service: Any, django_assert_num_queries: Any) -> None:
+        session = begin(service, 400)
+        counts = []
+        for index in (0, *range(1, 99), 99):
+            with django_assert_num_queries(1, exact=False, connection=connection) as queries:
+                receive(service, session, index, b"abcd")
+            counts.append(len(queries))
+        assert len(set(counts)) == 1
+
+    def test_the_first_bytes_are_judged_as_they_arrive(self, service: Any) -> None:
+        session = begin(service, 10, filename="a.bin")
+        receiver = service.receive_chunk(session, 0)
+        receiver.receive(b"MZ\x90\0")
+        with pytest.raises(ContentRefused):
+            receiver.finish()
+        assert not ChunkReceipt.objects.exists()
+
+    def test_a_type_that_contradicts_is_refused_with_its_first_block(self, service: Any) -> None:
+        session = begin(service, MIB, filename="a.png", chunk_size=MIB)
+        receiver = service.receive_chunk(session, 0)
+        with pytest.raises(ContentRefused):
+            receiver.receive(b"GIF89a" + bytes(8192))
+
+
+def test_threads_sending_the_same_chunks_store_each_once(service: Any, uploads: Any) -> None:
+    uploads(CHUNK_SIZE=64, MIN_CHUNK_SIZE=1)
+    data = os.urandom(64 * 20)
+    session = begin(service, len(data))
+    failures: list[BaseException] = []
+
+    def send(order: list[int]) -> None:
+        try:
+            for index in order:
+                receive(service, session, index, data[index * 64 : (index + 1) * 64])
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=(list(range(20))[:: 1 if n % 2 else -1],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    session.refresh_from_db()
+    assert (session.received_chunks, session.received_bytes) == (20, len(data))
+    assert stored(session) == data
+
+
+def test_of_two_different_chunks_at_once_one_is_stored_and_one_refused(service: Any, uploads: Any) -> None:
+    uploads(CHUNK_SIZE=3 * MIB)
+    session = begin(service, 3 * MIB)
+    first, second = (service.receive_chunk(session, 0) for _ in range(2))
+    for _ in range(3):
+        first.receive(b"a" * MIB)
+        second.receive(b"b" * MIB)
+    second.finish()
+    with pytest.raises(ChunkConflict):
+        first.finish()
+    assert stored(session) == b"b" * 3 * MIB
+
+
+def test_memory_held_is_given_back(service: Any, uploads: Any) -> None:
+    from apps.core.storage.budget import memory_budget
+
+    uploads(CHUNK_SIZE=3 * MIB)
+    session = begin(service, 3 * MIB)
+    receiver = service.receive_chunk(session, 0)
+    receiver.receive(b"a" * (MIB // 2))
+    assert memory_budget.exhausted(0)
+    receiver.break_off()
+    assert not memory_budget.exhausted(0)
+
+
+def test_short_of_memory_every_block_is_written_out(service: Any, uploads: Any) -> None:
+    uploads(CHUNK_SIZE=MIB, RECEIVE_BUFFER_BYTES=1)
+    data = os.urandom(MIB)
+    session = begin(service, MIB)
+    receiver = service.receive_chunk(session, 0)
+    receiver.receive(data[:1000])
+    assert stored(session) == data[:1000]
+    receiver.receive(data[1000:])
+    receiver.finish()
+    assert stored(session) == data
+
+
+@pytest.mark.usefixtures("small_chunks")
+class TestInOrder:
+    def test_bytes_spread_over_chunks_and_the_rest_is_kept(self, service: Any) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_from(session, 0)
+        receiver.receive(b"012345")
+        assert receiver.break_off() == 6
+        session.refresh_from_db()
+        assert session.received_chunks == 1
+        assert service.offset(session) == 6
+
+    def test_it_goes_on_in_the_middle_of_a_chunk(self, service: Any) -> None:
+        data = b"0123456789"
+        session = begin(service, 10, file_hash=hashlib.sha256(data).hexdigest())
+        for start in range(0, 10, 3):
+            session.refresh_from_db()
+            receiver = service.receive_from(session, start)
+            receiver.receive(data[start : start + 3])
+            receiver.finish()
+        session.refresh_from_db()
+        assert service.complete(session).status == "completed"
+
+    @pytest.mark.parametrize("offset", [0, 5, 7])
+    def test_another_offset_is_a_mismatch(self, service: Any, offset: int) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_from(session, 0)
+        receiver.receive(b"012345")
+        receiver.break_off()
+        session.refresh_from_db()
+        with pytest.raises(OffsetMismatch) as mismatch:
+            service.receive_from(session, offset)
+        assert mismatch.value.extra["expected_offset"] == 6
+
+    def test_a_newer_request_takes_over_and_the_older_changes_nothing(self, service: Any) -> None:
+        session = begin(service, 10)
+        older = service.receive_from(session, 0)
+        older.receive(b"xx")
+        newer = service.receive_from(session, 0)
+        newer.receive(b"012")
+        newer.break_off()
+        with pytest.raises(UploadError) as superseded:
+            older.receive(b"xxxx")
+        assert superseded.value.code == "append_superseded"
+        with pytest.raises(UploadError):
+            older.break_off()
+            older.receive(b"x")
+            older.finish()
+        session.refresh_from_db()
+        assert service.offset(session) == 3
+        assert stored(session)[:3] == b"012"
+
+    def test_more_than_the_file_has_is_refused_and_what_fits_is_kept(self, service: Any) -> None:
+        session = begin(service, 6)
+        receiver = service.receive_from(session, 0)
+        with pytest.raises(TooLarge):
+            receiver.receive(b"0123456789")
+        session.refresh_from_db()
+        assert service.offset(session) == 6
+
+    def test_a_damaged_kept_part_is_not_built_upon(self, service: Any, store_root: Any) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_from(session, 0)
+        receiver.receive(b"012345")
+        receiver.break_off()
+        part = next((store_root / "staging").glob("*.part"))
+        part.write_bytes(b"0123!!")
+        session.refresh_from_db()
+        assert service.offset(session) == 4
+
+    def test_chunks_of_other_protocols_count(self, service: Any) -> None:
+        session = begin(service, 10)
+        receive(service, session, 1, b"4567")
+        receive(service, session, 0, b"0123")
+        session.refresh_from_db()
+        assert service.offset(session) == 8
+
+    def test_a_kept_part_becomes_the_last_chunk_when_the_size_is_known(self, service: Any) -> None:
+        session = begin(service, None)
+        receiver = service.receive_from(session, 0)
+        receiver.receive(b"012345")
+        receiver.finish()
+        session.refresh_from_db()
+        done = service.complete(session, total_size=6, file_hash=hashlib.sha256(b"012345").hexdigest())
+        assert done.status == "completed"
