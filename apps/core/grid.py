@@ -31,6 +31,11 @@ class Grid:
     def total_chunks(self) -> int | None:
         return None if self.total_size is None else ceil_div(self.total_size, self.chunk_size)
 
+    @property
+    def end(self) -> int:
+        """Bytes from here on do not belong to the file, or cannot."""
+        return self.chunk_size * self.max_chunks if self.total_size is None else self.total_size
+
     def span(self, index: int) -> Span:
         """The cell at ``index``.
 

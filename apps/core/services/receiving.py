@@ -248,8 +248,8 @@ class AppendReceiver:
             self.offset += len(part)
             rest = rest[len(part) :]
             if not chunk.room:
-                chunk.finish()
                 self._chunk = None
+                chunk.finish()
 
     def finish(self) -> int:
         """The body ended; keep the rest. Returns the offset reached."""
@@ -267,12 +267,11 @@ class AppendReceiver:
         return self.offset
 
     def _open_chunk(self) -> ChunkReceiver:
+        end = self._grid.end
+        if self.offset >= end:
+            raise TooLarge(f"The file has {end} bytes; more arrived.", limit=end)
         index, start = divmod(self.offset, self._grid.chunk_size)
-        try:
-            span = self._grid.span(index)
-        except IndexError:
-            size = self.offset if self._grid.total_size is None else self._grid.total_size
-            raise TooLarge(f"The file has {size} bytes; more arrived.", limit=size) from None
+        span = self._grid.span(index)
         self._chunk = ChunkReceiver(
             self.session,
             span,

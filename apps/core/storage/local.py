@@ -145,8 +145,8 @@ class LocalStore:
         return stats.f_bavail * stats.f_frsize
 
     def check(self) -> None:
+        os.fstat(self._staging)
         with tempfile.TemporaryFile(dir=self.root / "staging") as probe:
-            os.fstat(self._staging)
             probe.write(b"ready")
             probe.flush()
             os.fsync(probe.fileno())

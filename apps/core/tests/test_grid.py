@@ -9,7 +9,7 @@ from apps.core.grid import Grid, Span, fit_chunk_size
 pytestmark = pytest.mark.unit
 
 
-@given(st.integers(1, 10_000), st.integers(1, 1000))
+@given(st.integers(1, 500), st.integers(1, 100))
 def test_spans_cover_the_file_without_gap_or_overlap(total_size: int, chunk_size: int) -> None:
     grid = Grid(chunk_size, total_size, max_chunks=10_000)
     spans = [grid.span(index) for index in range(grid.total_chunks or 0)]
