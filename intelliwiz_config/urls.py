@@ -10,4 +10,6 @@ urlpatterns = [
     path("api/v1/upload/", include("apps.core.urls_resumable_uploads")),
 ]
 
+handler400 = "apps.core.views.api_base.bad_request"
+handler404 = "apps.core.views.api_base.unknown_path"
 handler500 = "apps.core.views.api_base.server_error"

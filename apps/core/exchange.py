@@ -19,7 +19,7 @@ from . import correlation
 from .authentication import Refused, authenticate
 from .errors import UploadError
 from .metrics import refusals
-from .problems import INTERNAL_ERROR, TIMED_OUT, Problem
+from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem
 from .protocols.base import Answer, Receiver, RequestHead, UploadProtocol
 
 logger = logging.getLogger("apps.core.requests")
@@ -102,7 +102,7 @@ class Exchange:
         if isinstance(error, Refused):
             return self._protocol.refuse(error.problem)
         if isinstance(error, DisallowedHost | DjangoBadRequest):
-            return self._protocol.refuse(Problem(400, "bad_request", "The request is malformed."))
+            return self._protocol.refuse(MALFORMED)
         logger.exception("unexpected error")
         return self._protocol.refuse(INTERNAL_ERROR)
 

@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from ..conf import KIB
 from ..errors import TooLarge, UnsupportedEncoding, UploadError
 from ..metrics import refusals
-from ..problems import INTERNAL_ERROR, UNKNOWN_PATH, Problem, method_not_allowed, problem_for, unauthenticated
+from ..problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
 
 logger = logging.getLogger("apps.core.requests")
 
@@ -92,7 +92,7 @@ class UploadApiView(APIView):
         if isinstance(exc, Http404):
             return UNKNOWN_PATH
         if isinstance(exc, SuspiciousOperation | DjangoBadRequest | RawPostDataException):
-            return Problem(400, "bad_request", "The request is malformed.")
+            return MALFORMED
         logger.exception("unexpected error", exc_info=exc)
         return INTERNAL_ERROR
 
@@ -134,14 +134,16 @@ def problem_response(problem: Problem) -> HttpResponse:
 
 
 @csrf_exempt
-def unknown_path(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    """404 in the one error form, for addresses below the API where nothing is."""
+def unknown_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404 in the one error form, for addresses below the API where nothing is; also Django's ``handler404``."""
     return problem_response(UNKNOWN_PATH)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's ``handler400`` in the one error form."""
+    return problem_response(MALFORMED)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's ``handler500`` in the one error form."""
     return problem_response(INTERNAL_ERROR)
-
-
-__all__ = ["UploadApiView", "method_not_allowed", "problem_response", "server_error", "unknown_path"]

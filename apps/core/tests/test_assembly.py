@@ -1,0 +1,200 @@
+"""Assembling: once, provably, and by whoever is alive."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from apps.core.errors import ContentRefused
+from apps.core.models import ChunkReceipt, UploadSession
+from apps.core.services import assembly, ledger
+from apps.core.signals import upload_completed
+from apps.core.storage import get_store
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
+
+DATA = b"0123456789"
+
+
+@pytest.fixture
+def announced() -> Iterator[list[UploadSession]]:
+    heard: list[UploadSession] = []
+
+    def listen(session: UploadSession, **kwargs: Any) -> None:
+        heard.append(session)
+
+    upload_completed.connect(listen)
+    yield heard
+    upload_completed.disconnect(listen)
+
+
+@pytest.fixture
+def session(service: Any) -> UploadSession:
+    """Everything is sent, nothing completed."""
+    begun: UploadSession = service.create(
+        filename="a.bin", total_size=len(DATA), file_hash=hashlib.sha256(DATA).hexdigest()
+    )[0]
+    for index in range(3):
+        receiver = service.receive_chunk(begun, index)
+        receiver.receive(DATA[index * 4 : index * 4 + 4])
+        receiver.finish()
+    begun.refresh_from_db()
+    return begun
+
+
+def refuse(file: Any, session: UploadSession) -> None:
+    raise ContentRefused(f"{len(file.read())} bytes of virus")
+
+
+def accept(file: Any, session: UploadSession) -> None:
+    assert file.read() == DATA
+    assert session.filename == "a.bin"
+
+
+def test_the_file_is_reachable_from_the_session(service: Any, session: UploadSession) -> None:
+    done = service.complete(session)
+    with done.file.open("rb") as file:
+        assert file.read() == DATA
+    assert done.file.size == len(DATA)
+
+
+def test_the_signal_is_sent_once_after_the_commit(service: Any, session: UploadSession, announced: Any) -> None:
+    for _ in range(3):
+        session.refresh_from_db()
+        service.complete(session)
+    assert [heard.upload_id for heard in announced] == [session.upload_id]
+    session.refresh_from_db()
+    assert session.announced_at is not None
+
+
+def test_a_receiver_that_raises_does_not_disturb_the_upload(service: Any, session: UploadSession) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise RuntimeError
+
+    upload_completed.connect(fail)
+    try:
+        assert service.complete(session).status == "completed"
+    finally:
+        upload_completed.disconnect(fail)
+
+
+def test_many_completes_at_once_do_the_work_once(service: Any, session: UploadSession, announced: Any) -> None:
+    answers: list[str] = []
+
+    def complete() -> None:
+        try:
+            mine = ledger.find(service.owner, session.upload_id)
+            answers.append(service.complete(mine).status)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=complete) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["completed"] * 6
+    assert len(announced) == 1
+
+
+def test_validators_see_the_stored_file(service: Any, session: UploadSession, uploads: Any) -> None:
+    uploads(VALIDATORS=(f"{__name__}.accept",))
+    assert service.complete(session).status == "completed"
+
+
+def test_a_validators_refusal_is_the_answer(
+    service: Any, session: UploadSession, uploads: Any, store_root: Any
+) -> None:
+    uploads(VALIDATORS=(f"{__name__}.refuse",))
+    with pytest.raises(ContentRefused, match="10 bytes of virus"):
+        service.complete(session)
+    session.refresh_from_db()
+    assert session.status == "failed"
+    assert list((store_root / "staging").iterdir()) == []
+    assert not session.file
+
+
+def test_the_type_is_judged_from_the_stored_bytes(service: Any, session: UploadSession, store_root: Any) -> None:
+    part = next((store_root / "staging").glob("*.part"))
+    part.write_bytes(b"MZ" + DATA[2:])
+    UploadSession.objects.update(file_hash=hashlib.sha256(part.read_bytes()).hexdigest())
+    session.refresh_from_db()
+    with pytest.raises(ContentRefused) as refused:
+        service.complete(session)
+    assert refused.value.code == "executable_refused"
+
+
+def test_without_a_declared_hash_every_receipt_is_checked(
+    service: Any, session: UploadSession, store_root: Any
+) -> None:
+    UploadSession.objects.update(file_hash="")
+    part = next((store_root / "staging").glob("*.part"))
+    part.write_bytes(b"!" + DATA[1:])
+    session.refresh_from_db()
+    with pytest.raises(Exception, match="damaged"):
+        service.complete(session)
+    session.refresh_from_db()
+    assert session.missing_chunks == [0]
+
+
+def test_somebody_elses_lease_is_respected_until_it_runs_out(
+    service: Any, session: UploadSession, uploads: Any
+) -> None:
+    uploads(COMPLETE_WAIT=0.0)
+    assert ledger.begin_assembling(session)
+    ledger.take_lease(session)
+    session.refresh_from_db()
+    assert service.complete(session).status == "assembling"
+    UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    session.refresh_from_db()
+    assert service.complete(session).status == "completed"
+
+
+def test_status_takes_over_what_a_killed_server_left(service: Any, session: UploadSession) -> None:
+    ledger.begin_assembling(session)
+    ledger.take_lease(session)
+    UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert service.status(session.upload_id).status == "completed"
+
+
+def test_an_assembly_that_lost_its_lease_ends_nothing(service: Any, session: UploadSession) -> None:
+    ledger.begin_assembling(session)
+    lost = ledger.take_lease(session)
+    UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert ledger.take_lease(session) is not None
+    assert lost is not None
+    assembly.assemble(session, lost)
+    session.refresh_from_db()
+    assert session.status == "assembling"
+
+
+def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
+    ledger.begin_assembling(session)
+    get_store().publish(session.upload_id, len(DATA))
+    session.refresh_from_db()
+    assert service.complete(session).status == "completed"
+
+
+def test_a_large_file_is_assembled_behind_a_202(service: Any, session: UploadSession, uploads: Any) -> None:
+    uploads(INLINE_ASSEMBLE_BYTES=0, COMPLETE_WAIT=0.0)
+    assert service.complete(session).status in ("assembling", "completed")
+    for _ in range(100):
+        if service.status(session.upload_id).status == "completed":
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("never completed")
+
+
+def test_the_ledger_stays_until_cleanup_and_goes_with_a_failure(service: Any, session: UploadSession) -> None:
+    UploadSession.objects.update(file_hash="0" * 64)
+    session.refresh_from_db()
+    with pytest.raises(ContentRefused):
+        service.complete(session)
+    assert not ChunkReceipt.objects.exists()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from apps.core.models import OwnerUsage, UploadSession
+from apps.core.services import ledger
+from apps.core.storage import get_store
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
+
+
+def cleanup(*arguments: str) -> str:
+    out = StringIO()
+    call_command("cleanup_expired_uploads", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def begin(service: Any, data: bytes = b"0123") -> UploadSession:
+    session: UploadSession = service.create(filename="a.bin", total_size=len(data))[0]
+    receiver = service.receive_chunk(session, 0)
+    receiver.receive(data)
+    receiver.finish()
+    return session
+
+
+def overdue(session: UploadSession) -> None:
+    UploadSession.objects.filter(pk=session.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def ended_long_ago(session: UploadSession) -> None:
+    UploadSession.objects.filter(pk=session.pk).update(ended_at=timezone.now() - timedelta(days=365))
+
+
+def test_overdue_sessions_expire_and_their_bytes_go(service: Any, store_root: Any) -> None:
+    kept, gone = begin(service), begin(service)
+    overdue(gone)
+    assert "1 sessions expired" in cleanup()
+    gone.refresh_from_db()
+    kept.refresh_from_db()
+    assert (gone.status, kept.status) == ("expired", "active")
+    assert {path.name.split(".")[0] for path in (store_root / "staging").iterdir()} == {kept.upload_id.hex}
+    assert OwnerUsage.objects.get().open_sessions == 1
+
+
+def test_a_chunk_that_arrives_first_saves_the_session(service: Any) -> None:
+    session = begin(service)
+    assert not ledger.expire(session, overdue_at=timezone.now())
+
+
+def test_old_records_go_and_completed_files_stay(service: Any) -> None:
+    completed, cancelled = begin(service), begin(service)
+    completed = service.complete(
+        completed, file_hash="1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"
+    )
+    service.cancel(cancelled)
+    path = completed.file.path
+    for session in (completed, cancelled):
+        ended_long_ago(session)
+    assert "2 old records deleted" in cleanup()
+    assert not UploadSession.objects.exists()
+    assert os.path.exists(path)
+    assert OwnerUsage.objects.get().stored_bytes == 0
+
+
+def test_hours_sets_the_age_of_records_to_delete(service: Any) -> None:
+    session = begin(service)
+    service.cancel(session)
+    assert "0 old records deleted" in cleanup()
+    assert "0 old records deleted" in cleanup("--hours", "1")
+    assert "1 old records deleted" in cleanup("--hours", "0")
+
+
+def test_dry_run_changes_nothing(service: Any, store_root: Any) -> None:
+    session = begin(service)
+    overdue(session)
+    assert "Would be: 1 sessions expired" in cleanup("--dry-run")
+    session.refresh_from_db()
+    assert session.status == "active"
+    assert list((store_root / "staging").iterdir())
+
+
+def test_verbose_names_every_session(service: Any) -> None:
+    session = begin(service)
+    overdue(session)
+    assert f"expired {session.upload_id}" in cleanup("--verbose")
+
+
+def test_batches_reach_every_session(service: Any) -> None:
+    for _ in range(5):
+        overdue(begin(service))
+    assert "5 sessions expired" in cleanup("--batch-size", "2")
+
+
+def test_only_old_orphans_are_removed(service: Any, store_root: Any) -> None:
+    old, fresh, used = begin(service), begin(service), begin(service)
+    for orphan in (old, fresh):
+        UploadSession.objects.filter(pk=orphan.pk).delete()
+    hours_ago = time.time() - 7200
+    for session in (old, used):
+        for path in (store_root / "staging").glob(f"{session.upload_id.hex}.*"):
+            os.utime(path, (hours_ago, hours_ago))
+    assert "1 orphaned staging files removed" in cleanup()
+    assert {found for found, _ in get_store().staged()} == {fresh.upload_id, used.upload_id}
+
+
+def test_an_abandoned_assembly_is_finished(service: Any) -> None:
+    session = begin(service)
+    ledger.begin_assembling(session)
+    ledger.take_lease(session)
+    UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert "1 abandoned assemblies resumed" in cleanup()
+    session.refresh_from_db()
+    assert session.status == "completed"
+
+
+def test_a_signal_that_a_killed_server_owed_is_sent(service: Any) -> None:
+    session = service.complete(begin(service))
+    UploadSession.objects.update(announced_at=None)
+    assert "0 forgotten" in cleanup()
+    UploadSession.objects.update(ended_at=timezone.now() - timedelta(hours=1))
+    assert "1 forgotten" in cleanup()
+    session.refresh_from_db()
+    assert session.announced_at is not None
+
+
+def test_two_sweeps_at_once_do_everything_once(service: Any) -> None:
+    for _ in range(10):
+        overdue(begin(service))
+    outputs: list[str] = []
+
+    def sweep() -> None:
+        try:
+            outputs.append(cleanup())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=sweep) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(int(output.split()[0]) for output in outputs) == 10
+    assert OwnerUsage.objects.get().open_sessions == 0
+
+
+@pytest.mark.parametrize("arguments", [("--batch-size", "0"), ("--hours", "-1")])
+def test_senseless_options_are_refused(arguments: tuple[str, str], transactional_db: None) -> None:
+    with pytest.raises(CommandError):
+        cleanup(*arguments)
