@@ -160,6 +160,14 @@ class SessionSummary(Session):
     progress = ChunkProgress(read_only=True)  # type: ignore[assignment]
 
 
+class SessionPage(serializers.Serializer[Any]):
+    """One page of a list of sessions."""
+
+    next = serializers.URLField(read_only=True, allow_null=True)
+    previous = serializers.URLField(read_only=True, allow_null=True)
+    results = SessionSummary(many=True, read_only=True)
+
+
 class ProblemDocument(serializers.Serializer[Any]):
     """RFC 9457 problem details. Some codes have further members, named in the API reference."""
 

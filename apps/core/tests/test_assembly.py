@@ -144,9 +144,7 @@ def test_without_a_declared_hash_every_receipt_is_checked(
     assert session.missing_chunks == [0]
 
 
-def test_somebody_elses_lease_is_respected_until_it_runs_out(
-    service: Any, session: UploadSession, uploads: Any
-) -> None:
+def test_a_lease_is_respected_until_it_runs_out(service: Any, session: UploadSession, uploads: Any) -> None:
     uploads(COMPLETE_WAIT=0.0)
     assert ledger.begin_assembling(session)
     ledger.take_lease(session)

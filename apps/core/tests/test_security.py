@@ -144,9 +144,7 @@ def test_15_codecs_of_a_charset_are_ignored(api: Api) -> None:
     assert_problem(answer, 400, "bad_json")
 
 
-def test_17_files_that_are_too_large_are_refused_before_anything_exists(
-    api: Api, uploads: Any, store_root: Any
-) -> None:
+def test_17_too_large_files_are_refused_before_anything_exists(api: Api, uploads: Any, store_root: Any) -> None:
     uploads(MAX_FILE_SIZE=9)
     assert_problem(init(api), 413, "too_large")
     assert not UploadSession.objects.exists()
@@ -186,9 +184,7 @@ def test_20_an_oversize_json_body_is_the_one_error_form(api: Api, settings: Any)
         assert_problem(answer, 413, "too_large")
 
 
-@pytest.mark.parametrize(
-    "data", ["MDEyMw", "MDEyMw== ", "MDEy\nMw==", "MDE_Mw==", "MDEyMw==MDEyMw==", "Größe", 5, None]
-)
+@pytest.mark.parametrize("data", ["MDEyMw", "MDEyMw== ", "MDEy\nMw==", "MDE_Mw==", "MDEyMw==MDEy", "Größe", 5, None])
 def test_21_base64_is_strict(api: Api, data: Any) -> None:
     upload_id = api.init(b"0123456789")
     assert_problem(api.post_chunk(upload_id, 0, b"0123", chunk_data=data), 400, "bad_field")

@@ -21,7 +21,7 @@ from ..serializers import (
     InitRequest,
     ProblemDocument,
     Session,
-    SessionSummary,
+    SessionPage,
     Sha256Field,
     UploadReference,
     session_document,
@@ -148,7 +148,7 @@ class UploadListView(UploadApiView):
             OpenApiParameter("cursor", description="From the next or previous link of another page."),
             OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
         ],
-        responses={200: SessionSummary(many=True), **problems(404)},
+        responses={200: SessionPage, **problems(404)},
     )
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from .api import Api, assert_problem
+
+pytestmark = pytest.mark.integration
+
+
+def test_healthz(base_url: str) -> None:
+    assert requests.get(f"{base_url}/healthz", timeout=10).json() == {"status": "ok"}
+
+
+def test_readyz_checks_what_uploads_need(api: Api) -> None:
+    answer = api.http.get(f"{api.base_url}/readyz")
+    assert answer.json() == {"status": "ok", "checks": {"database": True, "storage": True, "disk_space": True}}
+
+
+def test_readyz_says_what_is_missing(api: Api, uploads: Any) -> None:
+    uploads(MIN_FREE_DISK_BYTES=2**62)
+    problem = assert_problem(api.http.get(f"{api.base_url}/readyz"), 503, "not_ready")
+    assert problem["checks"]["disk_space"] is False
+    assert problem["checks"]["database"] is True
+
+
+def test_metrics_count_sessions_chunks_bytes_and_refusals(api: Api) -> None:
+    before = metrics(api)
+    upload_id = api.init(b"0123")
+    api.put(upload_id, 0, b"0123")
+    api.put(upload_id, 1, b"4567")
+    after = metrics(api)
+
+    def grown(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert after['resumable_upload_sessions{status="active"}'] == 1
+    assert grown('resumable_upload_chunks_received_total{protocol="raw"}') == 1
+    assert grown('resumable_upload_bytes_received_total{protocol="raw"}') == 4
+    assert grown('resumable_upload_refusals_total{code="bad_chunk_index"}') == 1
+
+
+def test_metrics_can_be_kept_for_those_with_a_token(api: Api, settings: Any) -> None:
+    settings.METRICS_TOKEN = "scrape"
+    url = f"{api.base_url}/metrics"
+    assert_problem(requests.get(url, timeout=10), 401, "not_authenticated")
+    assert requests.get(url, headers={"Authorization": "Bearer scrape"}, timeout=10).status_code == 200
+
+
+def metrics(api: Api) -> dict[str, float]:
+    lines = api.http.get(f"{api.base_url}/metrics").text.splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
