@@ -192,4 +192,4 @@ LOGGING = {
 }
 
 # Every key of RESUMABLE_UPLOADS is documented in apps/core/conf.py and docs/RESUMABLE_UPLOAD_API.md.
-RESUMABLE_UPLOADS: dict[str, object] = {}
+RESUMABLE_UPLOADS: dict[str, object] = {"RECEIVE_TIMEOUT": env.float("RECEIVE_TIMEOUT", default=60.0)}

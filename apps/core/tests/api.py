@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import requests
 from requests import Response
 
-from apps.core.models import UploadSession
+if TYPE_CHECKING:
+    from apps.core.models import UploadSession
 
 
 def sha256(data: bytes) -> str:
@@ -84,7 +85,7 @@ class Api:
     def upload(self, data: bytes, filename: str = "data.bin", **fields: Any) -> dict[str, Any]:
         """A whole upload; returns the completed session."""
         upload_id = self.init(data, filename, **fields)
-        self.send(upload_id, data, UploadSession.objects.get(upload_id=upload_id).chunk_size)
+        self.send(upload_id, data, self.status(upload_id).json()["chunk_size"])
         answer = self.complete(upload_id)
         assert answer.status_code == 200, answer.text
         document: dict[str, Any] = answer.json()
@@ -92,6 +93,8 @@ class Api:
 
 
 def session_of(upload_id: str) -> UploadSession:
+    from apps.core.models import UploadSession
+
     return UploadSession.objects.get(upload_id=UUID(upload_id))
 
 

@@ -103,11 +103,19 @@ def _wsgi_url(django_db_setup: None) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _close_pool(django_db_setup: None) -> Iterator[None]:
+def _close_pool(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """PostgreSQL does not drop a test database that a pool is still connected to."""
     yield
-    if connections["default"].vendor == "postgresql":
-        connections["default"].close_pool()
+    connection = connections["default"]
+    django_db_blocker.unblock()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        connection.close()
+        connection.close_pool()
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
