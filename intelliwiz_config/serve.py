@@ -19,7 +19,7 @@ MALLOC_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024),
     "MALLOC_TOP_PAD_": str(16 * 1024 * 1024),
 }
-STOP_SECONDS = 8
+STOP_SECONDS = 6
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 class CoreConfig(AppConfig):
     """Resumable, verified, parallel uploads."""
 
-    name = "apps.core"
+    name = __name__.rpartition(".")[0]
     label = "core"
     verbose_name = "Resumable uploads"
     default_auto_field = "django.db.models.BigAutoField"
