@@ -21,7 +21,7 @@ test: $(VENV)/.dev  ## all tests; see CONTRIBUTING.md for the real parts they ca
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy apps intelliwiz_config benchmarks
+	$(BIN)/mypy apps intelliwiz_config benchmarks tests
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.dev  ## measure against the peers that are installed

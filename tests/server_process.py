@@ -29,7 +29,7 @@ class ServerProcess:
         self.directory = directory
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "DATA_DIR": str(directory),
             "HOST": "127.0.0.1",
@@ -39,7 +39,7 @@ class ServerProcess:
             **environment,
         }
         if database_url := os.environ.get("DATABASE_URL"):
-            self._environment["DATABASE_URL"] = _new_database(database_url)
+            self.environment["DATABASE_URL"] = _new_database(database_url)
         self.log = directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +51,7 @@ class ServerProcess:
         """Run a Python command in the server's environment; returns its output."""
         command = [sys.executable, *arguments]
         return subprocess.run(
-            command, cwd=PROJECT, env=self._environment, capture_output=True, check=True, text=True
+            command, cwd=PROJECT, env=self.environment, capture_output=True, check=True, text=True
         ).stdout
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "intelliwiz_config.serve"],
                 cwd=PROJECT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
