@@ -135,6 +135,21 @@ class OursClient:
 
         return in_parallel(connections, work)
 
+    def latencies(self, upload_id: str, payload: Payload) -> list[float]:
+        """Send all chunks raw, one after another; returns the seconds of each."""
+        connection = Connection(HOST, self._server.port)
+        seconds = []
+        for index in range(payload.chunks):
+            started = time.perf_counter()
+            status, _, body = connection.request(
+                "PUT", f"/api/v1/upload/chunk/{upload_id}/{index}", payload.chunk(index), self._headers
+            )
+            seconds.append(time.perf_counter() - started)
+            if status != 200:
+                raise RuntimeError(f"{status} {body!r}")
+        connection.close()
+        return seconds
+
     def complete(self, upload_id: str, payload: Payload) -> float:
         """Complete and wait until it is done; returns seconds."""
         body = json.dumps({"upload_id": upload_id, "file_hash": payload.file_hash}).encode()

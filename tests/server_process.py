@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -92,10 +93,8 @@ class ServerProcess:
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
         self._process.wait(20)
 
 

@@ -204,7 +204,7 @@ def test_the_paths_of_the_quick_reference_exist() -> None:
 
 
 def test_servers_listen_on_loopback_alone(server: ServerProcess) -> None:
-    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)} - {"127.0.0.1", "::1"}
+    addresses = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)} - {"127.0.0.1", "::1"}
     for address in addresses:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             if address.startswith("127."):

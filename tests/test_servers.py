@@ -226,7 +226,12 @@ def test_a_server_killed_while_assembling_is_taken_over(tmp_path: Path) -> None:
             upload_id = api.init(data)
             for index in range(400):
                 api.put(upload_id, index, data[:MIB])
-            lost = threading.Thread(target=lambda: pytest.raises(requests.ConnectionError, api.complete, upload_id))
+
+            def complete() -> None:
+                with pytest.raises(requests.ConnectionError):
+                    api.complete(upload_id)
+
+            lost = threading.Thread(target=complete)
             lost.start()
             while api.status(upload_id).json()["status"] == "active":
                 time.sleep(0.01)

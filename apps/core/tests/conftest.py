@@ -115,7 +115,7 @@ def _close_pool(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         connection.close()
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(params=["asgi", "wsgi"])

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.integration
 
 
 def begin(service: Any, size: int | None, **fields: Any) -> UploadSession:
-    return service.create(filename=fields.pop("filename", "a.bin"), total_size=size, **fields)[0]
+    session: UploadSession = service.create(filename=fields.pop("filename", "a.bin"), total_size=size, **fields)[0]
+    return session
 
 
 def receive(service: Any, session: UploadSession, index: int, data: bytes) -> None:

@@ -1,0 +1,199 @@
+"""``make bench``: our server beside its peers on this machine, medians of several runs, as ratios within one run.
+
+nginx, @tus/server (``TUS_NODE_MODULES``) and tusd (``TUSD`` or on the PATH) are measured where they are installed; each
+round measures every server once, so that a noisy minute hits all of them. Numbers are MB/s (10^6 bytes) unless said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from . import servers
+from .load import MIB, OursClient, Payload, dav_puts, tus_patches
+from .slow import with_slow_clients
+
+CONNECTIONS = 4
+
+
+class Bench:
+    """Collects rates by case over several rounds."""
+
+    def __init__(self, rounds: int, base: Path) -> None:
+        self._rounds = rounds
+        self._base = base
+        self.rates: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def directory(self) -> Iterator[Path]:
+        path = Path(tempfile.mkdtemp(dir=self._base))
+        path.chmod(0o755)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def run(self, cases: list[tuple[str, Callable[[], float]]]) -> None:
+        for number in range(self._rounds):
+            for name, case in cases:
+                rate = case()
+                self.rates[name].append(rate)
+                print(f"  round {number + 1}: {name:<44}{rate:8.0f}", flush=True)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.rates[name])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--megabytes", type=int, default=400, help="bytes of each throughput case (MiB)")
+    parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
+    parser.add_argument("--only", choices=("throughput", "large", "position", "slow"))
+    arguments = parser.parse_args()
+    bench = Bench(arguments.rounds, arguments.directory)
+    parts = {"throughput": throughput, "large": large, "position": position, "slow": slow}
+    for name, part in parts.items():
+        if arguments.only in (None, name):
+            part(bench, arguments.megabytes)
+
+
+def throughput(bench: Bench, megabytes: int) -> None:
+    """Chunks over four connections: ours verified, authenticated and recorded, the peers with none of that."""
+    pool = os.urandom(64 * MIB)
+    small, big = Payload(pool, MIB, megabytes), Payload(pool, 8 * MIB, max(megabytes // 8, CONNECTIONS))
+    print("Chunks over 4 connections, MB/s")
+    cases: list[tuple[str, Callable[[], float]]] = [
+        ("ours, raw 1 MiB, PostgreSQL", lambda: ours_rate(bench, small, database="postgres")),
+        ("ours, raw 1 MiB, SQLite", lambda: ours_rate(bench, small)),
+        ("ours, raw 8 MiB, PostgreSQL", lambda: ours_rate(bench, big, database="postgres")),
+        ("ours, raw 8 MiB, SQLite", lambda: ours_rate(bench, big)),
+        ("ours, JSON 1 MiB, PostgreSQL", lambda: ours_rate(bench, small, database="postgres", json=True)),
+        ("ours, JSON 1 MiB, SQLite", lambda: ours_rate(bench, small, json=True)),
+        ("ours under WSGI, raw 1 MiB, SQLite", lambda: ours_rate(bench, small, server="wsgi")),
+        *peers(bench, small),
+    ]
+    bench.run(cases)
+    first = bench.median("ours, raw 1 MiB, PostgreSQL")
+    print(f"\n| case | MB/s | {cases[0][0]} = 1 |\n|---|---:|---:|")
+    for name, _ in cases:
+        print(f"| {name} | {bench.median(name):.0f} | {bench.median(name) / first:.2f} |")
+    print()
+
+
+def peers(bench: Bench, payload: Payload) -> list[tuple[str, Callable[[], float]]]:
+    def measured(serve: Callable[[Path], object], send: Callable[[servers.Server], float]) -> float:
+        with bench.directory() as directory, serve(directory) as server:  # type: ignore[attr-defined]
+            return payload.size / 1e6 / send(server)
+
+    found: list[tuple[str, Callable[[], float]]] = []
+    if os.environ.get("TUS_NODE_MODULES"):
+        found.append(
+            (
+                "@tus/server, PATCH of 1 MiB, unverified",
+                lambda: measured(servers.tus_node, lambda server: tus_patches(server, payload, CONNECTIONS)),
+            )
+        )
+    if os.environ.get("TUSD") or shutil.which("tusd"):
+        found.append(
+            (
+                "tusd, PATCH of 1 MiB, unverified",
+                lambda: measured(servers.tusd, lambda server: tus_patches(server, payload, CONNECTIONS)),
+            )
+        )
+    if shutil.which("nginx"):
+        found.append(
+            (
+                "nginx, PUT of 1 MiB, unverified",
+                lambda: measured(servers.nginx, lambda server: dav_puts(server, payload, CONNECTIONS, run=0)),
+            )
+        )
+    return found
+
+
+@contextmanager
+def our_server(bench: Bench, *, database: str = "", server: str = "asgi") -> Iterator[servers.Server]:
+    with ExitStack() as stack:
+        directory = stack.enter_context(bench.directory())
+        url = ""
+        if database == "postgres":
+            (directory / "postgres").mkdir()
+            url = stack.enter_context(servers.postgres(directory / "postgres"))
+        yield stack.enter_context(servers.ours(directory / "data", database_url=url, server=server))
+
+
+def ours_rate(bench: Bench, payload: Payload, *, database: str = "", server: str = "asgi", json: bool = False) -> float:
+    with our_server(bench, database=database, server=server) as running:
+        client = OursClient(running)
+        warm = Payload(payload.pool, MIB, 16)
+        client.send_raw(client.init(warm), warm, CONNECTIONS)
+        upload_id = client.init(payload)
+        seconds = (client.send_json if json else client.send_raw)(upload_id, payload, CONNECTIONS)
+        client.close()
+        return payload.size / 1e6 / seconds
+
+
+def large(bench: Bench, megabytes: int) -> None:
+    """One file of 2 GiB from init to completed, and completing one of 1 GiB."""
+    pool = os.urandom(64 * MIB)
+    two, one = Payload(pool, 8 * MIB, 256), Payload(pool, 8 * MIB, 128)
+    _ = two.file_hash, one.file_hash, megabytes
+    with our_server(bench) as running:
+        client = OursClient(running)
+        started = time.perf_counter()
+        upload_id = client.init(two)
+        sent = client.send_raw(upload_id, two, CONNECTIONS)
+        completed = client.complete(upload_id, two)
+        total = time.perf_counter() - started
+        print(f"2 GiB end to end, raw 8 MiB, SQLite: {two.size / 1e6 / total:.0f} MB/s")
+        print(f"  sent in {sent:.2f} s, completed in {completed:.2f} s")
+        upload_id = client.init(one)
+        client.send_raw(upload_id, one, CONNECTIONS)
+        print(f"complete of 1 GiB: {client.complete(upload_id, one):.2f} s")
+    if shutil.which("nginx"):
+        with bench.directory() as directory, servers.nginx(directory) as server:
+            whole = Payload(pool * 32, 2048 * MIB, 1)
+            print(f"2 GiB by one PUT to nginx: {whole.size / 1e6 / dav_puts(server, whole, 1, run=0):.0f} MB/s")
+    print()
+
+
+def position(bench: Bench, megabytes: int) -> None:
+    """What chunk 10,000 costs compared with chunk 1: 10,000 chunks of 64 KiB, the first and last thousand compared."""
+    _ = megabytes
+    pool = os.urandom(MIB)
+    payload = Payload(pool, 64 * 1024, 10_000)
+    for database in ("", "postgres"):
+        with our_server(bench, database=database) as running:
+            client = OursClient(running)
+            upload_id = client.init(payload)
+            latencies = client.latencies(upload_id, payload)
+            first, last = (statistics.median(part) for part in (latencies[100:1100], latencies[-1000:]))
+            name = database or "sqlite"
+            print(
+                f"chunk 10,000 against chunk 1, {name}: {last / first:.3f} ({first * 1e3:.2f} ms, {last * 1e3:.2f} ms)"
+            )
+    print()
+
+
+def slow(bench: Bench, megabytes: int) -> None:
+    """Memory of all server processes and the latency of a fast client's chunks of 64 KiB beside 2000 slow clients."""
+    _ = megabytes
+    with our_server(bench) as running:
+        result = with_slow_clients(running, 2000, 15)
+    print(
+        f"{result.clients} clients of 20 KB/s: {result.memory_bytes / 1e6:.0f} MB"
+        f" (idle {result.idle_memory_bytes / 1e6:.0f} MB);"
+        f" a fast client's chunk of 64 KiB: median {result.median * 1e3:.1f} ms, p99 {result.p99 * 1e3:.1f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
