@@ -189,7 +189,7 @@ def session_document(session: UploadSession, file_url: str, *, summary: bool = F
     }
     if not summary:
         progress["missing_chunks"] = session.missing_chunks
-        progress["assembled_bytes"] = session.assembled_bytes
+        progress["assembled_bytes"] = _assembled_bytes(session)
         progress["assembled_percentage"] = _assembled_percentage(session)
     return {
         "upload_id": str(session.upload_id),
@@ -221,9 +221,9 @@ def _file_document(session: UploadSession, file_url: str) -> dict[str, Any] | No
     }
 
 
+def _assembled_bytes(session: UploadSession) -> int:
+    return session.total_size or 0 if session.status == UploadSession.Status.COMPLETED else session.assembled_bytes
+
+
 def _assembled_percentage(session: UploadSession) -> float:
-    if session.status == UploadSession.Status.COMPLETED:
-        return 100.0
-    if session.status != UploadSession.Status.ASSEMBLING or not session.total_size:
-        return 0.0
-    return session.assembled_bytes * 10_000 // session.total_size / 100
+    return _assembled_bytes(session) * 10_000 // session.total_size / 100 if session.total_size else 0.0

@@ -18,6 +18,7 @@ from django.db import connection
 
 from ..conf import MIB, upload_settings
 from ..errors import ContentRefused
+from ..hashing import SavableSha256, saved_states_work
 from ..metrics import assemble_seconds
 from ..models import UploadSession
 from ..signals import upload_completed
@@ -41,6 +42,7 @@ def ensure_assembling(session: UploadSession) -> threading.Thread | None:
     lease = ledger.take_lease(session)
     if lease is None:
         return None
+    session.refresh_from_db()
     if (session.total_size or 0) <= upload_settings().inline_assemble_bytes:
         assemble(session, lease)
         return None
@@ -108,12 +110,13 @@ class _Assembly:
 
     def _hash_stored(self) -> str | None:
         """SHA-256 of the stored bytes, or None if there are too few of them."""
-        digest = hashlib.sha256()
-        size = 0
-        for block in self._blocks(0, self._size):
+        digest, size = running_hash(self._session)
+        for block in self._blocks(size, self._size - size):
             digest.update(block)
             size += len(block)
-            self._tell(size)
+            if self._is_time_to_renew():
+                state = digest.save() if isinstance(digest, SavableSha256) else None
+                self._require(ledger.save_assembly(self._session, self._lease, size, state))
         return digest.hexdigest() if size == self._size else None
 
     def _damaged_chunks(self) -> list[int]:
@@ -126,7 +129,8 @@ class _Assembly:
                 digest.update(block)
             if digest.digest() != bytes(recorded):
                 damaged.append(index)
-            self._tell(self._size)
+            if self._is_time_to_renew():
+                self._require(ledger.renew_lease(self._session, self._lease))
         return damaged
 
     def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
@@ -140,16 +144,15 @@ class _Assembly:
                 size -= len(block)
                 yield block
 
-    def _tell(self, assembled_bytes: int) -> None:
-        """Renew the lease from time to time.
-
-        Raises:
-            LeaseLost: too late.
-        """
+    def _is_time_to_renew(self) -> bool:
         if time.monotonic() < self._renew_at:
-            return
+            return False
         self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
-        if not ledger.renew_lease(self._session, self._lease, assembled_bytes):
+        return True
+
+    @staticmethod
+    def _require(kept: bool) -> None:
+        if not kept:
             raise LeaseLost
 
     def _repair_or_fail(self) -> str:
@@ -179,12 +182,20 @@ class _Assembly:
         return "failed"
 
     def _publish(self, digest: str) -> str:
-        if not ledger.renew_lease(self._session, self._lease, self._size):
-            raise LeaseLost
+        self._require(ledger.renew_lease(self._session, self._lease))
         name = self._store.publish(self._session.upload_id, self._size)
         if ledger.finish_completed(self._session, self._lease, sha256=digest, name=name):
             announce(self._session)
         return "completed"
+
+
+def running_hash(session: UploadSession) -> tuple[SavableSha256 | hashlib._Hash, int]:
+    """The hash that a killed predecessor left, and how many bytes are in it; a new one where hashes cannot be saved."""
+    if not saved_states_work():
+        return hashlib.sha256(), 0
+    if session.hash_state is None:
+        return SavableSha256(), 0
+    return SavableSha256(bytes(session.hash_state)), session.assembled_bytes
 
 
 def announce(session: UploadSession) -> None:

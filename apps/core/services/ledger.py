@@ -263,14 +263,22 @@ def take_lease(session: UploadSession) -> uuid.UUID | None:
     token = uuid.uuid4()
     rows = UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING)
     free = rows.filter(lease_expires_at=None) | rows.filter(lease_expires_at__lte=now)
-    taken = free.update(lease_token=token, lease_expires_at=_lease_end(now), assembled_bytes=0)
-    return token if taken else None
+    return token if free.update(lease_token=token, lease_expires_at=_lease_end(now)) else None
 
 
-def renew_lease(session: UploadSession, lease: uuid.UUID, assembled_bytes: int) -> bool:
-    """Keep the lease and publish the progress; False if the lease was lost."""
+def renew_lease(session: UploadSession, lease: uuid.UUID) -> bool:
+    """Keep the lease; False if it was lost."""
+    return _renew(session, lease)
+
+
+def save_assembly(session: UploadSession, lease: uuid.UUID, assembled_bytes: int, hash_state: bytes | None) -> bool:
+    """Keep the lease, and note how far the work got, for who waits and for a successor. False if it was lost."""
+    return _renew(session, lease, assembled_bytes=assembled_bytes, hash_state=hash_state)
+
+
+def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
     rows = UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING, lease_token=lease)
-    return bool(rows.update(lease_expires_at=_lease_end(timezone.now()), assembled_bytes=assembled_bytes))
+    return bool(rows.update(lease_expires_at=_lease_end(timezone.now()), **changes))
 
 
 def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
@@ -297,7 +305,12 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             Status.ASSEMBLING,
             Status.ACTIVE,
             lease_token=lease,
-            changes={"expires_at": _next_expiry(now), "lease_expires_at": None, "assembled_bytes": 0},
+            changes={
+                "expires_at": _next_expiry(now),
+                "lease_expires_at": None,
+                "assembled_bytes": 0,
+                "hash_state": None,
+            },
         )
         if not moved:
             return False
@@ -344,7 +357,7 @@ def forget(session: UploadSession) -> bool:
 
 def _end(session: UploadSession, before: str, after: str, guard: dict[str, Any], **changes: Any) -> bool:
     with transaction.atomic():
-        changes = {"ended_at": timezone.now(), "lease_expires_at": None, **changes}
+        changes = {"ended_at": timezone.now(), "lease_expires_at": None, "hash_state": None, **changes}
         if not _move(session, before, after, changes=changes, **guard):
             return False
         session.refresh_from_db()

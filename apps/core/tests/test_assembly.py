@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.core.errors import ContentRefused
+from apps.core.hashing import SavableSha256, saved_states_work
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger
 from apps.core.signals import upload_completed
@@ -171,6 +172,22 @@ def test_an_assembly_that_lost_its_lease_ends_nothing(service: Any, session: Upl
     assembly.assemble(session, lost)
     session.refresh_from_db()
     assert session.status == "assembling"
+
+
+@pytest.mark.skipif(not saved_states_work(), reason="this OpenSSL keeps its SHA-256 state elsewhere")
+def test_a_successor_goes_on_where_the_killed_one_stopped(
+    service: Any, session: UploadSession, store_root: Any
+) -> None:
+    half = SavableSha256()
+    half.update(DATA[:5])
+    ledger.begin_assembling(session)
+    lost = ledger.take_lease(session)
+    assert lost is not None
+    assert ledger.save_assembly(session, lost, 5, half.save())
+    ledger.release_lease(session, lost)
+    part = next((store_root / "staging").glob("*.part"))
+    part.write_bytes(b"read!" + DATA[5:])  # Proof that what was hashed is not read a second time.
+    assert service.status(session.upload_id).sha256 == hashlib.sha256(DATA).hexdigest()
 
 
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
