@@ -3,11 +3,12 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 urlpatterns = [
+    # First, because every chunk looks for it.
+    path("api/v1/upload/", include("apps.core.urls_resumable_uploads")),
     path("", include("apps.core.urls_operations")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),
-    path("api/v1/upload/", include("apps.core.urls_resumable_uploads")),
 ]
 
 handler400 = "apps.core.views.api_base.bad_request"

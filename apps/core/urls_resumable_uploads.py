@@ -11,10 +11,10 @@ from .views.protocol_view import protocol_view
 app_name = "resumable_uploads"
 
 urlpatterns = [
+    path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
     path("", views.UploadListView.as_view(), name="list"),
     path("init", views.InitUploadView.as_view(), name="init"),
     path("chunk", protocol_view(JsonChunks()), name="chunk"),
-    path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
     path("complete", views.CompleteUploadView.as_view(), name="complete"),
     path("cancel", views.CancelUploadView.as_view(), name="cancel"),
     path("status/<uuid:upload_id>", views.UploadStatusView.as_view(), name="status"),
