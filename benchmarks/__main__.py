@@ -137,7 +137,6 @@ def ours_rate(bench: Bench, payload: Payload, *, database: str = "", server: str
         client.send_raw(client.init(warm), warm, CONNECTIONS)
         upload_id = client.init(payload)
         seconds = (client.send_json if json else client.send_raw)(upload_id, payload, CONNECTIONS)
-        client.close()
         return payload.size / 1e6 / seconds
 
 
@@ -166,16 +165,14 @@ def large(bench: Bench, megabytes: int) -> None:
 
 
 def position(bench: Bench, megabytes: int) -> None:
-    """What chunk 10,000 costs compared with chunk 1: 10,000 chunks of 64 KiB, the first and last thousand compared."""
+    """What chunk 10,000 costs compared with chunk 1: 10,000 chunks of 64 KiB, a thousand early and late in turn."""
     _ = megabytes
     pool = os.urandom(MIB)
     payload = Payload(pool, 64 * 1024, 10_000)
     for database in ("", "postgres"):
         with our_server(bench, database=database) as running:
             client = OursClient(running)
-            upload_id = client.init(payload)
-            latencies = client.latencies(upload_id, payload)
-            first, last = (statistics.median(part) for part in (latencies[100:1100], latencies[-1000:]))
+            last, first = (statistics.median(part) for part in client.late_against_early(payload, 1000))
             name = database or "sqlite"
             print(
                 f"chunk 10,000 against chunk 1, {name}: {last / first:.3f} ({first * 1e3:.2f} ms, {last * 1e3:.2f} ms)"

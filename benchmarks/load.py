@@ -84,12 +84,17 @@ class OursClient:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._headers = {"Authorization": f"Bearer {server.token}"}
-        self._connection = Connection(HOST, server.port)
 
-    def post(self, path: str, document: dict[str, object]) -> dict[str, object]:
-        status, _, body = self._connection.request(
+    def _request(self, path: str, document: dict[str, object]) -> tuple[int, bytes]:
+        connection = Connection(HOST, self._server.port)
+        status, _, body = connection.request(
             "POST", f"/api/v1/upload/{path}", json.dumps(document).encode(), self._headers
         )
+        connection.close()
+        return status, body
+
+    def post(self, path: str, document: dict[str, object]) -> dict[str, object]:
+        status, body = self._request(path, document)
         if status >= 300 or status == 202:
             raise RuntimeError(f"{path}: {status} {body[:300]!r}")
         answer: dict[str, object] = json.loads(body)
@@ -135,34 +140,35 @@ class OursClient:
 
         return in_parallel(connections, work)
 
-    def latencies(self, upload_id: str, payload: Payload) -> list[float]:
-        """Send all chunks raw, one after another; returns the seconds of each."""
+    def late_against_early(self, payload: Payload, count: int) -> tuple[list[float], list[float]]:
+        """Seconds of each of the last ``count`` chunks of one upload, and in turn with them the first of another."""
+        late, early = self.init(payload), self.init(payload)
+        before = Payload(payload.pool, payload.chunk_size, payload.chunks - count)
+        self.send_raw(late, before, 4)
         connection = Connection(HOST, self._server.port)
-        seconds = []
-        for index in range(payload.chunks):
+
+        def send(upload_id: str, index: int) -> float:
             started = time.perf_counter()
-            status, _, body = connection.request(
-                "PUT", f"/api/v1/upload/chunk/{upload_id}/{index}", payload.chunk(index), self._headers
-            )
-            seconds.append(time.perf_counter() - started)
+            path = f"/api/v1/upload/chunk/{upload_id}/{index}"
+            status, _, body = connection.request("PUT", path, payload.chunk(index), self._headers)
             if status != 200:
                 raise RuntimeError(f"{status} {body!r}")
+            return time.perf_counter() - started
+
+        pairs = [(send(late, before.chunks + number), send(early, number)) for number in range(count)]
         connection.close()
-        return seconds
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
     def complete(self, upload_id: str, payload: Payload) -> float:
         """Complete and wait until it is done; returns seconds."""
-        body = json.dumps({"upload_id": upload_id, "file_hash": payload.file_hash}).encode()
+        document: dict[str, object] = {"upload_id": upload_id, "file_hash": payload.file_hash}
         started = time.perf_counter()
         while True:
-            status, _, answer = self._connection.request("POST", "/api/v1/upload/complete", body, self._headers)
+            status, answer = self._request("complete", document)
             if status == 200:
                 return time.perf_counter() - started
             if status != 202:
                 raise RuntimeError(f"{status} {answer!r}")
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 def tus_patches(server: Server, payload: Payload, connections: int) -> float:

@@ -18,6 +18,8 @@ MALLOC_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(64 * 1024 * 1024),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024),
     "MALLOC_TOP_PAD_": str(16 * 1024 * 1024),
+    # Each arena keeps what it freed; a thread each would have its own.
+    "MALLOC_ARENA_MAX": "2",
 }
 STOP_SECONDS = 6
 
@@ -101,6 +103,7 @@ def _asgi_command(arguments: argparse.Namespace) -> list[str]:
         f"--port={arguments.port}",
         f"--workers={arguments.workers}",
         f"--timeout-graceful-shutdown={STOP_SECONDS}",
+        "--timeout-keep-alive=30",
         "--no-access-log",
         "--log-level=warning",
         "--no-server-header",

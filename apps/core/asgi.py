@@ -26,7 +26,6 @@ from .conf import KIB, MIB, upload_settings
 from .exchange import Exchange
 from .problems import body_too_large
 from .protocols.base import Answer, UploadProtocol
-from .storage.budget import memory_budget
 from .views.protocol_view import protocol_of
 
 Scope = MutableMapping[str, Any]
@@ -36,9 +35,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 T = TypeVar("T")
 
-BLOCK = MIB
-SMALL_BLOCK = 32 * KIB
-"""What a request gathers before it uses a thread, when many requests hold much memory together."""
+LARGEST_BLOCK = MIB
+SMALLEST_BLOCK = 16 * KIB
 
 
 KEEP_CONNECTION_SECONDS = 1.0
@@ -51,6 +49,7 @@ class UploadApplication:
 
     def __init__(self, django_application: Application) -> None:
         self._django = django_application
+        self._receiving = 0
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -79,7 +78,11 @@ class UploadApplication:
         exchange = Exchange(protocol, request, match.kwargs)
         answer = await self._in_thread(exchange.begin)
         if answer is None:
-            answer = await self._feed(exchange, receive)
+            self._receiving += 1
+            try:
+                answer = await self._feed(exchange, receive)
+            finally:
+                self._receiving -= 1
         if answer is not None:
             exchange.log(answer)
             await _send(send, answer, exchange.headers(answer))
@@ -101,7 +104,7 @@ class UploadApplication:
                     more = message.get("more_body", False)
                     gathered.add(message.get("body", b""))
                     pace.require(len(message.get("body", b"")))
-                    if gathered.is_block and more:
+                    if more and gathered.size >= self._block_size():
                         patience.reschedule(None)
                         answer = await self._in_thread(exchange.receive, gathered.take())
                         if answer is not None:
@@ -114,6 +117,11 @@ class UploadApplication:
             self._threads.submit(contextvars.copy_context().run, _end_broken, exchange, gathered.take())
             raise
         return await self._in_thread(_finish, exchange, gathered.take())
+
+    def _block_size(self) -> int:
+        """What a request gathers before it uses a thread: its share of the memory for all of them."""
+        share = upload_settings().receive_buffer_bytes // max(self._receiving, 1)
+        return min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
 
     async def _end_broken(self, exchange: Exchange, gathered: _Gathered) -> None:
         await self._in_thread(_end_broken, exchange, gathered.take())
@@ -180,25 +188,17 @@ class _Gathered:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def add(self, part: bytes) -> None:
         if part:
             self._parts.append(part)
-            self._size += len(part)
-            memory_budget.take(len(part))
-
-    @property
-    def is_block(self) -> bool:
-        if self._size >= BLOCK:
-            return True
-        return self._size >= SMALL_BLOCK and memory_budget.exhausted(upload_settings().receive_buffer_bytes)
+            self.size += len(part)
 
     def take(self) -> bytes:
         block = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        memory_budget.give_back(self._size)
         self._parts = []
-        self._size = 0
+        self.size = 0
         return block
 
 

@@ -124,7 +124,7 @@ class UploadSettings:
     """A request whose client sends nothing for this long is ended."""
     min_receive_rate: int = 0
     """A request slower than this many bytes per second over ``receive_timeout`` is ended; 0 for no minimum."""
-    receive_buffer_bytes: int = 16 * MIB
+    receive_buffer_bytes: int = 4 * MIB
     """Bytes of request bodies that one process may hold in memory before it writes smaller blocks to the store."""
     worker_threads: int = 8
     """Threads of one ASGI process for disk and database work."""

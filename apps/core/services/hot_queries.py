@@ -131,9 +131,20 @@ def record_receipt(
 
 
 def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> Any:
+    if connection.vendor == "postgresql":
+        return _fetch_one_prepared(sql, parameters)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchone()
+
+
+def _fetch_one_prepared(sql: str, parameters: tuple[Any, ...]) -> Any:
+    """By psycopg's own cursor: Django's merges the parameters into the text, which PostgreSQL then parses each time."""
+    import psycopg
+
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).fetchone()
 
 
 def _prepared(field_name: str, value: Any) -> Any:
