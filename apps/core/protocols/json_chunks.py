@@ -106,7 +106,7 @@ def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
     except ValueError as error:
         raise _bad("checksum", f"is malformed. {error}") from None
     try:
-        decoded = pybase64.b64decode(data.encode("ascii"), validate=True)
+        decoded = pybase64.b64decode(data, validate=True)
     except ValueError:
         raise _bad("chunk_data", "must be standard base64 with padding and nothing else") from None
     return parsed_id, index, decoded, digest
