@@ -43,43 +43,29 @@ def at(server: ServerProcess, snippet: str) -> str:
     return snippet.replace("http://127.0.0.1:8000", server.base_url)
 
 
-def environment(server: ServerProcess) -> dict[str, str]:
+def run_tour(server: ServerProcess, *command: str) -> str:
     virtual_environment = Path(sys.prefix)
-    return {
+    environment = {
         **server.environment,
         "VENV": str(virtual_environment),
         "PATH": f"{virtual_environment / 'bin'}:{os.environ['PATH']}",
     }
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_curl_tour(server: ServerProcess) -> None:
     (tour,) = snippets("README.md", "bash")
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", at(server, tour)],
-        cwd=PROJECT,
-        env=environment(server),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("The same, bit for bit.\n")
+    printed = run_tour(server, "bash", "-euo", "pipefail", "-c", at(server, tour))
+    assert printed.endswith("The same, bit for bit.\n")
 
 
 def test_the_python_tour(server: ServerProcess) -> None:
     tour = next(snippet for snippet in snippets("README.md", "python") if "api_url" in snippet)
-    done = subprocess.run(
-        [sys.executable, "-c", at(server, tour)],
-        cwd=PROJECT,
-        env=environment(server),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "'sha256'" in done.stdout
+    assert "'sha256'" in run_tour(server, sys.executable, "-c", at(server, tour))
 
 
 def test_the_host_project_tour(tmp_path: Path) -> None:

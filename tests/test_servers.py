@@ -247,19 +247,42 @@ def test_a_server_killed_while_assembling_is_taken_over(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_a_slow_client_is_cut_by_the_receive_timeout(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_a_silent_client_is_cut_by_the_receive_timeout(tmp_path: Path, kind: str) -> None:
     """The default is a minute; this needs settings of its own."""
+    server = ServerProcess(tmp_path / "data", kind, RECEIVE_TIMEOUT="1")
+    server.start()
+    try:
+        with Api(server.base_url, server.token) as api:
+            upload_id = api.init(b"x" * 65536, chunk_size=65536)
+            silent = slow_put(server, upload_id, 0, 65536)
+            silent.sendall(b"x" * 100)
+            silent.settimeout(10)
+            assert silent.recv(65536).startswith(b"HTTP/1.1 408")
+            silent.close()
+            assert api.put(upload_id, 0, b"x" * 65536).status_code == 200
+    finally:
+        server.stop()
+
+
+def test_a_dripping_client_is_cut_by_the_least_rate(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data", "asgi", RECEIVE_TIMEOUT="1")
     server.start()
     try:
         with Api(server.base_url, server.token) as api:
             upload_id = api.init(b"x" * 65536, chunk_size=65536)
-            stalled = slow_put(server, upload_id, 0, 65536)
-            stalled.sendall(b"x" * 100)
-            stalled.settimeout(10)
-            assert stalled.recv(65536).startswith(b"HTTP/1.1 408")
-            stalled.close()
-            assert api.put(upload_id, 0, b"x" * 65536).status_code == 200
+            dripping = slow_put(server, upload_id, 0, 65536)
+            dripping.settimeout(0.3)
+            answer = b""
+            for _ in range(20):
+                dripping.sendall(b"x")
+                try:
+                    answer = dripping.recv(65536)
+                    break
+                except TimeoutError:
+                    continue
+            assert answer.startswith(b"HTTP/1.1 408")
+            dripping.close()
     finally:
         server.stop()
 

@@ -122,8 +122,8 @@ class UploadSettings:
 
     receive_timeout: float = 60.0
     """A request whose client sends nothing for this long is ended."""
-    min_receive_rate: int = 0
-    """A request slower than this many bytes per second over ``receive_timeout`` is ended; 0 for no minimum."""
+    min_receive_rate: int = 64
+    """A request slower than this many bytes per second over ``receive_timeout`` is ended (ASGI only); 0: none."""
     receive_buffer_bytes: int = 4 * MIB
     """Bytes of request bodies that one process may hold in memory before it writes smaller blocks to the store."""
     worker_threads: int = 8

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from apps.core.errors import ContentRefused
@@ -18,6 +17,8 @@ from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger
 from apps.core.signals import upload_completed
 from apps.core.storage import get_store
+
+from .threads import together
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -89,18 +90,11 @@ def test_a_receiver_that_raises_does_not_disturb_the_upload(service: Any, sessio
 def test_many_completes_at_once_do_the_work_once(service: Any, session: UploadSession, announced: Any) -> None:
     answers: list[str] = []
 
-    def complete() -> None:
-        try:
-            mine = ledger.find(service.owner, session.upload_id)
-            answers.append(service.complete(mine).status)
-        finally:
-            connection.close()
+    def complete(number: int) -> None:
+        mine = ledger.find(service.owner, session.upload_id)
+        answers.append(service.complete(mine).status)
 
-    threads = [threading.Thread(target=complete) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(6, complete)
     assert answers == ["completed"] * 6
     assert len(announced) == 1
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from datetime import timedelta
 from io import StringIO
@@ -9,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
 from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import ledger
 from apps.core.storage import get_store
+
+from .threads import together
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -138,17 +138,7 @@ def test_two_sweeps_at_once_do_everything_once(service: Any) -> None:
         overdue(begin(service))
     outputs: list[str] = []
 
-    def sweep() -> None:
-        try:
-            outputs.append(cleanup())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=sweep) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(2, lambda number: outputs.append(cleanup()))
     assert sum(int(output.split()[0]) for output in outputs) == 10
     assert OwnerUsage.objects.get().open_sessions == 0
 

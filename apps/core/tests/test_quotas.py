@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.core.errors import QuotaExceeded, StorageFull
 from apps.core.models import OwnerUsage, UploadSession
 
 from .api import Api, assert_problem, sha256
+from .threads import together
 
 pytestmark = pytest.mark.integration
 
@@ -79,20 +78,14 @@ def test_parallel_inits_never_overdraw(service: Any, uploads: Any) -> None:
     uploads(MAX_OPEN_SESSIONS=5)
     outcomes: list[bool] = []
 
-    def begin() -> None:
+    def begin(number: int) -> None:
         try:
             service.create(filename="a.bin", total_size=1)
             outcomes.append(True)
         except QuotaExceeded:
             outcomes.append(False)
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=begin) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(20, begin)
     assert sorted(outcomes) == [False] * 15 + [True] * 5
     assert usage()[0] == 5
 
@@ -100,17 +93,10 @@ def test_parallel_inits_never_overdraw(service: Any, uploads: Any) -> None:
 def test_parallel_inits_of_one_file_make_one_session(service: Any) -> None:
     found: list[object] = []
 
-    def begin() -> None:
-        try:
-            found.append(service.create(filename="a.bin", total_size=1, file_hash="a" * 64)[0].upload_id)
-        finally:
-            connection.close()
+    def begin(number: int) -> None:
+        found.append(service.create(filename="a.bin", total_size=1, file_hash="a" * 64)[0].upload_id)
 
-    threads = [threading.Thread(target=begin) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(8, begin)
     assert len(found) == 8
     assert len(set(found)) == 1
     assert usage() == (1, 1, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ from apps.core.errors import (
 )
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.storage import get_store
+
+from .threads import together
 
 pytestmark = pytest.mark.integration
 
@@ -113,23 +114,12 @@ def test_threads_sending_the_same_chunks_store_each_once(service: Any, uploads: 
     uploads(CHUNK_SIZE=64, MIN_CHUNK_SIZE=1)
     data = os.urandom(64 * 20)
     session = begin(service, len(data))
-    failures: list[BaseException] = []
 
-    def send(order: list[int]) -> None:
-        try:
-            for index in order:
-                receive(service, session, index, data[index * 64 : (index + 1) * 64])
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            connection.close()
+    def send(number: int) -> None:
+        for index in range(20)[:: 1 if number % 2 else -1]:
+            receive(service, session, index, data[index * 64 : (index + 1) * 64])
 
-    threads = [threading.Thread(target=send, args=(list(range(20))[:: 1 if n % 2 else -1],)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    together(4, send)
     session.refresh_from_db()
     assert (session.received_chunks, session.received_bytes) == (20, len(data))
     assert stored(session) == data

@@ -6,13 +6,14 @@ Under ASGI, :mod:`apps.core.asgi` finds the same view in the URL configuration a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import ResolverMatch
 from django.views.decorators.csrf import csrf_exempt
 
-from ..conf import MIB
+from ..conf import MIB, upload_settings
 from ..exchange import Exchange
 from ..problems import method_not_allowed
 from ..protocols.base import Answer, UploadProtocol
@@ -47,14 +48,32 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     if answer is not None:
         return answer
     try:
-        for block in _blocks(request, exchange.content_length):
-            answer = exchange.receive(block)
-            if answer is not None:
-                return answer
-    except OSError:  # UnreadablePostError is one; servers raise others of them when a chunked body breaks off.
+        with _limited_patience(request):
+            for block in _blocks(request, exchange.content_length):
+                answer = exchange.receive(block)
+                if answer is not None:
+                    return answer
+    except OSError as error:  # UnreadablePostError is one; servers raise others when a chunked body breaks off.
+        if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
+            return exchange.time_out()
         exchange.break_off()
         raise
     return exchange.finish()
+
+
+@contextmanager
+def _limited_patience(request: HttpRequest) -> Iterator[None]:
+    """Do not let a silent client hold a thread for ever, where the server shows its socket (gunicorn does)."""
+    connection = request.META.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    before = connection.gettimeout()
+    connection.settimeout(upload_settings().receive_timeout)
+    try:
+        yield
+    finally:
+        connection.settimeout(before)
 
 
 def _blocks(request: HttpRequest, content_length: int | None) -> Iterator[bytes]:
