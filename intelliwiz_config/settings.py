@@ -88,7 +88,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+    # Under ASGI each of Django's requests has a thread of its own, whose connection nobody would use again.
+    DATABASES["default"]["CONN_MAX_AGE"] = None if env.str("SERVER", default="") == "wsgi" else 0
     # Tests use threads and processes, which an in-memory database does not serve.
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
     DATABASES["default"]["OPTIONS"] = {

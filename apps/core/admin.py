@@ -28,7 +28,7 @@ class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(UploadSession)
 class UploadSessionAdmin(_ReadOnlyAdmin):
-    list_display = ("filename", "upload_id", "status", "owner", "size", "progress", "created_at", "expires_at")
+    list_display = ("filename", "status", "owner", "size", "progress", "created_at", "expires_at", "upload_id")
     list_filter = ("status", "created_at", "mime_type")
     search_fields = ("=upload_id", "filename", "=file_hash", "=sha256", "owner__username")
     search_help_text = "Name, upload id, SHA-256 or user name"

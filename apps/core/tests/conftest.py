@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,19 @@ def _asgi_url(django_db_setup: None) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(5)
-    application._threads.shutdown()
+    _close_connections_of(application._threads)
+
+
+def _close_connections_of(threads: ThreadPoolExecutor) -> None:
+    everyone = threading.Barrier(len(threads._threads) or 1)
+
+    def close() -> None:
+        everyone.wait(10)
+        connections.close_all()
+
+    for _ in range(everyone.parties):
+        threads.submit(close)
+    threads.shutdown()
 
 
 @pytest.fixture(scope="session")
