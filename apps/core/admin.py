@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 
 from .models import OwnerUsage, UploadSession
-from .services import ledger
+from .services import transitions
 from .services.resumable_upload_service import remove_bytes
 
 
@@ -51,11 +51,11 @@ class UploadSessionAdmin(_ReadOnlyAdmin):
 
     @admin.action(description="Cancel selected active uploads and remove their bytes", permissions=["change"])
     def cancel_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
-        self._end(request, [session for session in rows if ledger.cancel(session)], "Cancelled")
+        self._end(request, [session for session in rows if transitions.cancel(session)], "Cancelled")
 
     @admin.action(description="Expire selected active uploads and remove their bytes", permissions=["change"])
     def expire_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
-        self._end(request, [session for session in rows if ledger.expire(session)], "Expired")
+        self._end(request, [session for session in rows if transitions.expire(session)], "Expired")
 
     def _end(self, request: HttpRequest, ended: list[UploadSession], what: str) -> None:
         for session in ended:

@@ -110,8 +110,7 @@ class UploadApplication:
                         if answer is not None:
                             return answer
         except TimeoutError:
-            gathered.take()
-            return await self._in_thread(exchange.time_out)
+            return await self._in_thread(_time_out, exchange, gathered.take())
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
             self._threads.submit(contextvars.copy_context().run, _end_broken, exchange, gathered.take())
@@ -254,6 +253,14 @@ def _finish(exchange: Exchange, last: bytes) -> Answer:
         if answer is not None:
             return answer
     return exchange.finish()
+
+
+def _time_out(exchange: Exchange, last: bytes) -> Answer:
+    if last:
+        answer = exchange.receive(last)
+        if answer is not None:
+            return answer
+    return exchange.time_out()
 
 
 def _end_broken(exchange: Exchange, last: bytes) -> None:

@@ -115,8 +115,6 @@ class UploadSettings:
     """How long ``complete`` waits for the assembly before it answers 202."""
     inline_assemble_bytes: int = 32 * MIB
     """Files up to this size are assembled inside the request; larger ones on a thread of their own."""
-    assemble_threads: int = 2
-    """Assemblies that run at once in one process."""
     lease_seconds: float = 15.0
     """An assembly whose lease was not renewed for this long is taken over."""
 

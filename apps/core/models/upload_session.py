@@ -1,12 +1,11 @@
 """The session of an upload and its ledger: state and arithmetic, no bytes, no HTTP.
 
-Rows change only through :mod:`apps.core.services.ledger`.
+Rows change only through :mod:`apps.core.services.ledger` and :mod:`apps.core.services.transitions`.
 """
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -126,14 +125,6 @@ class UploadSession(models.Model):
         """Whether the session ran out, swept or not."""
         overdue = self.status == self.Status.ACTIVE and self.expires_at <= timezone.now()
         return overdue or self.status == self.Status.EXPIRED
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in self.OPEN
-
-    def lease_is_free(self, now: datetime) -> bool:
-        """Whether nobody is assembling this session: no lease, or one that ran out."""
-        return self.lease_expires_at is None or self.lease_expires_at <= now
 
 
 class ChunkReceipt(models.Model):

@@ -23,7 +23,7 @@ from ..metrics import assemble_seconds
 from ..models import UploadSession
 from ..signals import upload_completed
 from ..storage import StagingMissing, get_store
-from . import ledger
+from . import transitions
 from .secure_file_upload_service import SecureFileUploadService
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def ensure_assembling(session: UploadSession) -> threading.Thread | None:
     Returns:
         The thread at work in this process, or None if the work is done or is somebody else's.
     """
-    lease = ledger.take_lease(session)
+    lease = transitions.take_lease(session)
     if lease is None:
         return None
     session.refresh_from_db()
@@ -71,7 +71,7 @@ def assemble(session: UploadSession, lease: uuid.UUID) -> None:
     except LeaseLost:
         return
     except BaseException:
-        ledger.release_lease(session, lease)
+        transitions.release_lease(session, lease)
         raise
     assemble_seconds.labels(outcome=outcome).observe(time.monotonic() - started)
 
@@ -116,7 +116,7 @@ class _Assembly:
             size += len(block)
             if self._is_time_to_renew():
                 state = digest.save() if isinstance(digest, SavableSha256) else None
-                self._require(ledger.save_assembly(self._session, self._lease, size, state))
+                self._require(transitions.save_assembly(self._session, self._lease, size, state))
         return digest.hexdigest() if size == self._size else None
 
     def _damaged_chunks(self) -> list[int]:
@@ -130,7 +130,7 @@ class _Assembly:
             if digest.digest() != bytes(recorded):
                 damaged.append(index)
             if self._is_time_to_renew():
-                self._require(ledger.renew_lease(self._session, self._lease))
+                self._require(transitions.renew_lease(self._session, self._lease))
         return damaged
 
     def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
@@ -172,19 +172,19 @@ class _Assembly:
             "damaged chunks must be sent again",
             extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
         )
-        ledger.finish_damaged(self._session, self._lease, damaged)
+        transitions.finish_damaged(self._session, self._lease, damaged)
         return "damaged"
 
     def _fail(self, refusal: ContentRefused) -> str:
-        if ledger.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail):
+        if transitions.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail):
             self._store.discard(self._session.upload_id)
-            ledger.forget_receipts(self._session)
+            transitions.forget_receipts(self._session)
         return "failed"
 
     def _publish(self, digest: str) -> str:
-        self._require(ledger.renew_lease(self._session, self._lease))
+        self._require(transitions.renew_lease(self._session, self._lease))
         name = self._store.publish(self._session.upload_id, self._size)
-        if ledger.finish_completed(self._session, self._lease, sha256=digest, name=name):
+        if transitions.finish_completed(self._session, self._lease, sha256=digest, name=name):
             announce(self._session)
         return "completed"
 
@@ -203,4 +203,4 @@ def announce(session: UploadSession) -> None:
     for receiver, result in upload_completed.send_robust(sender=UploadSession, session=session):
         if isinstance(result, Exception):
             logger.error("receiver %r of upload_completed failed", receiver, exc_info=result)
-    ledger.mark_announced(session)
+    transitions.mark_announced(session)

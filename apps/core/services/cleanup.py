@@ -17,7 +17,7 @@ from django.utils import timezone
 from ..conf import upload_settings
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, ledger
+from . import assembly, transitions
 from .resumable_upload_service import remove_bytes
 
 Status = UploadSession.Status
@@ -71,7 +71,7 @@ class Cleanup:
     def _expire_overdue(self) -> None:
         for session in self._batches(UploadSession.objects.filter(status=Status.ACTIVE, expires_at__lte=self._now)):
             if not self._dry_run:
-                if not ledger.expire(session, overdue_at=self._now):
+                if not transitions.expire(session, overdue_at=self._now):
                     continue  # A chunk arrived meanwhile, or another sweep was here.
                 remove_bytes(session)
             self.summary.expired += 1
@@ -85,7 +85,7 @@ class Cleanup:
             self._tell(f"resumed the assembly of {session.upload_id}")
             if self._dry_run:
                 continue
-            lease = ledger.take_lease(session)
+            lease = transitions.take_lease(session)
             if lease is None:
                 continue
             try:
@@ -110,7 +110,7 @@ class Cleanup:
             if not self._dry_run:
                 # Bytes first: should the server die in between, the next sweep still finds the record.
                 get_store().discard(session.upload_id)
-                if not ledger.forget(session):
+                if not transitions.forget(session):
                     continue
             self.summary.deleted_records += 1
             self._tell(f"deleted the record of {session.upload_id} ({session.status})")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError
 
-from ..conf import MIB
 from ..errors import (
     BadRequest,
     BodyBroken,
@@ -21,7 +20,6 @@ from ..errors import (
     ChunkConflict,
     ChunkSuperseded,
     Conflict,
-    OffsetMismatch,
     TooLarge,
 )
 from ..grid import Span
@@ -208,122 +206,3 @@ class ChunkReceiver:
         if entry.is_untouched and self.span.exact and self._append_token is None:
             return None
         return ledger.recorded_digest(self.session, self.span.index, self._append_token)
-
-
-class AppendReceiver:
-    """Receives bytes in order from the first byte not yet kept, over as many chunks as come (tus, the IETF draft).
-
-    Opening one displaces an older one of the same session at once. Whatever had arrived when the body ends or breaks
-    off is kept: whole chunks in the ledger, the rest as the kept part of the next one.
-    """
-
-    def __init__(self, session: UploadSession, offset: int) -> None:
-        """
-        Raises:
-            OffsetMismatch: ``offset`` is not where the upload continues.
-            SessionGone, Conflict: the session takes no more bytes.
-        """
-        ledger.require_active(session)
-        self.session = session
-        self._token = ledger.take_over_append(session)
-        reached = append_offset(session)
-        if offset != reached:
-            raise OffsetMismatch(reached, offset)
-        self.offset = offset
-        self._grid = session.grid
-        self._chunk: ChunkReceiver | None = None
-
-    def receive(self, block: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            TooLarge: more bytes than the file has. What fits is kept.
-            ContentRefused, ChunkConflict, ChunkSuperseded, StorageFull, SessionGone, Conflict: as ``ChunkReceiver``.
-        """
-        rest = memoryview(block)
-        while rest:
-            chunk = self._chunk or self._open_chunk()
-            part = rest[: chunk.room]
-            chunk.receive(bytes(part))
-            self.offset += len(part)
-            rest = rest[len(part) :]
-            if not chunk.room:
-                self._chunk = None
-                chunk.finish()
-
-    def finish(self) -> int:
-        """The body ended; keep the rest. Returns the offset reached."""
-        return self.keep()
-
-    def break_off(self) -> int:
-        """The body broke off; keep what came. Returns the offset reached."""
-        return self.keep()
-
-    def keep(self) -> int:
-        """Make everything that arrived so far durable; the upload goes on at the offset returned."""
-        chunk, self._chunk = self._chunk, None
-        if chunk is not None and chunk.received:
-            chunk.keep()
-        return self.offset
-
-    def _open_chunk(self) -> ChunkReceiver:
-        end = self._grid.end
-        if self.offset >= end:
-            raise TooLarge(f"The file has {end} bytes; more arrived.", limit=end)
-        index, start = divmod(self.offset, self._grid.chunk_size)
-        span = self._grid.span(index)
-        self._chunk = ChunkReceiver(
-            self.session,
-            span,
-            append_token=self._token,
-            writer=get_store().writer(self.session.upload_id, span, start=start, take_over=True),
-            digest=_hash_kept(self.session, span, start),
-            received=start,
-        )
-        return self._chunk
-
-
-def append_offset(session: UploadSession) -> int:
-    """Where a sequential sender continues: everything before it is stored."""
-    chunks = ledger.contiguous_chunks(session)
-    if chunks == session.total_chunks:
-        return session.total_size or 0
-    offset = chunks * session.chunk_size
-    if session.partial_index != chunks or not session.partial_size:
-        return offset
-    if _hash_kept(session, session.grid.span(chunks), session.partial_size).hexdigest() != session.partial_sha256:
-        ledger.drop_partial(session)
-    return offset + session.partial_size
-
-
-def record_kept_part(session: UploadSession) -> None:
-    """Record the kept part of the last chunk, once the declared size shows that it is the whole of it."""
-    chunks = ledger.contiguous_chunks(session)
-    if session.total_chunks is None or chunks >= session.total_chunks or session.partial_index != chunks:
-        return
-    span = session.grid.span(chunks)
-    if session.partial_size != span.size:
-        return
-    digest = _hash_kept(session, span, span.size)
-    if digest.hexdigest() != session.partial_sha256:
-        ledger.drop_partial(session)
-        return
-    with get_store().exclusive(session.upload_id, chunks):
-        if ledger.recorded_digest(session, chunks, session.append_token) is None:
-            ledger.record(session, chunks, span.size, digest.digest(), session.append_token)
-
-
-def _hash_kept(session: UploadSession, span: Span, size: int) -> hashlib._Hash:
-    """A running hash over the first ``size`` stored bytes of a chunk."""
-    digest = hashlib.sha256()
-    if not size:
-        return digest
-    try:
-        with get_store().open(session.upload_id) as stored:
-            stored.seek(span.offset)
-            while size and (block := stored.read(min(size, MIB))):
-                digest.update(block)
-                size -= len(block)
-    except StagingMissing:
-        pass
-    return digest

@@ -13,8 +13,9 @@ from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, Sessio
 from ..grid import fit_chunk_size
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, ledger
-from .receiving import AppendReceiver, ChunkReceiver, append_offset, record_kept_part
+from . import assembly, ledger, transitions
+from .appending import AppendReceiver, append_offset, record_kept_part
+from .receiving import ChunkReceiver
 from .secure_file_upload_service import SecureFileUploadService
 
 Status = UploadSession.Status
@@ -87,7 +88,7 @@ class ResumableUploadService:
 
     def _open_twin(self, name: str, total_size: int, file_hash: str) -> UploadSession | None:
         twin = ledger.find_open_twin(self.owner, name, total_size, file_hash)
-        if twin is not None and twin.is_expired and ledger.expire(twin):
+        if twin is not None and twin.is_expired and transitions.expire(twin):
             get_store().discard(twin.upload_id)
             return None
         return twin
@@ -196,7 +197,7 @@ class ResumableUploadService:
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
         record_kept_part(session)
-        ledger.begin_assembling(session)
+        transitions.begin_assembling(session)
         session.refresh_from_db()
         if session.status == Status.ACTIVE:
             missing = session.missing_chunks
@@ -240,7 +241,7 @@ class ResumableUploadService:
         """
         if session.status == Status.CANCELLED:
             return session
-        if ledger.cancel(session):
+        if transitions.cancel(session):
             remove_bytes(session)
             return session
         session.refresh_from_db()
@@ -250,7 +251,7 @@ class ResumableUploadService:
 
     @staticmethod
     def _expire(session: UploadSession) -> None:
-        if ledger.expire(session):
+        if transitions.expire(session):
             remove_bytes(session)
         session.refresh_from_db()
 
@@ -258,4 +259,4 @@ class ResumableUploadService:
 def remove_bytes(session: UploadSession) -> None:
     """Remove what a session that ended without a file had staged, and its ledger."""
     get_store().discard(session.upload_id)
-    ledger.forget_receipts(session)
+    transitions.forget_receipts(session)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.core.errors import ContentRefused
 from apps.core.hashing import SavableSha256, saved_states_work
 from apps.core.models import ChunkReceipt, UploadSession
-from apps.core.services import assembly, ledger
+from apps.core.services import assembly, ledger, transitions
 from apps.core.signals import upload_completed
 from apps.core.storage import get_store
 
@@ -141,8 +141,8 @@ def test_without_a_declared_hash_every_receipt_is_checked(
 
 def test_a_lease_is_respected_until_it_runs_out(service: Any, session: UploadSession, uploads: Any) -> None:
     uploads(COMPLETE_WAIT=0.0)
-    assert ledger.begin_assembling(session)
-    ledger.take_lease(session)
+    assert transitions.begin_assembling(session)
+    transitions.take_lease(session)
     session.refresh_from_db()
     assert service.complete(session).status == "assembling"
     UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
@@ -151,17 +151,17 @@ def test_a_lease_is_respected_until_it_runs_out(service: Any, session: UploadSes
 
 
 def test_status_takes_over_what_a_killed_server_left(service: Any, session: UploadSession) -> None:
-    ledger.begin_assembling(session)
-    ledger.take_lease(session)
+    transitions.begin_assembling(session)
+    transitions.take_lease(session)
     UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     assert service.status(session.upload_id).status == "completed"
 
 
 def test_an_assembly_that_lost_its_lease_ends_nothing(service: Any, session: UploadSession) -> None:
-    ledger.begin_assembling(session)
-    lost = ledger.take_lease(session)
+    transitions.begin_assembling(session)
+    lost = transitions.take_lease(session)
     UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    assert ledger.take_lease(session) is not None
+    assert transitions.take_lease(session) is not None
     assert lost is not None
     assembly.assemble(session, lost)
     session.refresh_from_db()
@@ -174,18 +174,18 @@ def test_a_successor_goes_on_where_the_killed_one_stopped(
 ) -> None:
     half = SavableSha256()
     half.update(DATA[:5])
-    ledger.begin_assembling(session)
-    lost = ledger.take_lease(session)
+    transitions.begin_assembling(session)
+    lost = transitions.take_lease(session)
     assert lost is not None
-    assert ledger.save_assembly(session, lost, 5, half.save())
-    ledger.release_lease(session, lost)
+    assert transitions.save_assembly(session, lost, 5, half.save())
+    transitions.release_lease(session, lost)
     part = next((store_root / "staging").glob("*.part"))
     part.write_bytes(b"read!" + DATA[5:])  # Proof that what was hashed is not read a second time.
     assert service.status(session.upload_id).sha256 == hashlib.sha256(DATA).hexdigest()
 
 
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
-    ledger.begin_assembling(session)
+    transitions.begin_assembling(session)
     get_store().publish(session.upload_id, len(DATA))
     session.refresh_from_db()
     assert service.complete(session).status == "completed"

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apps.core.models import OwnerUsage, UploadSession
-from apps.core.services import ledger
+from apps.core.services import transitions
 from apps.core.storage import get_store
 
 from .threads import together
@@ -54,7 +54,7 @@ def test_overdue_sessions_expire_and_their_bytes_go(service: Any, store_root: An
 
 def test_a_chunk_that_arrives_first_saves_the_session(service: Any) -> None:
     session = begin(service)
-    assert not ledger.expire(session, overdue_at=timezone.now())
+    assert not transitions.expire(session, overdue_at=timezone.now())
 
 
 def test_old_records_go_and_completed_files_stay(service: Any) -> None:
@@ -115,8 +115,8 @@ def test_only_old_orphans_are_removed(service: Any, store_root: Any) -> None:
 
 def test_an_abandoned_assembly_is_finished(service: Any) -> None:
     session = begin(service)
-    ledger.begin_assembling(session)
-    ledger.take_lease(session)
+    transitions.begin_assembling(session)
+    transitions.take_lease(session)
     UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     assert "1 abandoned assemblies resumed" in cleanup()
     session.refresh_from_db()
