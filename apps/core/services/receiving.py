@@ -112,7 +112,7 @@ class ChunkReceiver:
             if self._head:
                 self._head.feed(block)
             self._digest.update(block)
-            self._write(block)
+            self._writer.write(block)
         except BaseException:
             self.break_off()
             raise
@@ -158,12 +158,6 @@ class ChunkReceiver:
             raise _staging_lost(self.session) from None
         finally:
             self._writer.discard()
-
-    def _write(self, block: bytes) -> None:
-        try:
-            self._writer.write(block)
-        except StagingMissing:
-            raise _staging_lost(self.session) from None
 
     def _check_whole(self) -> None:
         if self.span.exact and self.room:

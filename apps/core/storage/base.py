@@ -33,7 +33,6 @@ class Writer(Protocol):
 
         Raises:
             StorageFull: the store has no room; nothing recorded is touched.
-            StagingMissing: the upload's staged bytes are gone.
         """
 
     def settle(self, entry: Any) -> None:

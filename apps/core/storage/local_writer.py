@@ -90,7 +90,12 @@ class LocalWriter:
         elif self._spool is not None:
             self._append_to_spool()
         else:
-            self._write_in_place_or_spool()
+            try:
+                self._write_in_place_or_spool()
+            except StagingMissing:
+                # Ended meanwhile. What is still to come can only be compared with what was recorded.
+                self._displaced = True
+                self._take_held()
 
     def _write_in_place_or_spool(self) -> None:
         with self._store.exclusive(self._upload_id, self._span.index) as entry:

@@ -138,6 +138,26 @@ def test_of_two_different_chunks_at_once_one_is_stored_and_one_refused(service: 
     assert stored(session) == b"b" * 3 * MIB
 
 
+def test_a_large_chunk_repeated_after_completion_is_compared(service: Any, uploads: Any) -> None:
+    uploads(CHUNK_SIZE=3 * MIB)
+    data = os.urandom(3 * MIB)
+    session = begin(service, 3 * MIB)
+
+    def send(block: bytes) -> None:
+        receiver = service.receive_chunk(session, 0)
+        for start in range(0, 3 * MIB, MIB):
+            receiver.receive(block[start : start + MIB])
+        receiver.finish()
+
+    send(data)
+    session.refresh_from_db()
+    session = service.complete(session)
+    send(data)
+    with pytest.raises(ChunkConflict):
+        send(data[::-1])
+    assert session.file.size == 3 * MIB
+
+
 def test_memory_held_is_given_back(service: Any, uploads: Any) -> None:
     from apps.core.storage.budget import memory_budget
 
