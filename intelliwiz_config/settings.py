@@ -14,7 +14,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
+DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "data").resolve()
 DEBUG = env.bool("DEBUG", default=False)
 
 
