@@ -99,7 +99,7 @@ class UploadApplication:
                     _extend(patience, loop.time() + upload_settings().receive_timeout)
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        await self._end_broken(exchange, gathered)
+                        await self._in_thread(_end, exchange, gathered.take(), exchange.break_off)
                         return None
                     more = message.get("more_body", False)
                     gathered.add(message.get("body", b""))
@@ -110,20 +110,18 @@ class UploadApplication:
                         if answer is not None:
                             return answer
         except TimeoutError:
-            return await self._in_thread(_time_out, exchange, gathered.take())
+            return await self._in_thread(_end, exchange, gathered.take(), exchange.time_out)
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
-            self._threads.submit(contextvars.copy_context().run, _end_broken, exchange, gathered.take())
+            context = contextvars.copy_context()
+            self._threads.submit(context.run, _end, exchange, gathered.take(), exchange.break_off)
             raise
-        return await self._in_thread(_finish, exchange, gathered.take())
+        return await self._in_thread(_end, exchange, gathered.take(), exchange.finish)
 
     def _block_size(self) -> int:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
         share = upload_settings().receive_buffer_bytes // max(self._receiving, 1)
         return min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
-
-    async def _end_broken(self, exchange: Exchange, gathered: _Gathered) -> None:
-        await self._in_thread(_end_broken, exchange, gathered.take())
 
     async def _serve_small_body(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
         """Bodies of ordinary views, bounded before Django spools them."""
@@ -247,26 +245,10 @@ def _with_database(function: Callable[..., T], *args: Any) -> T:
             close_old_connections()
 
 
-def _finish(exchange: Exchange, last: bytes) -> Answer:
-    if last:
-        answer = exchange.receive(last)
-        if answer is not None:
-            return answer
-    return exchange.finish()
-
-
-def _time_out(exchange: Exchange, last: bytes) -> Answer:
-    if last:
-        answer = exchange.receive(last)
-        if answer is not None:
-            return answer
-    return exchange.time_out()
-
-
-def _end_broken(exchange: Exchange, last: bytes) -> None:
-    if last and exchange.receive(last) is not None:
-        return
-    exchange.break_off()
+def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | None]) -> Answer | None:
+    """Feed what was gathered last, then end the exchange one way or another."""
+    answer = exchange.receive(last) if last else None
+    return ending() if answer is None else answer
 
 
 async def _refuse_body(limit: int, send: Send) -> None:
