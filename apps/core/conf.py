@@ -95,11 +95,11 @@ class UploadSettings:
     """Sum of one owner's completed files and of the sizes of the open sessions."""
     min_free_disk_bytes: int = 256 * MIB
     """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
-    init_rate: str = "1200/hour"
+    init_rate: str = "300/min"
     """Throttle of ``init`` per user, in DRF's notation; empty for none."""
-    init_rate_per_address: str = "6000/hour"
+    init_rate_per_address: str = "1200/min"
     """The same per client address."""
-    failed_checksum_rate: str = "120/hour"
+    failed_checksum_rate: str = "60/min"
     """Throttle of chunks whose checksum did not match, per user; empty for none."""
 
     allowed_types: dict[str, tuple[str, ...]] = field(default_factory=lambda: DEFAULT_ALLOWED_TYPES)
