@@ -104,7 +104,8 @@ class LocalWriter:
                 self._displaced = True
                 self._take_held()
                 return
-            if self._claimed or owner == FREE or self._take_over:
+            # Settled bytes are never written over in place, not even by the newest request.
+            if self._claimed or owner == FREE or (self._take_over and owner != SETTLED):
                 if not self._claimed:
                     entry.write(self._token)
                     self._claimed = True

@@ -90,6 +90,14 @@ def test_a_newer_writer_takes_over_and_the_older_changes_no_byte_more(store: Loc
     assert stored(store, upload_id) == b"n" * MIB
 
 
+def test_taking_over_spares_what_is_settled(store: LocalStore, upload_id: UUID) -> None:
+    good = os.urandom(SIZE)
+    newer = store.writer(upload_id, BIG.span(0), take_over=True)
+    write_chunk(store, upload_id, BIG, 0, good)
+    newer.write(b"n" * 2 * MIB)
+    assert stored(store, upload_id) == good
+
+
 def test_a_kept_part_is_continued_where_it_ended(store: LocalStore, upload_id: UUID) -> None:
     writer = store.writer(upload_id, SMALL.span(0), take_over=True)
     writer.write(b"01")
