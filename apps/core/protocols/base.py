@@ -77,7 +77,7 @@ class UploadProtocol(ABC):
         return self.refuse(problem_for(error))
 
 
-def require_identity_encoding(head: RequestHead) -> None:
+def require_identity_encoding(headers: Mapping[str, str]) -> None:
     """Refuse compressed bodies (RFC 9110, 8.4)."""
-    if head.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedEncoding

@@ -25,9 +25,9 @@ class JsonChunks(UploadProtocol):
 
     def begin(self, head: RequestHead) -> Receiver:
         limit = json_body_limit()
-        require_identity_encoding(head)
+        require_identity_encoding(head.headers)
         if head.content_length is not None and head.content_length > limit:
-            raise TooLarge(f"A JSON body may have at most {limit} bytes; send larger chunks raw.", limit=limit)
+            raise _too_large(limit)
         return _JsonChunkReceiver(head.user, limit)
 
 
@@ -45,9 +45,7 @@ class _JsonChunkReceiver(Receiver):
         memory_budget.take(len(block))
         self._blocks.append(block)
         if self._size > self._limit:
-            raise TooLarge(
-                f"A JSON body may have at most {self._limit} bytes; send larger chunks raw.", limit=self._limit
-            )
+            raise _too_large(self._limit)
 
     def finish(self) -> Answer:
         try:
@@ -72,6 +70,10 @@ def json_body_limit() -> int:
     """Largest JSON body in bytes: Django's own ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return int(limit) if limit is not None else 2**63
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"A JSON body may have at most {limit} bytes; send larger chunks raw.", limit=limit)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class RawChunks(UploadProtocol):
     methods: ClassVar[frozenset[str]] = frozenset({"PUT"})
 
     def begin(self, head: RequestHead) -> Receiver:
-        require_identity_encoding(head)
+        require_identity_encoding(head.headers)
         expected = content_digest(head.headers.get("content-digest"))
         service = ResumableUploadService(head.user)
         session = service.find(head.path_parameters["upload_id"])

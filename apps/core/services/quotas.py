@@ -38,11 +38,6 @@ def reserve_more(owner_id: Any, size: int) -> None:
         raise _exceeded(owner_id, size)
 
 
-def give_back(owner_id: Any, size: int) -> None:
-    """Release reserved bytes of a session that stays open."""
-    OwnerUsage.objects.filter(owner=owner_id).update(reserved_bytes=F("reserved_bytes") - size)
-
-
 def close_session(session: UploadSession, *, stored: bool) -> None:
     """Release what an ended session had reserved; ``stored`` counts its bytes as stored from now on."""
     reserved = reserved_bytes(session)

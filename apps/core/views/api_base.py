@@ -20,9 +20,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..conf import KIB
-from ..errors import TooLarge, UnsupportedEncoding, UploadError
+from ..errors import TooLarge, UploadError
 from ..metrics import refusals
 from ..problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
+from ..protocols.base import require_identity_encoding
 
 logger = logging.getLogger("apps.core.requests")
 
@@ -64,8 +65,7 @@ class UploadApiView(APIView):
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > self.body_limit:
             raise TooLarge(f"The body may have at most {self.body_limit} bytes.", limit=self.body_limit)
-        if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
-            raise UnsupportedEncoding
+        require_identity_encoding(request.headers)
         super().initial(request, *args, **kwargs)
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
