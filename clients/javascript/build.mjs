@@ -1,0 +1,45 @@
+// node build.mjs [--tests | --browser-file PATH [--without-hash]]: everything that is shipped, or one thing for a test.
+import { readdirSync } from "node:fs";
+import { build } from "esbuild";
+
+const BROWSER_FILE = "../../apps/core/static/js/resumable-upload-client.js";
+const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "warning" };
+
+function browserFile(outfile, options = {}) {
+  return build({ ...common, ...options, entryPoints: ["src/browser.ts"], format: "iife", minify: true, outfile });
+}
+
+function modules() {
+  const esm = { ...common, format: "esm", outdir: "dist" };
+  return Promise.all([
+    build({
+      ...esm,
+      entryPoints: { index: "src/index.ts", react: "src/react/index.ts" },
+      splitting: true,
+      packages: "external",
+      jsx: "automatic",
+    }),
+    // A worker is loaded by its address and resolves no package names.
+    build({ ...esm, entryPoints: { worker: "src/reading/worker.ts" }, minify: true }),
+  ]);
+}
+
+function tests() {
+  const entryPoints = readdirSync("test")
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `test/${name}`);
+  return build({
+    ...common,
+    entryPoints,
+    format: "esm",
+    platform: "node",
+    outdir: ".build/test",
+    packages: "external",
+  });
+}
+
+const [task, path, variant] = process.argv.slice(2);
+if (task === "--tests") await tests();
+else if (task === "--browser-file")
+  await browserFile(path, variant === "--without-hash" ? { external: ["hash-wasm"] } : {});
+else await Promise.all([browserFile(BROWSER_FILE), modules()]);

@@ -1,0 +1,175 @@
+import { errorOf, UploadError } from "./errors.js";
+import { type HttpAnswer, send } from "./http.js";
+
+/** A session as the server tells it; see the API reference. */
+export interface SessionDocument {
+  upload_id: string;
+  status: "active" | "assembling" | "completed" | "cancelled" | "expired" | "failed";
+  filename: string;
+  mime_type: string;
+  total_size: number | null;
+  chunk_size: number;
+  total_chunks: number | null;
+  file_hash: string;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  expires_at: string;
+  progress: SessionProgress;
+  file: { name: string; size: number; mime_type: string; sha256: string; url: string } | null;
+  error: { code: string; detail: string } | null;
+}
+
+export interface SessionProgress {
+  percentage: number;
+  received_chunks: number;
+  total_chunks: number | null;
+  received_bytes: number;
+  /** Absent in lists and in the answers to chunks. */
+  missing_chunks?: number[];
+  assembled_percentage?: number;
+}
+
+export interface InitFields {
+  filename: string;
+  total_size: number;
+  mime_type?: string;
+  chunk_size?: number;
+  metadata?: Record<string, unknown>;
+}
+
+/** A value, or a function that gives it when it is needed. */
+export type Supplied<T> = T | (() => T | Promise<T>);
+
+export interface ApiOptions {
+  apiUrl: string;
+  authToken?: Supplied<string> | undefined;
+  headers?: Supplied<Record<string, string>> | undefined;
+  credentials: RequestCredentials;
+  stallTimeout: number;
+}
+
+interface Call {
+  signal: AbortSignal;
+  json?: unknown;
+  blob?: Blob;
+  headers?: Record<string, string>;
+  onProgress?: ((loaded: number) => void) | undefined;
+}
+
+/** The server's operations: one method, one request (two when a token was refreshed). */
+export class UploadApi {
+  readonly #options: ApiOptions;
+  readonly #base: string;
+  #token: Promise<string> | undefined;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+    this.#base = new URL(`${options.apiUrl.replace(/\/+$/, "")}/`, globalThis.location?.href).href;
+  }
+
+  /** The absolute address of the API. */
+  get url(): string {
+    return this.#base;
+  }
+
+  init(fields: InitFields, signal: AbortSignal): Promise<SessionDocument> {
+    return this.#json("POST", "init", { json: fields, signal });
+  }
+
+  status(uploadId: string, signal: AbortSignal): Promise<SessionDocument> {
+    return this.#json("GET", `status/${uploadId}`, { signal });
+  }
+
+  /** The session when it is proven and published; otherwise how many seconds to wait before asking again. */
+  async complete(uploadId: string, sha256: string, signal: AbortSignal): Promise<SessionDocument | number> {
+    const answer = await this.#call("POST", "complete", { json: { upload_id: uploadId, file_hash: sha256 }, signal });
+    if (answer.status === 202) return Number(answer.retryAfter ?? 1);
+    return parse(answer);
+  }
+
+  cancel(uploadId: string, signal: AbortSignal): Promise<SessionDocument> {
+    return this.#json("POST", "cancel", { json: { upload_id: uploadId }, signal });
+  }
+
+  /** The newest of my sessions, at most 200. */
+  async list(filters: Record<string, string>, signal: AbortSignal): Promise<SessionDocument[]> {
+    const query = new URLSearchParams({ page_size: "200", ...filters });
+    const page = await this.#json<{ results: SessionDocument[] }>("GET", `?${query}`, { signal });
+    return page.results;
+  }
+
+  /** Send one chunk as it is, with its SHA-256 in base64 as RFC 9530 has it. */
+  putChunk(
+    uploadId: string,
+    index: number,
+    chunk: { blob: Blob; digest: string },
+    signal: AbortSignal,
+    onProgress: (loaded: number) => void,
+  ): Promise<{ progress: SessionProgress }> {
+    return this.#json("PUT", `chunk/${uploadId}/${index}`, {
+      blob: chunk.blob,
+      headers: { "Content-Type": "application/octet-stream", "Content-Digest": `sha-256=:${chunk.digest}:` },
+      signal,
+      onProgress,
+    });
+  }
+
+  async #json<T>(method: string, path: string, call: Call): Promise<T> {
+    return parse(await this.#call(method, path, call));
+  }
+
+  async #call(method: string, path: string, call: Call): Promise<HttpAnswer> {
+    const used = this.#authorization();
+    let answer = await this.#send(method, path, call, await used);
+    if (answer.status === 401 && typeof this.#options.authToken === "function") {
+      // Whoever notices first asks for a fresh token; the other requests in flight use the same one.
+      if (this.#token === used) this.#token = undefined;
+      answer = await this.#send(method, path, call, await this.#authorization());
+    }
+    if (answer.status < 200 || answer.status > 299) throw errorOf(answer.status, answer.text, answer.retryAfter);
+    return answer;
+  }
+
+  async #send(method: string, path: string, call: Call, token: string): Promise<HttpAnswer> {
+    const { headers, credentials, stallTimeout } = this.#options;
+    const body = call.blob ?? (call.json === undefined ? undefined : JSON.stringify(call.json));
+    return send({
+      method,
+      url: this.#base + path,
+      headers: {
+        Accept: "application/json",
+        ...(call.json !== undefined && { "Content-Type": "application/json" }),
+        ...(token !== "" && { Authorization: `Bearer ${token}` }),
+        ...(await supply(headers)),
+        ...call.headers,
+      },
+      ...(body !== undefined && { body }),
+      withCredentials: credentials === "include",
+      stallTimeout,
+      signal: call.signal,
+      onProgress: call.onProgress,
+    });
+  }
+
+  #authorization(): Promise<string> {
+    this.#token ??= Promise.resolve(supply(this.#options.authToken)).then((token) => token ?? "");
+    const token = this.#token;
+    // A refresh that failed is asked for again with the next request.
+    token.catch(() => {
+      if (this.#token === token) this.#token = undefined;
+    });
+    return token;
+  }
+}
+
+function supply<T>(value: Supplied<T> | undefined): T | Promise<T> | undefined {
+  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
+}
+
+function parse<T>(answer: HttpAnswer): T {
+  try {
+    return JSON.parse(answer.text);
+  } catch (cause) {
+    throw new UploadError("not_an_upload_server", { status: answer.status, cause });
+  }
+}

@@ -1,0 +1,118 @@
+/** What is known of one chunk. */
+export const ChunkState = { Missing: 0, Sending: 1, Stored: 2, Damaged: 3, Repaired: 4 } as const;
+export type ChunkState = (typeof ChunkState)[keyof typeof ChunkState];
+
+/** The grid of one session, and the state of each of its chunks. */
+export class ChunkTable {
+  readonly totalSize: number;
+  readonly chunkSize: number;
+  readonly states: Uint8Array;
+  #storedBytes = 0;
+  #storedChunks = 0;
+  #next = 0;
+  #scattered = false;
+  readonly #again: number[] = [];
+  readonly #resent = new Set<number>();
+  readonly #onChange: (index: number, state: ChunkState) => void;
+
+  /**
+   * @param totalSize bytes of the file
+   * @param chunkSize bytes of every chunk but the last
+   * @param missing indices of the chunks that the server does not have
+   */
+  constructor(
+    totalSize: number,
+    chunkSize: number,
+    missing: Iterable<number>,
+    onChange: (index: number, state: ChunkState) => void = () => {},
+  ) {
+    this.totalSize = totalSize;
+    this.chunkSize = chunkSize;
+    this.states = new Uint8Array(Math.ceil(totalSize / chunkSize)).fill(ChunkState.Stored);
+    this.#onChange = onChange;
+    for (const index of missing) this.states[index] = ChunkState.Missing;
+    for (let index = 0; index < this.length; index++) if (this.isStored(index)) this.#count(index, 1);
+  }
+
+  get length(): number {
+    return this.states.length;
+  }
+
+  /** Bytes of the chunks that the server has acknowledged. */
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  get storedChunks(): number {
+    return this.#storedChunks;
+  }
+
+  sizeOf(index: number): number {
+    return Math.min(this.chunkSize, this.totalSize - index * this.chunkSize);
+  }
+
+  isStored(index: number): boolean {
+    return this.states[index] === ChunkState.Stored || this.states[index] === ChunkState.Repaired;
+  }
+
+  /** Take chunks in any order from now on: somebody else sends this file too, and need not send the same ones. */
+  scatter(): void {
+    this.#scattered = true;
+  }
+
+  /** The next chunk to send, marked as being sent; undefined when none is left. */
+  take(): number | undefined {
+    const index = this.#again.shift() ?? (this.#scattered ? this.#anyMissing() : this.#nextMissing());
+    if (index !== undefined) this.#set(index, ChunkState.Sending);
+    return index;
+  }
+
+  /** The server has it. */
+  store(index: number): void {
+    if (!this.isStored(index)) this.#count(index, 1);
+    this.#set(index, this.#resent.has(index) ? ChunkState.Repaired : ChunkState.Stored);
+  }
+
+  /** It went wrong and is being sent again. */
+  resend(index: number): void {
+    this.#resent.add(index);
+    this.#set(index, ChunkState.Damaged);
+  }
+
+  /** Learn from the server what it lacks; damaged are those it once had. Chunks being sent stay so. */
+  update(missing: Iterable<number>): void {
+    const lacking = new Set(missing);
+    for (let index = 0; index < this.length; index++) {
+      if (!lacking.has(index) && !this.isStored(index)) this.store(index);
+      if (lacking.has(index) && this.isStored(index)) this.#lose(index);
+    }
+  }
+
+  #lose(index: number): void {
+    this.#count(index, -1);
+    this.resend(index);
+    this.#again.push(index);
+  }
+
+  #nextMissing(): number | undefined {
+    while (this.#next < this.length && this.states[this.#next] !== ChunkState.Missing) this.#next++;
+    return this.#next < this.length ? this.#next : undefined;
+  }
+
+  #anyMissing(): number | undefined {
+    const start = Math.floor(Math.random() * this.length);
+    const found = this.states.indexOf(ChunkState.Missing, start);
+    const index = found >= 0 ? found : this.states.indexOf(ChunkState.Missing);
+    return index >= 0 ? index : undefined;
+  }
+
+  #count(index: number, sign: 1 | -1): void {
+    this.#storedChunks += sign;
+    this.#storedBytes += sign * this.sizeOf(index);
+  }
+
+  #set(index: number, state: ChunkState): void {
+    this.states[index] = state;
+    this.#onChange(index, state);
+  }
+}

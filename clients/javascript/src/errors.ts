@@ -1,0 +1,125 @@
+/** The members of an RFC 9457 problem document that the server sends; some codes bring further ones. */
+export interface Problem {
+  code: string;
+  detail: string;
+  status: number;
+  title?: string;
+  missing_chunks?: number[];
+  [member: string]: unknown;
+}
+
+/** What can go wrong on this side of the network; every other code is the server's (see the API reference). */
+export type ClientErrorCode =
+  | "aborted"
+  | "file_changed"
+  | "file_unreadable"
+  | "network_error"
+  | "not_an_upload_server"
+  | "stalled";
+
+const RETRYABLE_CODES = new Set([
+  "append_superseded",
+  "checksum_mismatch",
+  "chunk_superseded",
+  "conflict",
+  "incomplete_body",
+  "network_error",
+  "receive_timeout",
+  "staging_lost",
+  "stalled",
+  "storage_full",
+  "throttled",
+]);
+
+const SENTENCES: Record<string, string> = {
+  aborted: "The upload was stopped.",
+  executable_refused: "Programs are not accepted.",
+  extension_not_allowed: "Files of this kind are not accepted.",
+  file_changed: "The file changed while it was being uploaded. Choose it again.",
+  file_unreadable: "The file can no longer be read. It may have been changed, moved or deleted. Choose it again.",
+  hash_mismatch: "The file changed while it was being uploaded. Choose it again.",
+  network_error: "The server cannot be reached.",
+  not_an_upload_server: "There is no upload service at this address.",
+  not_authenticated: "You are not logged in, or no longer.",
+  quota_exceeded: "Your storage is full, or too many uploads are open.",
+  session_cancelled: "The upload was cancelled.",
+  session_expired: "The upload expired. Start it again.",
+  stalled: "The connection stands still.",
+  storage_full: "The server has no space left.",
+  throttled: "The server is busy.",
+  too_large: "The file is too large.",
+  type_mismatch: "The file is not what its name says.",
+  type_not_allowed: "Files of this kind are not accepted.",
+};
+
+/** Everything that an upload can fail with. `message` is a sentence for the person in front of the screen. */
+export class UploadError extends Error {
+  override readonly name = "UploadError";
+  /** Stable; decide by it. A {@link ClientErrorCode} or a `code` of the server's. */
+  readonly code: string;
+  /** HTTP status; 0 where there was no answer. */
+  readonly status: number;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** The server's problem document, where it sent one. */
+  readonly problem: Problem | undefined;
+  /** Seconds that the server asked to wait (`Retry-After`). */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    code: string,
+    options: { status?: number; problem?: Problem; retryAfter?: number; retryable?: boolean; cause?: unknown } = {},
+  ) {
+    const status = options.status ?? 0;
+    super(SENTENCES[code] ?? options.problem?.detail ?? `The server answered ${status}.`, { cause: options.cause });
+    this.code = code;
+    this.status = status;
+    this.problem = options.problem;
+    this.retryAfter = options.retryAfter;
+    this.retryable = options.retryable ?? (RETRYABLE_CODES.has(code) || status >= 500);
+  }
+
+  /** The server's own words, more exact than `message`. */
+  get detail(): string {
+    return this.problem?.detail ?? this.message;
+  }
+}
+
+/** The error of an answer outside 2xx: a problem document, or whatever a proxy in between said. */
+export function errorOf(status: number, body: string, retryAfterHeader: string | null): UploadError {
+  const problem = parseProblem(body);
+  const retryAfter = parseRetryAfter(retryAfterHeader);
+  const options = { status, ...(problem && { problem }), ...(retryAfter !== undefined && { retryAfter }) };
+  if (problem) return new UploadError(problem.code, options);
+  switch (status) {
+    case 401:
+      return new UploadError("not_authenticated", options);
+    case 404:
+      return new UploadError("not_an_upload_server", options);
+    case 413:
+      return new UploadError("too_large", options);
+    case 408:
+    case 429:
+      return new UploadError("throttled", options);
+    default:
+      return new UploadError("unexpected_answer", options);
+  }
+}
+
+function parseProblem(body: string): Problem | undefined {
+  try {
+    const document = JSON.parse(body);
+    return typeof document?.code === "string" ? document : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds of a `Retry-After` header, which is a number of them or a date (RFC 9110, 10.2.3). */
+export function parseRetryAfter(value: string | null, now = Date.now()): number | undefined {
+  if (value === null || value.trim() === "") return undefined;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(seconds, 0);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max((date - now) / 1000, 0);
+}

@@ -1,0 +1,12 @@
+import type { UploaderOptions } from "./options.js";
+import { Uploader } from "./uploader.js";
+
+export * from "./exports.js";
+
+/** Uploads files to one server: resumable, in parallel chunks, each verified, and the whole proven. */
+export class ResumableUploader extends Uploader {
+  constructor(options: UploaderOptions) {
+    // Bundlers know this form and bring the worker along.
+    super(options, () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+  }
+}

@@ -1,0 +1,157 @@
+import type { ApiOptions, SessionDocument, Supplied } from "./api.js";
+import type { ChunkState } from "./chunk-table.js";
+import type { UploadError } from "./errors.js";
+import type { Speed } from "./progress.js";
+import { IndexedDbStorage, type UploadStorage } from "./storage.js";
+
+/**
+ * - `queued`: waits for its turn among the uploader's files
+ * - `starting`: asks the server what it has
+ * - `uploading`
+ * - `waiting`: offline, or the server cannot be reached; goes on by itself
+ * - `paused`: until `resume()`
+ * - `verifying`: everything is sent; the server proves the whole file
+ * - `completed`, `failed`, `aborted`: ended
+ */
+export type UploadState =
+  | "queued"
+  | "starting"
+  | "uploading"
+  | "waiting"
+  | "paused"
+  | "verifying"
+  | "completed"
+  | "failed"
+  | "aborted";
+
+/** A published file. */
+export interface UploadResult {
+  uploadId: string;
+  name: string;
+  /** Bytes. */
+  size: number;
+  mimeType: string;
+  /** Of the stored bytes and of the file here, in hex. */
+  sha256: string;
+  /** Where its owner downloads it. */
+  url: string;
+  metadata: Record<string, unknown>;
+}
+
+export interface StateDetails {
+  /** Why it waits or failed. */
+  error?: UploadError;
+  /** Milliseconds until the next attempt; undefined while offline. */
+  retryIn?: number;
+}
+
+export interface ChunkEvent {
+  index: number;
+  state: ChunkState;
+}
+
+/** What an upload tells. Errors thrown in these are reported to the console and stop nothing. */
+export interface UploadEvents {
+  /** Acknowledged and in flight, 0 to 100 in tenths; never falls. */
+  onProgress?: (percentage: number, bytes: { sentBytes: number; totalBytes: number }) => void;
+  onSpeed?: (speed: Speed) => void;
+  /** A chunk is being sent, was stored, was damaged, or was repaired. */
+  onChunk?: (event: ChunkEvent) => void;
+  onStateChange?: (state: UploadState, details: StateDetails) => void;
+  onComplete?: (result: UploadResult) => void;
+  /** The promise is rejected with the same error, unless this is given: then nothing more needs to catch it. */
+  onError?: (error: UploadError) => void;
+}
+
+/** Options of one file. */
+export interface UploadOptions extends UploadEvents {
+  /** A small JSON object that is kept with the upload. */
+  metadata?: Record<string, unknown>;
+  /** Bytes; a wish, the server's answer counts. By default the server's own, larger for large files on fast lines. */
+  chunkSize?: number;
+  /** Default: what the server takes the name's suffix for. */
+  mimeType?: string;
+  /** Default: the file's. */
+  filename?: string;
+  /** Stops the upload as `abort()` does. */
+  signal?: AbortSignal;
+  /** Continue this session, which may have been begun on another device. */
+  uploadId?: string;
+  /** False: begin anew even if an unfinished upload of this file is remembered. */
+  resume?: boolean;
+}
+
+/** Options of an uploader; those of {@link UploadOptions} are defaults for its files. */
+export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filename"> {
+  /** Where the API's URLs are included, absolute or relative to the page. */
+  apiUrl: string;
+  /** A Bearer token, or a function that gets one; it is asked again, once a request, when the server answers 401. */
+  authToken?: Supplied<string>;
+  /** Sent with every request, for instance `X-CSRFToken`. */
+  headers?: Supplied<Record<string, string>>;
+  /** `include` sends cookies to another origin too. Default: `same-origin`. */
+  credentials?: RequestCredentials;
+  /** Chunks in flight at once, over all files. Default: 4. */
+  parallel?: number;
+  /** Files in progress at once; the others are queued. Default: 3. */
+  parallelFiles?: number;
+  /** Milliseconds before each further attempt of a request. Default: half a second, doubling, for about ten minutes. */
+  retryDelays?: readonly number[];
+  /** Asked before each further attempt of a request that failed with a retryable error. */
+  shouldRetry?: (error: UploadError, attempt: number) => boolean;
+  /** Milliseconds without progress after which a request is given up and tried again. Default: 30,000. */
+  stallTimeout?: number;
+  /** Where unfinished uploads are remembered. Default: IndexedDB. */
+  storage?: UploadStorage;
+}
+
+/** An unfinished upload that a file may continue. */
+export interface PreviousUpload {
+  uploadId: string;
+  filename: string;
+  size: number;
+  startedAt: Date;
+  expiresAt: Date;
+  percentage: number;
+  /** Whether it is remembered in this browser, and not only by the server. */
+  here: boolean;
+}
+
+export interface Settings extends Required<Pick<UploaderOptions, "parallel" | "parallelFiles" | "shouldRetry">> {
+  api: ApiOptions;
+  retryDelays: readonly number[];
+  storage: UploadStorage;
+}
+
+const RETRY_DELAYS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, ...Array<number>(9).fill(60_000)];
+
+export function settingsOf(options: UploaderOptions): Settings {
+  return {
+    api: {
+      apiUrl: options.apiUrl,
+      authToken: options.authToken,
+      headers: options.headers,
+      credentials: options.credentials ?? "same-origin",
+      stallTimeout: options.stallTimeout ?? 30_000,
+    },
+    parallel: options.parallel ?? 4,
+    parallelFiles: options.parallelFiles ?? 3,
+    retryDelays: options.retryDelays ?? RETRY_DELAYS,
+    shouldRetry: options.shouldRetry ?? (() => true),
+    storage: options.storage ?? new IndexedDbStorage(),
+  };
+}
+
+export function resultOf(session: SessionDocument, apiUrl: string): UploadResult {
+  const { file } = session;
+  if (!file) throw new TypeError("The session has no file yet.");
+  return {
+    uploadId: session.upload_id,
+    name: file.name,
+    size: file.size,
+    mimeType: file.mime_type,
+    sha256: file.sha256,
+    url: new URL(file.url, apiUrl).href,
+    metadata: session.metadata,
+  };
+}

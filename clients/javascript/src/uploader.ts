@@ -1,0 +1,114 @@
+import { type SessionDocument, UploadApi } from "./api.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { type PreviousUpload, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
+import type { SpawnWorker } from "./reading/open.js";
+import { Slots } from "./slots.js";
+import { findRemembered } from "./storage.js";
+import { type Shared, Upload } from "./upload.js";
+
+/** Uploads files to one server. Entry points make it a `ResumableUploader` by saying how its worker starts. */
+export class Uploader {
+  readonly #defaults: UploadOptions;
+  readonly #shared: Shared;
+  readonly #uploads = new Set<Upload>();
+
+  constructor(options: UploaderOptions, spawn: SpawnWorker) {
+    const settings = settingsOf(options);
+    this.#defaults = options;
+    this.#shared = {
+      api: new UploadApi(settings.api),
+      settings,
+      files: new Slots(settings.parallelFiles),
+      requests: new Slots(settings.parallel),
+      spawn,
+    };
+  }
+
+  /**
+   * Upload a file, or go on with it where an earlier attempt in this browser stopped.
+   *
+   * @returns the upload, which can be paused, resumed and aborted, and awaited for its result
+   */
+  uploadFile(file: File, options: UploadOptions = {}): Upload {
+    const upload = new Upload(file, { ...this.#defaults, ...options }, this.#shared);
+    this.#uploads.add(upload);
+    const done = () => void this.#uploads.delete(upload);
+    upload.then(done, done);
+    return upload;
+  }
+
+  /** The uploads that have not ended. */
+  get uploads(): Upload[] {
+    return [...this.#uploads];
+  }
+
+  pause(): void {
+    for (const upload of this.#uploads) upload.pause();
+  }
+
+  resume(): void {
+    for (const upload of this.#uploads) upload.resume();
+  }
+
+  /** End all uploads; see {@link Upload.abort}. */
+  async abort(options: { cancel?: boolean } = {}): Promise<void> {
+    await Promise.all(this.uploads.map((upload) => upload.abort(options)));
+  }
+
+  /**
+   * Unfinished uploads that this file may continue, for applications that ask before they do: those of this browser
+   * first, then those of the same name and size that were begun elsewhere. Continue one with
+   * `uploadFile(file, {uploadId})`, or begin anew with `uploadFile(file, {resume: false})`.
+   *
+   * @throws {UploadError}
+   */
+  async findPrevious(file: File): Promise<PreviousUpload[]> {
+    const remembered = await findRemembered(this.#shared.settings.storage, fingerprintOf(file, this.#shared.api.url));
+    const here = new Set(remembered.map((upload) => upload.uploadId));
+    const open = await this.unfinished();
+    return open
+      .filter((upload) => upload.size === file.size && (here.has(upload.uploadId) || upload.filename === file.name))
+      .map((upload) => ({ ...upload, here: here.has(upload.uploadId) }))
+      .sort((a, b) => Number(b.here) - Number(a.here));
+  }
+
+  /**
+   * My unfinished uploads from everywhere, the newest first.
+   *
+   * @throws {UploadError}
+   */
+  async unfinished(): Promise<PreviousUpload[]> {
+    const here = new Set((await this.#shared.settings.storage.list()).map((upload) => upload.uploadId));
+    const sessions = await this.list({ status: "active" });
+    return sessions
+      .filter((session) => session.total_size !== null)
+      .map((session) => ({
+        uploadId: session.upload_id,
+        filename: session.filename,
+        size: session.total_size ?? 0,
+        startedAt: new Date(session.created_at),
+        expiresAt: new Date(session.expires_at),
+        percentage: session.progress.percentage,
+        here: here.has(session.upload_id),
+      }));
+  }
+
+  /**
+   * My newest sessions, at most 200, as the API has them.
+   *
+   * @throws {UploadError}
+   */
+  list(filters: { status?: SessionDocument["status"]; file_hash?: string } = {}): Promise<SessionDocument[]> {
+    return this.#shared.api.list(filters, new AbortController().signal);
+  }
+
+  /**
+   * Tell the server to forget an unfinished upload.
+   *
+   * @throws {UploadError}
+   */
+  async cancel(uploadId: string): Promise<void> {
+    await this.#shared.settings.storage.remove(uploadId);
+    await this.#shared.api.cancel(uploadId, new AbortController().signal);
+  }
+}

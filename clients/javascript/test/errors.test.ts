@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { errorOf, parseRetryAfter, UploadError } from "../src/errors.js";
+
+test("a problem document becomes an error with its code, detail and status", () => {
+  const error = errorOf(
+    409,
+    JSON.stringify({ code: "missing_chunks", detail: "2 of 7.", missing_chunks: [3, 5] }),
+    null,
+  );
+  assert.equal(error.code, "missing_chunks");
+  assert.equal(error.status, 409);
+  assert.equal(error.detail, "2 of 7.");
+  assert.deepEqual(error.problem?.missing_chunks, [3, 5]);
+  assert.equal(error.retryable, false);
+});
+
+test("a proxy's page is told from the server's answer", () => {
+  assert.equal(errorOf(413, "<html>", null).code, "too_large");
+  assert.equal(errorOf(404, "<html>", null).code, "not_an_upload_server");
+  assert.equal(errorOf(502, "<html>", null).retryable, true);
+  assert.equal(errorOf(400, "<html>", null).retryable, false);
+});
+
+test("what may pass is retryable, what is final is not", () => {
+  for (const code of ["network_error", "stalled", "throttled", "checksum_mismatch", "storage_full"]) {
+    assert.equal(new UploadError(code).retryable, true, code);
+  }
+  for (const code of ["too_large", "hash_mismatch", "aborted", "quota_exceeded", "not_authenticated"]) {
+    assert.equal(new UploadError(code).retryable, false, code);
+  }
+});
+
+test("the message is a sentence, also for codes that are new to this client", () => {
+  assert.equal(new UploadError("stalled").message, "The connection stands still.");
+  const problem = { code: "virus_found", detail: "The scanner found EICAR.", status: 422 };
+  assert.equal(new UploadError("virus_found", { status: 422, problem }).message, "The scanner found EICAR.");
+});
+
+test("Retry-After is seconds or a date", () => {
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  assert.equal(parseRetryAfter("7"), 7);
+  assert.equal(parseRetryAfter("Thu, 01 Jan 2026 00:01:00 GMT", now), 60);
+  assert.equal(parseRetryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now), 0);
+  assert.equal(parseRetryAfter("soon"), undefined);
+  assert.equal(parseRetryAfter(null), undefined);
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { afterEach, mock, test } from "node:test";
+import { UploadError } from "../src/errors.js";
+import { Retrying } from "../src/retrying.js";
+
+const signal = new AbortController().signal;
+// A page's global object is an event target, Node's is not.
+const page = new EventTarget();
+globalThis.addEventListener = page.addEventListener.bind(page);
+globalThis.removeEventListener = page.removeEventListener.bind(page);
+const broken = new UploadError("network_error");
+
+afterEach(() => {
+  mock.timers.reset();
+  setOnline(true);
+});
+
+function setOnline(onLine: boolean) {
+  Object.defineProperty(globalThis, "navigator", { value: { onLine }, configurable: true });
+}
+
+function retrying(options: { retryDelays?: number[]; shouldRetry?: () => boolean } = {}) {
+  const waits: (number | undefined)[] = [];
+  const delays = { retryDelays: [100, 1000], shouldRetry: () => true, ...options };
+  return { subject: new Retrying(delays, (_, milliseconds) => waits.push(milliseconds)), waits };
+}
+
+test("waits between half and all of the delay, and the attempt counts", async () => {
+  const { subject, waits } = retrying({ retryDelays: [20] });
+  assert.equal(await subject.before(broken, 0, signal), true);
+  assert.ok(Number(waits[0]) >= 10 && Number(waits[0]) <= 20, String(waits));
+});
+
+test("waits at least as long as the server asks", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { subject, waits } = retrying();
+  const waiting = subject.before(new UploadError("throttled", { status: 429, retryAfter: 9 }), 0, signal);
+  mock.timers.tick(9000);
+  await waiting;
+  assert.deepEqual(waits, [9000]);
+});
+
+test("gives up when the delays are used up, the error is final, or the application says so", async () => {
+  await assert.rejects(retrying().subject.before(broken, 2, signal), broken);
+  const refused = new UploadError("too_large", { status: 413 });
+  await assert.rejects(retrying().subject.before(refused, 0, signal), refused);
+  await assert.rejects(retrying({ shouldRetry: () => false }).subject.before(broken, 0, signal), broken);
+});
+
+test("requests that fail in one outage wait together", async () => {
+  const { subject, waits } = retrying({ retryDelays: [10] });
+  await Promise.all([subject.before(broken, 0, signal), subject.before(broken, 0, signal)]);
+  assert.equal(waits.length, 1);
+});
+
+test("offline, it waits until the browser is online, however often, and no attempt counts", async () => {
+  setOnline(false);
+  const { subject, waits } = retrying({ retryDelays: [] });
+  const waiting = subject.before(broken, 99, signal);
+  page.dispatchEvent(new Event("online"));
+  assert.equal(await waiting, false);
+  assert.deepEqual(waits, [undefined]);
+});
+
+test("a wait ends when it is woken, and when the upload is aborted", async () => {
+  const { subject } = retrying({ retryDelays: [1e6] });
+  const waiting = subject.before(broken, 0, signal);
+  subject.wake();
+  await waiting;
+  const life = new AbortController();
+  const second = subject.before(broken, 0, life.signal);
+  life.abort();
+  await assert.rejects(second, { code: "aborted" });
+  subject.wake();
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Slots } from "../src/slots.js";
+
+const never = new AbortController().signal;
+
+test("more than the count wait until a slot is given back, in the order they came", async () => {
+  const slots = new Slots(1);
+  const release = await slots.acquire(never);
+  const order: string[] = [];
+  const first = slots.acquire(never).then((free) => {
+    order.push("first");
+    free();
+  });
+  const second = slots.acquire(never).then(() => order.push("second"));
+  assert.deepEqual(order, []);
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(order, ["first", "second"]);
+});
+
+test("a slot given back twice counts once", async () => {
+  const slots = new Slots(1);
+  const release = await slots.acquire(never);
+  release();
+  release();
+  await slots.acquire(never);
+  const third = await Promise.race([slots.acquire(never), Promise.resolve("waits")]);
+  assert.equal(third, "waits");
+});
+
+test("who waits can give up, and is not served", async () => {
+  const slots = new Slots(1);
+  const release = await slots.acquire(never);
+  const patience = new AbortController();
+  const waiting = slots.acquire(patience.signal);
+  patience.abort();
+  await assert.rejects(waiting, { code: "aborted" });
+  release();
+  await slots.acquire(never);
+});
+
+test("narrowed slots admit one at a time, and widen one by one", async () => {
+  const slots = new Slots(4);
+  slots.narrow();
+  const release = await slots.acquire(never);
+  let admitted = 0;
+  const waiting = [1, 2, 3].map(() => slots.acquire(never).then(() => admitted++));
+  await Promise.resolve();
+  assert.equal(admitted, 0);
+  slots.widen();
+  await waiting[0];
+  assert.equal(admitted, 1);
+  release();
+  await waiting[1];
+  assert.equal(admitted, 2);
+});
