@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CLIENT := clients/javascript
 export HOST PORT DATA_DIR SERVER
 
-.PHONY: run setup setup-dev test lint bench token clean
+.PHONY: run setup setup-dev test lint bench token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve
@@ -15,14 +16,18 @@ setup-dev: $(VENV)/.dev
 token: $(VENV)/.runtime  ## print the demo user's Bearer token
 	@$(BIN)/python -m intelliwiz_config.demo
 
-test: $(VENV)/.dev  ## all tests; see CONTRIBUTING.md for the real parts they can use
+test: $(VENV)/.dev $(CLIENT)/node_modules/.installed  ## all tests; see CONTRIBUTING.md for the real parts they can use
 	$(BIN)/pytest
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev $(CLIENT)/node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy apps intelliwiz_config benchmarks tests
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	@if command -v npm >/dev/null; then cd $(CLIENT) && npm run --silent lint; fi
+
+client: $(CLIENT)/node_modules/.installed  ## build the JavaScript client and the file for a <script> tag
+	cd $(CLIENT) && npm run --silent build
 
 bench: $(VENV)/.dev  ## measure against the peers that are installed
 	$(BIN)/python -m benchmarks
@@ -40,3 +45,7 @@ $(VENV)/.runtime: requirements.lock | $(VENV)/bin/python
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+$(CLIENT)/node_modules/.installed: $(CLIENT)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(CLIENT) && npm ci --silent --ignore-scripts && touch node_modules/.installed; \
+	else echo "Without Node.js 20 and npm the JavaScript client is neither tested nor linted."; fi

@@ -1,0 +1,1 @@
+../apps/core/static/js/resumable-upload-client.js
