@@ -1,0 +1,438 @@
+"""``resumable-upload-client.js`` in Chromium: what breaks on the way, and what arrives nevertheless."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from ..server_process import ServerProcess
+from .conftest import ClientPage, Files, sha256_of
+from .flaky_proxy import FlakyProxy
+
+pytestmark = pytest.mark.browser
+
+MIB = 2**20
+OpenPage = Callable[..., ClientPage]
+MakeFile = Callable[..., Path]
+
+
+@pytest.mark.slow
+def test_200_megabytes_arrive_as_they_are(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    path = make_file(200_000_000)
+    page = open_page()
+    page.start(path, chunkSize=None)
+    result = page.result(120)["result"]
+    assert result["sha256"] == sha256_of(path) == files.sha256(result["uploadId"])
+    assert (result["name"], result["size"]) == ("file.bin", 200_000_000)
+    percentages = page.evaluate("() => window.percentages")
+    assert percentages == sorted(percentages)
+    assert percentages[-1] == 100
+    assert page.log == ["starting", "uploading", "verifying", "completed"]
+    assert page.evaluate("() => window.fault") is None
+
+
+def test_goes_on_after_a_reload_in_the_middle(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 6")
+    upload_id = page.evaluate("() => window.upload.uploadId")
+    page.load()
+    page.chunk_requests.clear()
+    missing = files.status(upload_id)["progress"]["missing_chunks"]
+    proxy.bytes_per_second = None
+    page.start(path)
+    result = page.result()["result"]
+    assert result["uploadId"] == upload_id
+    assert files.sha256(upload_id) == sha256_of(path)
+    # Chunks whose bodies had arrived when the page went away may have been recorded since.
+    assert {int(index) for index in page.chunk_requests} <= set(missing)
+    assert len(page.chunk_requests) <= 14
+
+
+def test_waits_while_offline_and_goes_on_by_itself(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, context: BrowserContext
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path, retryDelays=[1])
+    page.wait_for("() => window.stored() >= 3")
+    context.set_offline(True)
+    proxy.cut()
+    page.wait_for("() => window.upload.state === 'waiting'")
+    time.sleep(0.5)
+    assert page.evaluate("() => window.outcome") is None
+    context.set_offline(False)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert "waiting network_error" in page.log
+
+
+def test_a_server_that_is_killed_and_restarted_costs_only_time(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 3")
+    server.kill()
+    page.wait_for("() => window.upload.state === 'waiting'")
+    server.start()
+    proxy.bytes_per_second = None
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert len(page.chunk_requests) >= 20
+
+
+def test_a_chunk_corrupted_on_the_way_is_sent_again(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(5 * MIB)
+    page = open_page(proxy)
+    proxy.corrupt_bodies = 1
+    page.start(path)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    states = page.evaluate("() => window.chunkEvents.map(({state}) => state)")
+    assert states.count(3) == 1, "one chunk damaged"
+    assert states.count(4) == 1, "and repaired"
+    assert len(page.chunk_requests) == 6
+
+
+def test_chunks_damaged_on_the_servers_disk_are_sent_again_and_only_they(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(8 * MIB)
+    proxy.bytes_per_second = 8e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.upload.chunks?.[0] === 2")
+    upload_id = page.evaluate("() => window.upload.uploadId")
+    part = server.directory / "media/uploads/staging" / f"{upload_id.replace('-', '')}.part"
+    with part.open("r+b") as file:
+        file.write(bytes(9))
+    proxy.bytes_per_second = None
+    assert page.result()["result"]["uploadId"] == upload_id
+    assert files.sha256(upload_id) == sha256_of(path)
+    assert sorted(page.chunk_requests) == sorted([*map(str, range(8)), "0"])
+    assert page.evaluate("() => window.upload.chunks[0]") == 4
+
+
+def test_a_token_that_expires_is_asked_for_again_once_for_all_requests(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(20 * MIB)
+    first = server.run("manage.py", "upload_token", "issue", "demo", "--days", "1").split()[0]
+    proxy.bytes_per_second = 8e6
+    page = open_page(proxy)
+    page.choose(path)
+    page.evaluate(
+        """([first, second]) => {
+          let asked = 0;
+          window.asked = () => asked;
+          window.begin({authToken: async () => (asked++ ? second : first)});
+        }""",
+        [first, server.token],
+    )
+    page.wait_for("() => window.stored() >= 3")
+    server.run(
+        "manage.py", "shell", "-c",
+        "from knox.models import AuthToken; AuthToken.objects.order_by('-created').first().delete()",
+    )  # fmt: skip
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert page.evaluate("() => window.asked()") == 2
+
+
+def test_two_tabs_with_the_same_file_share_the_work(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(60 * MIB)
+    proxy.bytes_per_second = 20e6
+    tabs = [open_page(proxy), open_page(proxy)]
+    for tab in tabs:
+        tab.start(path)
+    results = [tab.result()["result"] for tab in tabs]
+    assert results[0]["uploadId"] == results[1]["uploadId"]
+    assert files.sha256(results[0]["uploadId"]) == sha256_of(path)
+    assert sum(len(tab.chunk_requests) for tab in tabs) < 90, "far from everything twice"
+
+
+def test_two_tabs_that_know_nothing_of_each_other_end_with_one_file(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    """As two devices are: no shared locks, no shared memory, a session each."""
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 15e6
+    tabs = [open_page(proxy), open_page(proxy)]
+    for tab in tabs:
+        tab.evaluate("() => Object.defineProperty(navigator, 'locks', {value: undefined})")
+        tab.choose(path)
+        tab.evaluate("() => window.begin({resume: false, storage: {list: async () => [], put() {}, remove() {}}})")
+    results = [tab.result()["result"] for tab in tabs]
+    assert {files.sha256(result["uploadId"]) for result in results} == {sha256_of(path)}
+    assert not [session for session in files.list(status="active") if session["total_size"] == 10 * MIB]
+
+
+def test_a_file_that_was_changed_since_is_uploaded_anew(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 3")
+    page.load()
+    path.write_bytes(os.urandom(10 * MIB))
+    proxy.bytes_per_second = None
+    page.start(path)
+    result = page.result()["result"]
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+
+
+def test_a_change_that_left_no_trace_is_found_by_the_hash(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 3")
+    first = page.evaluate("() => window.upload.uploadId")
+    page.load()
+    path.write_bytes(os.urandom(10 * MIB))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    proxy.bytes_per_second = None
+    page.start(path)
+    result = page.result()["result"]
+    assert result["uploadId"] != first
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+
+
+def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 2")
+    path.write_bytes(os.urandom(10 * MIB))
+    error = page.result()["error"]
+    assert error["code"] in ("file_unreadable", "file_changed")
+    assert error["message"].endswith("Choose it again.")
+    assert files.status(page.evaluate("() => window.upload.uploadId"))["status"] == "active"
+
+
+def test_a_pause_may_be_longer_than_the_stall_limit(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path, stallTimeout=300)
+    page.wait_for("() => window.stored() >= 3")
+    page.evaluate("() => window.upload.pause()")
+    time.sleep(0.1)
+    sent = len(page.chunk_requests)
+    time.sleep(1.5)
+    assert page.evaluate("() => window.upload.state") == "paused"
+    assert len(page.chunk_requests) == sent
+    page.evaluate("() => window.upload.resume()")
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert not [state for state in page.log if "stalled" in state]
+
+
+def test_a_connection_that_stands_still_is_given_up_and_the_chunk_sent_again(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    page.start(path, stallTimeout=400)
+    page.wait_for("() => window.stored() >= 2")
+    proxy.stalled = True
+    page.wait_for("() => window.log.includes('waiting stalled')")
+    proxy.stalled = False
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+
+
+@pytest.mark.slow
+def test_50_files_at_once(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    paths = [make_file(100_000 + number, f"many-{number}.bin") for number in range(50)]
+    page = open_page()
+    page.choose(*paths)
+    results = page.evaluate(
+        """() => {
+          const uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: window.token});
+          return Promise.all([...document.querySelector('#file').files].map((file) => uploader.uploadFile(file)));
+        }"""
+    )
+    assert {result["name"]: result["sha256"] for result in results} == {path.name: sha256_of(path) for path in paths}
+
+
+def test_a_session_that_expired_is_replaced_by_itself(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 2")
+    first = page.evaluate("() => window.upload.uploadId")
+    server.run(
+        "manage.py", "shell", "-c",
+        "from apps.core.models import UploadSession; from django.utils import timezone;"
+        f"UploadSession.objects.filter(upload_id='{first}').update(expires_at=timezone.now(), status='expired')",
+    )  # fmt: skip
+    proxy.bytes_per_second = None
+    result = page.result()["result"]
+    assert result["uploadId"] != first
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+
+
+def test_abort_keeps_what_the_server_has_and_cancel_does_not(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 2")
+    page.evaluate("() => window.upload.abort()")
+    upload_id = page.evaluate("() => window.upload.uploadId")
+    assert page.result()["error"]["code"] == "aborted"
+    assert files.status(upload_id)["status"] == "active"
+    page.evaluate("() => window.begin()")
+    page.wait_for("() => window.upload.uploadId && window.stored() >= 3")
+    assert page.evaluate("() => window.upload.uploadId") == upload_id
+    page.evaluate("() => window.upload.abort({cancel: true})")
+    assert files.status(upload_id)["status"] == "cancelled"
+    assert page.evaluate("() => window.log.at(-1)") == "aborted aborted"
+
+
+def test_an_applications_signal_aborts(open_page: OpenPage, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.choose(make_file(10 * MIB))
+    code = page.evaluate(
+        """() => {
+          const controller = new AbortController();
+          setTimeout(() => controller.abort(), 300);
+          const uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: window.token});
+          const [file] = document.querySelector('#file').files;
+          return uploader.uploadFile(file, {signal: controller.signal}).catch(({code}) => code);
+        }"""
+    )
+    assert code == "aborted"
+
+
+def test_earlier_uploads_of_a_file_are_found_here_and_from_elsewhere(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, context: BrowserContext
+) -> None:
+    path = make_file(9 * MIB + 7, "found.bin")
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.start(path)
+    page.wait_for("() => window.stored() >= 3")
+    page.evaluate("() => window.upload.abort()")
+    upload_id = page.evaluate("() => window.upload.uploadId")
+    find = "() => window.uploader.findPrevious(document.querySelector('#file').files[0])"
+    (found,) = page.evaluate(find)
+    assert (found["uploadId"], found["filename"], found["here"]) == (upload_id, "found.bin", True)
+    assert 0 < found["percentage"] < 100
+    page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+    page.load()
+    page.choose(path)
+    page.evaluate("() => { window.uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: token}); }")
+    (found,) = page.evaluate(find)
+    assert (found["uploadId"], found["here"]) == (upload_id, False)
+    proxy.bytes_per_second = None
+    result = page.evaluate(
+        "(uploadId) => window.uploader.uploadFile(document.querySelector('#file').files[0], {uploadId})", upload_id
+    )
+    assert result["uploadId"] == upload_id
+    assert result["sha256"] == sha256_of(path)
+
+
+def test_what_the_server_refuses_is_one_error_with_a_sentence(
+    open_page: OpenPage, make_file: MakeFile, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.bin"
+    program.write_bytes(b"\x7fELF" + bytes(MIB))
+    page = open_page()
+    page.start(program)
+    error = page.result()["error"]
+    assert (error["name"], error["code"], error["status"]) == ("UploadError", "executable_refused", 422)
+    assert (error["retryable"], error["message"]) == (False, "Programs are not accepted.")
+    page.start(make_file(10, "page.html"))
+    assert page.result()["error"]["code"] == "extension_not_allowed"
+    page.evaluate("() => { window.uploader = undefined; }")
+    page.start(make_file(10), authToken="expired")
+    assert (error := page.result()["error"])["code"] == "not_authenticated", error
+
+
+def test_without_a_worker_the_page_hashes_itself(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    path = make_file(5 * MIB)
+    page = open_page()
+    page.evaluate("() => { window.Worker = class { constructor() { throw new DOMException('refused'); } }; }")
+    page.start(path)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+
+
+def test_callbacks_alone_leave_no_rejection_unhandled(open_page: OpenPage, make_file: MakeFile) -> None:
+    page = open_page()
+    page.choose(make_file(10, "page.html"))
+    code = page.evaluate(
+        """() => new Promise((resolve) => {
+          const uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: window.token});
+          uploader.uploadFile(document.querySelector('#file').files[0], {onError: ({code}) => resolve(code)});
+        })"""
+    )
+    page.page.wait_for_timeout(100)
+    assert code == "extension_not_allowed"
+    assert page.evaluate("() => window.fault") is None
+
+
+@pytest.mark.slow
+def test_a_large_file_costs_a_few_chunks_of_memory(
+    open_page: OpenPage, tmp_path: Path, files: Files, context: BrowserContext
+) -> None:
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(1024 * MIB)
+    page = open_page()
+    page.start(path, chunkSize=8 * MIB)
+    largest = 0
+    while not page.evaluate("() => window.outcome"):
+        largest = max(largest, *map(_resident, _renderers()))
+        time.sleep(0.2)
+    assert page.result()["result"]["size"] == 1024 * MIB
+    assert largest < 350 * MIB, f"{largest / MIB:.0f} MiB"
+
+
+def _renderers() -> list[Path]:
+    return [
+        process
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and b"--type=renderer" in _read(process / "cmdline")
+    ] or [Path("/proc/self")]
+
+
+def _resident(process: Path) -> int:
+    lines = _read(process / "smaps_rollup").decode().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Anon:"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
