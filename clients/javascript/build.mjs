@@ -38,8 +38,23 @@ function tests() {
   });
 }
 
+/** A page that uses the packages' modules as an application does, with its worker beside it. */
+function page(entryPoint, outdir) {
+  const alias = {
+    "resumable-upload-client": "./src/index.ts",
+    "resumable-upload-client/react": "./src/react/index.ts",
+  };
+  const define = { "process.env.NODE_ENV": '"development"' };
+  const esm = { ...common, format: "esm", outdir, define, sourcemap: false };
+  return Promise.all([
+    build({ ...esm, entryPoints: { page: entryPoint }, alias, jsx: "automatic", nodePaths: ["node_modules"] }),
+    build({ ...esm, entryPoints: { worker: "src/reading/worker.ts" } }),
+  ]);
+}
+
 const [task, path, variant] = process.argv.slice(2);
 if (task === "--tests") await tests();
+else if (task === "--page") await page(path, variant);
 else if (task === "--browser-file")
   await browserFile(path, variant === "--without-hash" ? { external: ["hash-wasm"] } : {});
 else await Promise.all([browserFile(BROWSER_FILE), modules()]);

@@ -1,1 +1,3 @@
-export {};
+export { ResumableUpload, type ResumableUploadProps } from "./resumable-upload.js";
+export type { UploadItem } from "./upload-list.js";
+export { type ResumableUploads, useResumableUpload } from "./use-resumable-upload.js";

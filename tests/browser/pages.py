@@ -1,0 +1,49 @@
+"""Pages made of modules, as an application's bundler makes them, served beside the API."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Route
+
+from ..server_process import PROJECT
+
+CLIENT = PROJECT / "clients" / "javascript"
+
+
+class ModulePage:
+    """A page whose script was bundled from ``source`` (TSX), with ``#root`` in its body."""
+
+    def __init__(self, context: BrowserContext, base_url: str, token: str, source: str, directory: Path) -> None:
+        (directory / "source.tsx").write_text(source)
+        bundle = directory / "bundle"
+        subprocess.run(
+            ["node", "build.mjs", "--page", str(directory / "source.tsx"), str(bundle)],
+            cwd=CLIENT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        self.page: Page = context.new_page()
+        self.faults: list[str] = []
+        """Uncaught errors, and what the page said on its console as error or warning."""
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._note)
+        self.page.route("**/modules/*", lambda route: _serve(route, bundle))
+        self.page.goto(f"{base_url}/healthz")
+        self.page.set_content('<div id="root"></div>')
+        self.page.evaluate("(token) => { window.getAuthToken = () => token; }", token)
+        self.page.add_script_tag(url="/static/js/resumable-upload-client.js")
+        self.page.add_script_tag(url="/modules/page.js", type="module")
+
+    def _note(self, message: Any) -> None:
+        # The blank page itself has no icon.
+        if message.type in ("error", "warning") and "favicon" not in str(message.location):
+            self.faults.append(message.text)
+
+
+def _serve(route: Route, directory: Path) -> None:
+    name = route.request.url.rpartition("/")[2]
+    route.fulfill(content_type="text/javascript", body=(directory / name).read_text())

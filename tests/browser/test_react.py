@@ -1,0 +1,145 @@
+"""The React hook and component in Chromium, in StrictMode, and the component of the quick reference as it stands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from ..server_process import PROJECT, ServerProcess
+from .conftest import Files, sha256_of
+from .flaky_proxy import FlakyProxy
+from .pages import CLIENT, ModulePage
+
+pytestmark = pytest.mark.browser
+
+MIB = 2**20
+OpenModule = Callable[..., ModulePage]
+MakeFile = Callable[..., Path]
+
+IN_STRICT_MODE = """
+import {{ StrictMode }} from 'react';
+import {{ createRoot }} from 'react-dom/client';
+const root = createRoot(document.querySelector('#root'));
+root.render(<StrictMode><{component} /></StrictMode>);
+window.unmount = () => root.unmount();
+"""
+
+COMPONENT = """
+import { ResumableUpload } from 'resumable-upload-client/react';
+window.completed = [];
+const Component = () => (
+  <ResumableUpload
+    apiUrl="/api/v1/upload"
+    authToken={getAuthToken()}
+    chunkSize={2 ** 20}
+    onComplete={(result) => window.completed.push(result)}
+  />
+);
+"""
+
+
+@pytest.fixture
+def open_module(context: BrowserContext, server: ServerProcess, tmp_path: Path) -> OpenModule:
+    if not shutil.which("node") or not (CLIENT / "node_modules").exists():
+        pytest.skip("needs Node.js 20 or later and npm; then make test installs the rest")
+
+    def open_it(source: str, component: str, proxy: FlakyProxy | None = None) -> ModulePage:
+        text = source + IN_STRICT_MODE.format(component=component)
+        return ModulePage(context, proxy.base_url if proxy else server.base_url, server.token, text, tmp_path)
+
+    return open_it
+
+
+def test_the_quick_references_component_works_as_pasted(
+    open_module: OpenModule, make_file: MakeFile, files: Files
+) -> None:
+    snippets = re.findall(r"```jsx\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    (snippet,) = (snippet for snippet in snippets if "function FileUpload" in snippet)
+    path = make_file(3 * MIB, "pasted.bin")
+    module = open_module(snippet, "FileUpload")
+    with module.page.expect_event("dialog") as dialog:
+        module.page.on("dialog", lambda shown: shown.accept())
+        module.page.set_input_files("input[type=file]", path)
+    assert dialog.value.message == "Upload complete!"
+    expect(module.page.locator("progress")).to_have_attribute("value", "100")
+    (session,) = (session for session in files.list(status="completed") if session["filename"] == "pasted.bin")
+    assert session["file"]["sha256"] == sha256_of(path)
+    assert module.faults == []
+
+
+def test_the_component_shows_each_file_and_what_can_be_done_with_it(
+    open_module: OpenModule, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    paths = [make_file(6 * MIB, "one.bin"), make_file(6 * MIB, "two.bin")]
+    proxy.bytes_per_second = 6e6
+    module = open_module(COMPONENT, "Component", proxy)
+    page = module.page
+    page.set_input_files("input[type=file]", paths)
+    expect(page.locator("li")).to_have_count(2)
+    page.get_by_label("Pause one.bin").click()
+    expect(page.locator("li", has_text="one.bin").get_by_role("status")).to_have_text("Paused")
+    expect(page.locator("li", has_text="two.bin").get_by_role("status")).to_have_text("Done", timeout=20_000)
+    page.get_by_label("Cancel one.bin").click()
+    expect(page.locator("li", has_text="one.bin").get_by_role("status")).to_have_text("Cancelled")
+    page.get_by_label("Retry one.bin").click()
+    expect(page.locator("li", has_text="one.bin").get_by_role("status")).to_have_text("Done", timeout=20_000)
+    results = page.evaluate("() => window.completed")
+    assert {result["name"]: files.sha256(result["uploadId"]) for result in results} == {
+        path.name: sha256_of(path) for path in paths
+    }
+    page.get_by_label("Remove one.bin").click()
+    expect(page.locator("li")).to_have_count(1)
+    assert module.faults == []
+
+
+def test_a_failure_is_told_in_a_sentence(open_module: OpenModule, make_file: MakeFile) -> None:
+    module = open_module(COMPONENT, "Component")
+    module.page.set_input_files("input[type=file]", make_file(9, "page.html"))
+    expect(module.page.get_by_role("status")).to_have_text("Files of this kind are not accepted.")
+
+
+def test_unmounting_stops_the_upload_and_leaves_nothing_behind(
+    open_module: OpenModule, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    proxy.bytes_per_second = 4e6
+    module = open_module(COMPONENT, "Component", proxy)
+    page = module.page
+    page.set_input_files("input[type=file]", make_file(20 * MIB, "unmounted.bin"))
+    page.wait_for_function("() => document.querySelector('progress')?.value > 10")
+    assert page.workers
+    page.evaluate("() => window.unmount()")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.wait_for_timeout(800)
+    assert requests == []
+    assert not page.workers
+    (session,) = (session for session in files.list(status="active") if session["filename"] == "unmounted.bin")
+    assert session["progress"]["received_chunks"] > 0
+    assert module.faults == []
+
+
+def test_the_token_is_that_of_the_latest_render(open_module: OpenModule, make_file: MakeFile) -> None:
+    source = """
+import { useState } from 'react';
+import { useResumableUpload } from 'resumable-upload-client/react';
+function Login() {
+  const [token, setToken] = useState('');
+  const { uploads, upload } = useResumableUpload({ apiUrl: '/api/v1/upload', authToken: token });
+  return <>
+    <button onClick={() => setToken(getAuthToken())}>Log in</button>
+    <input type="file" onChange={(event) => upload(event.target.files)} />
+    {uploads.map((item) => <p key={item.id}>{item.status} {item.error?.code}</p>)}
+  </>;
+}
+"""
+    module = open_module(source, "Login")
+    module.page.set_input_files("input[type=file]", make_file(9, "a.bin"))
+    expect(module.page.locator("p")).to_have_text("failed not_authenticated")
+    module.page.get_by_role("button", name="Log in").click()
+    module.page.set_input_files("input[type=file]", make_file(10, "b.bin"))
+    expect(module.page.locator("p").nth(1)).to_have_text("completed ")
