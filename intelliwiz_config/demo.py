@@ -1,6 +1,6 @@
-"""The demo user and its token: ``python -m intelliwiz_config.demo`` prints only the token.
+"""The demo user, its token and its password: ``python -m intelliwiz_config.demo`` prints only the token.
 
-Tokens are stored hashed, so the token itself is kept in a file under DATA_DIR that only its owner can read.
+Both are stored hashed, so they themselves are kept in files under DATA_DIR that only their owner can read.
 """
 
 from __future__ import annotations
@@ -9,21 +9,47 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
 
 USERNAME = "demo"
 DAYS = 365
 
 
-def demo_token() -> str:
-    """The demo user's token; user and token are created when absent, and a token that no longer works is replaced."""
-    from django.conf import settings
+def demo_user() -> AbstractBaseUser:
+    """The demo user, created without a password when absent."""
     from django.contrib.auth import get_user_model
-    from knox.models import AuthToken
 
     user, created = get_user_model()._default_manager.get_or_create(username=USERNAME)
     if created:
         user.set_unusable_password()
         user.save()
+    return user
+
+
+def demo_password() -> str:
+    """The password the demo user logs in with, made anew when its file is gone or the user has another."""
+    from django.conf import settings
+
+    path = Path(settings.DATA_DIR) / "demo-password"
+    user = demo_user()
+    if path.exists() and user.check_password(password := path.read_text()):
+        return password
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    _write_private(path, password)
+    return password
+
+
+def demo_token() -> str:
+    """The demo user's token; a token that no longer works is replaced."""
+    from django.conf import settings
+    from knox.models import AuthToken
+
+    user = demo_user()
     path = Path(settings.DATA_DIR) / "demo-token"
     if path.exists() and _works(token := path.read_text().strip()):
         return token

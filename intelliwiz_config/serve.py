@@ -31,8 +31,8 @@ def main() -> None:
     for name, value in MALLOC_SETTINGS.items():
         os.environ.setdefault(name, value)
     _raise_open_files()
-    token = _prepare()
-    _print_banner(arguments.host, arguments.port, token)
+    token, password = _prepare()
+    _print_banner(arguments.host, arguments.port, token, password)
     command = _asgi_command(arguments) if arguments.server == "asgi" else _wsgi_command(arguments)
     os.execv(command[0], command)  # noqa: S606  # becomes the server: signals reach it directly
 
@@ -53,14 +53,14 @@ def _raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _prepare() -> str:
+def _prepare() -> tuple[str, str]:
     import django
 
     django.setup()
     from django.conf import settings
     from django.core.management import call_command
 
-    from .demo import demo_token
+    from .demo import demo_password, demo_token
 
     # Files of an earlier server's processes; they would be counted for ever.
     directory = Path(settings.DATA_DIR) / "metrics"
@@ -69,18 +69,19 @@ def _prepare() -> str:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     call_command("check")
     call_command("migrate", verbosity=0)
-    token = demo_token()
+    token, password = demo_token(), demo_password()
     from django.db import connections
 
     connections.close_all()
-    return token
+    return token, password
 
 
-def _print_banner(host: str, port: int, token: str) -> None:
+def _print_banner(host: str, port: int, token: str, password: str) -> None:
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(
         f"""
 Resumable uploads at {base}/
+  Log in          demo, password {password}
   API reference   {base}/api/v1/docs/
   Token           {token}
 

@@ -1,11 +1,17 @@
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.core.views.page import strict_csp
 
 urlpatterns = [
     # First, because every chunk looks for it.
     path("api/v1/upload/", include("apps.core.urls_resumable_uploads")),
     path("", include("apps.core.urls_operations")),
+    path("", include("apps.core.urls_page")),
+    path("login/", strict_csp(LoginView.as_view()), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),

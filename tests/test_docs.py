@@ -128,6 +128,36 @@ def test_the_python_of_the_reference_runs() -> None:
     assert {"RESUMABLE_UPLOADS", "no_viruses"} <= set(namespace)
 
 
+def test_the_python_of_the_javascript_recipes_works(server: ServerProcess) -> None:
+    form, archive = snippets("docs/JAVASCRIPT_CLIENT.md", "python")
+    assert "Thank you for recipe.bin, 4 bytes." in server.run(
+        "manage.py", "shell", "-c", form + archive + AFTER_RECIPES
+    )
+
+
+AFTER_RECIPES = """
+import hashlib
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import RequestFactory, override_settings
+from apps.core.services.resumable_upload_service import ResumableUploadService
+in_memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+with override_settings(STORAGES={**settings.STORAGES, "archive": in_memory}):
+    demo = User.objects.get(username="demo")
+    service = ResumableUploadService(demo)
+    digest = hashlib.sha256(b"0123").hexdigest()
+    session, _ = service.create(filename="recipe.bin", total_size=4, file_hash=digest)
+    chunk = service.receive_chunk(session, 0)
+    chunk.receive(b"0123")
+    chunk.finish()
+    service.complete(session)
+    request = RequestFactory().post("/apply", {"upload_id": str(session.upload_id)})
+    request.user = demo
+    print(apply(request).content.decode())
+    assert storages["archive"].exists(f"{demo.pk}/{session.upload_id}/recipe.bin")
+"""
+
+
 def test_the_commands_of_the_reference_run(server: ServerProcess) -> None:
     server.run(
         "manage.py", "shell", "-c", "from django.contrib.auth.models import User; User.objects.create(username='alice')"

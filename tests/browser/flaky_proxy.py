@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 BLOCK = 64 * 1024
+LARGEST_JSON = 1000
 
 
 class FlakyProxy:
@@ -22,7 +23,7 @@ class FlakyProxy:
         self.stalled = False
         """Bytes of bodies go nowhere, connections stay open."""
         self.corrupt_bodies = 0
-        """In so many blocks of bodies, one bit is turned."""
+        """In so many blocks of chunks, one bit is turned."""
         self.bytes_sent = 0
         self._allowed_at = 0.0
         self._lock = threading.Lock()
@@ -76,7 +77,7 @@ class FlakyProxy:
             time.sleep(0.02)
         with self._lock:
             self.bytes_sent += len(block)
-            if in_body and self.corrupt_bodies:
+            if in_body and self.corrupt_bodies and len(block) > LARGEST_JSON:
                 self.corrupt_bodies -= 1
                 block = bytes([block[0] ^ 1]) + block[1:]
             if self.bytes_per_second is None:

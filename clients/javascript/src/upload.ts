@@ -194,7 +194,8 @@ export class Upload implements Promise<UploadResult> {
 
   async #open(anew: boolean) {
     this.#setActive("starting");
-    const opened = await this.#attempt((signal) => this.#sessions.open(anew, signal));
+    // A pause lets this finish: a session whose id was not heard would stay behind.
+    const opened = await this.#attempt(() => this.#sessions.open(anew, this.#life.signal));
     this.#uploadId = opened.document.upload_id;
     return opened;
   }

@@ -1,0 +1,11 @@
+"""The page for people: ``path("", include("apps.core.urls_page"))``.
+
+Needs sessions, ``django.contrib.staticfiles``, session authentication in DRF, and URLs named ``login`` (see the
+``LOGIN_URL`` setting) and ``logout``.
+"""
+
+from django.urls import path
+
+from .views.page import uploads_page
+
+urlpatterns = [path("", uploads_page, name="uploads-page")]

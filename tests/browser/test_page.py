@@ -1,0 +1,294 @@
+"""The page for people, in Chromium: by mouse and by keyboard, wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from apps.core.views.page import CONTENT_SECURITY_POLICY
+
+from ..server_process import ServerProcess
+from .conftest import sha256_of
+from .flaky_proxy import FlakyProxy
+from .pages import CLIENT
+
+pytestmark = pytest.mark.browser
+
+MIB = 2**20
+MakeFile = Callable[..., Path]
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What pages said on their consoles as errors: violations of the policy, uncaught errors."""
+    return []
+
+
+def _note(faults: list[str], message: ConsoleMessage) -> None:
+    # Chromium reports answers that refuse something, which is what some tests are about.
+    if message.type == "error" and "400 (Bad Request)" not in message.text:
+        faults.append(message.text)
+
+
+@pytest.fixture
+def log_in(server: ServerProcess, proxy: FlakyProxy, faults: list[str]) -> Callable[..., Page]:
+    """A page of the demo user, logged in by the form."""
+
+    def go(context: BrowserContext) -> Page:
+        page = context.new_page()
+        page.on("console", lambda message: _note(faults, message))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(proxy.base_url)
+        page.get_by_label("Name").fill("demo")
+        page.get_by_label("Password").fill((server.directory / "demo-password").read_text())
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Drop files")).to_be_visible()
+        page.wait_for_load_state()
+        return page
+
+    return go
+
+
+@pytest.fixture
+def page(context: BrowserContext, log_in: Callable[..., Page], faults: list[str]) -> Iterator[Page]:
+    yield log_in(context)
+    assert faults == []
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".card", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def finish(page: Page, name: str) -> None:
+    expect(card(page, name).locator(".state")).to_contain_text("stored and verified", timeout=30_000)
+
+
+def test_strangers_are_asked_to_log_in(server: ServerProcess) -> None:
+    answer = requests.get(server.base_url, timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login/?next=/")
+    wrong = requests.get(f"{server.base_url}/login/", timeout=10)
+    assert wrong.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_a_wrong_password_is_told(context: BrowserContext, server: ServerProcess) -> None:
+    page = context.new_page()
+    page.goto(server.base_url)
+    page.get_by_label("Name").fill("demo")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+
+
+def test_files_are_uploaded_listed_and_downloaded(page: Page, make_file: MakeFile) -> None:
+    paths = [make_file(3 * MIB, "one.bin"), make_file(1000, "two.bin")]
+    page.set_input_files("#files", paths)
+    for path in paths:
+        finish(page, path.name)
+        row = page.locator("#finished li", has_text=path.name)
+        expect(row.locator("code")).to_have_attribute("title", sha256_of(path))
+        with page.expect_download() as download:
+            row.get_by_role("link", name=f"Download {path.name}").click()
+        assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == sha256_of(path)
+    expect(page.locator("#overall-text")).to_contain_text("2 of 2 files")
+    page.get_by_role("button", name="Clear finished").click()
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def test_dropped_files_and_folders_are_uploaded_with_their_paths(
+    page: Page, context: BrowserContext, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trip"
+    (folder / "day 1").mkdir(parents=True)
+    (folder / "day 1" / "deep.bin").write_bytes(b"deep")
+    (folder / "flat.bin").write_bytes(b"flat")
+    single = tmp_path / "single.bin"
+    single.write_bytes(b"single")
+    data = {"items": [], "files": [str(folder), str(single)], "dragOperationsMask": 1}
+    debugger = context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        debugger.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 150, "data": data})
+    for name in ("trip/day 1/deep.bin", "trip/flat.bin", "single.bin"):
+        finish(page, name)
+
+
+def test_the_chunk_map_shows_what_is_stored_and_repaired(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.corrupt_bodies = 1
+    page.set_input_files("#files", make_file(6 * MIB, "mapped.bin"))
+    finish(page, "mapped.bin")
+    chunks = card(page, "mapped.bin").get_by_role("img")
+    expect(chunks).to_have_attribute("aria-label", "6 of 6 chunks stored, 1 repaired")
+    colors = chunks.evaluate(
+        """(canvas) => {
+          const pen = canvas.getContext('2d');
+          const at = (cell) => pen.getImageData((cell + 0.5) * canvas.width / 6, canvas.height / 2, 1, 1).data.join();
+          return [0, 1, 2, 3, 4, 5].map(at);
+        }"""
+    )
+    assert sorted(colors.count(color) for color in set(colors)) == [1, 5]
+
+
+def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", make_file(10 * MIB, "steered.bin"))
+    state = card(page, "steered.bin").locator(".state")
+    page.get_by_role("button", name="Pause steered.bin").click()
+    expect(state).to_contain_text("paused")
+    page.get_by_role("button", name="Resume steered.bin").click()
+    expect(state).to_contain_text("MB/s")
+    page.get_by_role("button", name="Cancel steered.bin").click()
+    expect(state).to_contain_text("cancelled")
+    proxy.bytes_per_second = None
+    page.get_by_role("button", name="Retry steered.bin").click()
+    finish(page, "steered.bin")
+
+
+def test_all_are_paused_and_resumed_together(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", [make_file(4 * MIB, f"together-{number}.bin") for number in range(5)])
+    page.get_by_role("button", name="Pause all").click()
+    expect(page.locator('.card[data-state="paused"]')).to_have_count(5)
+    proxy.bytes_per_second = None
+    page.get_by_role("button", name="Resume all").click()
+    expect(page.locator('.card[data-state="completed"]')).to_have_count(5, timeout=30_000)
+
+
+def test_an_unfinished_upload_goes_on_here_after_a_reload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    path = make_file(10 * MIB, "reloaded.bin")
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", path)
+    expect(card(page, "reloaded.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    page.reload()
+    row = page.locator("#unfinished li", has_text="reloaded.bin")
+    expect(row).to_contain_text("in this browser")
+    proxy.bytes_per_second = None
+    row.locator("input").set_input_files(make_file(1000, "another.bin"))
+    expect(row).to_contain_text("This is another file")
+    row.locator("input").set_input_files(path)
+    finish(page, "reloaded.bin")
+    expect(page.locator("#unfinished li", has_text="reloaded.bin")).to_have_count(0)
+
+
+def test_an_unfinished_upload_goes_on_on_another_device(
+    page: Page, make_file: MakeFile, proxy: FlakyProxy, browser: Browser, log_in: Callable[..., Page]
+) -> None:
+    path = make_file(10 * MIB, "travelling.bin")
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", path)
+    expect(card(page, "travelling.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    page.close()
+    proxy.bytes_per_second = None
+    other = browser.new_context()
+    try:
+        elsewhere = log_in(other)
+        expect(elsewhere.locator("#unfinished li", has_text="travelling.bin")).to_contain_text("on another device")
+        elsewhere.set_input_files("#files", path)
+        finish(elsewhere, "travelling.bin")
+        expect(elsewhere.locator("#unfinished li", has_text="travelling.bin")).to_have_count(0)
+    finally:
+        other.close()
+
+
+def test_discarding_frees_an_unfinished_upload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", make_file(10 * MIB, "discarded.bin"))
+    expect(card(page, "discarded.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    page.reload()
+    page.get_by_role("button", name="Discard discarded.bin").click()
+    expect(page.locator("#unfinished li", has_text="discarded.bin")).to_have_count(0)
+
+
+def test_everything_can_be_done_by_keyboard(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 4e6
+    _tab_to(page, "#files")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(make_file(8 * MIB, "keys.bin"))
+    _tab_to(page, "[aria-label='Pause keys.bin']")
+    page.keyboard.press("Space")
+    expect(card(page, "keys.bin").locator(".state")).to_contain_text("paused")
+    # The button that was pressed is gone; the keyboard is at the one in its place.
+    assert _focused(page) == "Resume keys.bin"
+    page.keyboard.press("Enter")
+    proxy.bytes_per_second = None
+    finish(page, "keys.bin")
+    expect(page.locator("#announcer")).to_have_text("keys.bin is stored and verified.")
+    _tab_to(page, "[aria-label='Download keys.bin']")
+
+
+def _focused(page: Page) -> Any:
+    return page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    for _ in range(60):
+        if page.locator(selector).evaluate("(element) => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 360])
+def test_nothing_serious_is_found_by_axe_at_any_state(
+    page: Page, make_file: MakeFile, proxy: FlakyProxy, scheme: Any, width: int
+) -> None:
+    axe = CLIENT / "node_modules/axe-core/axe.min.js"
+    if not axe.exists():
+        pytest.skip("needs Node.js 20 or later and npm; then make test installs the rest")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    _check(page, axe)
+    proxy.bytes_per_second = 4e6
+    page.set_input_files("#files", [make_file(8 * MIB, "looked-at.bin"), make_file(9, "refused.html")])
+    expect(card(page, "looked-at.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    _check(page, axe)
+    proxy.bytes_per_second = None
+    finish(page, "looked-at.bin")
+    _check(page, axe)
+
+
+def _check(page: Page, axe: Path) -> None:
+    page.evaluate(axe.read_text())
+    violations = page.evaluate("() => axe.run().then(({violations}) => violations)")
+    serious = [
+        (found["id"], [node["html"] for node in found["nodes"]])
+        for found in violations
+        if found["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
+
+
+def test_nothing_jumps_and_nothing_comes_from_elsewhere(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    origins: set[str] = set()
+    page.on("request", lambda request: origins.add("/".join(request.url.split("/")[:3])))
+    page.reload()
+    proxy.bytes_per_second = 6e6
+    page.evaluate(
+        """() => {
+          window.shift = 0;
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+          }).observe({type: 'layout-shift'});
+        }"""
+    )
+    page.set_input_files("#files", make_file(8 * MIB, "still.bin"))
+    expect(card(page, "still.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    page.evaluate("() => { window.shift = 0; }")
+    finish(page, "still.bin")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => window.shift") < 0.02
+    assert origins == {proxy.base_url}
+
+
+def test_logging_out_ends_it(page: Page, proxy: FlakyProxy) -> None:
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    page.goto(proxy.base_url)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
