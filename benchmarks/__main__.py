@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from . import servers
+from .browser import CHROMIUM, BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .slow import with_slow_clients
 
@@ -61,10 +62,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=400, help="bytes of each throughput case (MiB)")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
-    parser.add_argument("--only", choices=("throughput", "large", "position", "slow"))
+    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "browser"))
     arguments = parser.parse_args()
     bench = Bench(arguments.rounds, arguments.directory)
-    parts = {"throughput": throughput, "large": large, "position": position, "slow": slow}
+    parts = {"throughput": throughput, "large": large, "position": position, "slow": slow, "browser": browser}
     for name, part in parts.items():
         if arguments.only in (None, name):
             part(bench, arguments.megabytes)
@@ -197,6 +198,43 @@ def slow(bench: Bench, megabytes: int) -> None:
         f" (idle {result.idle_memory_bytes / 1e6:.0f} MB);"
         f" a fast client's chunk of 64 KiB: median {result.median * 1e3:.1f} ms, p99 {result.p99 * 1e3:.1f} ms"
     )
+
+
+def browser(bench: Bench, megabytes: int) -> None:
+    """512 MiB from Chromium: our client, which verifies every byte, beside tus-js-client to @tus/server."""
+    _ = megabytes
+    if CHROMIUM is None:
+        print("without Chromium: install Debian's package chromium")
+        return
+    longest: dict[str, float] = defaultdict(float)
+
+    def measured(name: str, *, parallel: int, ours: bool, chunk_size: int | None = None) -> float:
+        with bench.directory() as directory:
+            serve = servers.ours(directory / "data") if ours else servers.tus_node(directory)
+            with serve as server:
+                result = upload_from_browser(server, directory, megabytes=512, parallel=parallel, chunk_size=chunk_size)
+        longest[name] = max(longest[name], result.blocked)
+        return result.rate
+
+    ours, tus = "ours, verified", "tus-js-client to @tus/server, one request, unverified"
+    cases: list[tuple[str, Callable[[], float]]] = [
+        (ours, lambda: measured(ours, parallel=4, ours=True)),
+        ("ours, 1 MiB", lambda: measured("ours, 1 MiB", parallel=4, ours=True, chunk_size=MIB)),
+        ("ours, 8 MiB", lambda: measured("ours, 8 MiB", parallel=4, ours=True, chunk_size=8 * MIB)),
+    ]
+    if os.environ.get("TUS_NODE_MODULES") and tus_client().exists():
+        cases.append((tus, lambda: measured(tus, parallel=1, ours=False)))
+        try:
+            measured("parallel", parallel=4, ours=False)
+        except BrowserFailed as failure:
+            print(f"tus-js-client with parallelUploads 4: {failure}")
+    bench.run(cases)
+    first = bench.median(ours)
+    print("\n| 512 MiB from Chromium | MB/s | ours = 1 | longest task of the page, ms |\n|---|---:|---:|---:|")
+    for name, _case in cases:
+        rate = bench.median(name)
+        print(f"| {name} | {rate:.0f} | {rate / first:.2f} | {longest[name] or '< 50'} |")
+    print()
 
 
 if __name__ == "__main__":

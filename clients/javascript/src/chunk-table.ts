@@ -13,6 +13,7 @@ export class ChunkTable {
   #scattered = false;
   readonly #again: number[] = [];
   readonly #resent = new Set<number>();
+  readonly #elsewhere = new Set<number>();
   readonly #onChange: (index: number, state: ChunkState) => void;
 
   /**
@@ -60,6 +61,11 @@ export class ChunkTable {
     this.#scattered = true;
   }
 
+  /** Somebody else is sending this chunk: leave it to them while there are others. */
+  leave(index: number): void {
+    this.#elsewhere.add(index);
+  }
+
   /** The next chunk to send, marked as being sent; undefined when none is left. */
   take(): number | undefined {
     const index = this.#again.shift() ?? (this.#scattered ? this.#anyMissing() : this.#nextMissing());
@@ -96,7 +102,11 @@ export class ChunkTable {
 
   #nextMissing(): number | undefined {
     while (this.#next < this.length && this.states[this.#next] !== ChunkState.Missing) this.#next++;
-    return this.#next < this.length ? this.#next : undefined;
+    if (this.#next === this.length) return undefined;
+    for (let index = this.#next; index < this.length; index++) {
+      if (this.states[index] === ChunkState.Missing && !this.#elsewhere.has(index)) return index;
+    }
+    return this.#next;
   }
 
   #anyMissing(): number | undefined {

@@ -1,7 +1,6 @@
 import { UploadError } from "./errors.js";
 
-// Web Locks hold across the tabs of an origin. Browsers give them to secure contexts only; without them tabs may do
-// work twice, which the server bears.
+// Without Web Locks and broadcasts (they need a secure context) tabs may do work twice, which the server bears.
 
 /** Do something that only one tab does at a time. */
 export async function exclusively<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -15,14 +14,28 @@ export async function exclusively<T>(name: string, signal: AbortSignal, work: ()
   }
 }
 
-/** Whether no other tab holds this name; if so, this one does until the signal comes. */
-export function isFirst(name: string, signal: AbortSignal): Promise<boolean> {
-  const locks = globalThis.navigator?.locks;
-  if (!locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    void locks.request(`resumable-upload ${name}`, { ifAvailable: true }, (lock) => {
-      resolve(lock !== null);
-      return lock && new Promise<void>((release) => signal.addEventListener("abort", () => release(), { once: true }));
-    });
-  });
+/** What a tab tells the others that send the same file. */
+export interface ChunkNews {
+  index: number;
+  /** Whether the server has it now; otherwise it is being sent. */
+  stored: boolean;
+}
+
+/** Tabs of one origin that continue the same session, and tell each other what they send, to share the work. */
+export class Tabs {
+  readonly #channel: BroadcastChannel | undefined;
+
+  constructor(uploadId: string, onNews: (news: ChunkNews) => void) {
+    if (!globalThis.BroadcastChannel) return;
+    this.#channel = new BroadcastChannel(`resumable-upload ${uploadId}`);
+    this.#channel.onmessage = ({ data }: MessageEvent<ChunkNews>) => onNews(data);
+  }
+
+  tell(news: ChunkNews): void {
+    this.#channel?.postMessage(news);
+  }
+
+  close(): void {
+    this.#channel?.close();
+  }
 }

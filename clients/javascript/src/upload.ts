@@ -16,7 +16,7 @@ import type { Reader } from "./reading/reader.js";
 import { Retrying, sleep } from "./retrying.js";
 import { SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
-import { isFirst } from "./tabs.js";
+import { Tabs } from "./tabs.js";
 
 /** What the uploads of one uploader share. */
 export interface Shared {
@@ -45,7 +45,6 @@ export class Upload implements Promise<UploadResult> {
   readonly #sessions: SessionOpener;
   readonly #gate = new Gate();
   readonly #life = new AbortController();
-  readonly #over = new AbortController();
   readonly #retrying: Retrying;
   readonly #progress: Progress;
   readonly #inFlight = new Map<number, number>();
@@ -54,6 +53,7 @@ export class Upload implements Promise<UploadResult> {
   #uploadId: string | undefined;
   #table: ChunkTable | undefined;
   #reader: Reader | undefined;
+  #tabs: Tabs | undefined;
   #releaseFile: (() => void) | undefined;
   #failure: UploadError | undefined;
   #refreshing: Promise<void> | undefined;
@@ -167,7 +167,7 @@ export class Upload implements Promise<UploadResult> {
       this.#options.signal?.removeEventListener("abort", this.#onSignal);
       this.#releaseFile?.();
       this.#reader?.close();
-      this.#over.abort();
+      this.#tabs?.close();
     }
   }
 
@@ -188,6 +188,7 @@ export class Upload implements Promise<UploadResult> {
       } finally {
         this.#failure = undefined;
         this.#reader?.close();
+        this.#tabs?.close();
       }
     }
   }
@@ -212,7 +213,10 @@ export class Upload implements Promise<UploadResult> {
     );
     this.#reader = reader;
     this.#throwIfOver();
-    if (!(await isFirst(session.upload_id, this.#over.signal))) table.scatter();
+    this.#tabs = new Tabs(session.upload_id, ({ index, stored }) => {
+      if (stored) this.#storedElsewhere(table, index);
+      else table.leave(index);
+    });
     for (;;) {
       this.#setActive("uploading");
       this.#update();
@@ -229,6 +233,7 @@ export class Upload implements Promise<UploadResult> {
   async #sendMissing(table: ChunkTable, reader: Reader): Promise<void> {
     const lane = async () => {
       for (let index = table.take(); index !== undefined; index = table.take()) {
+        this.#tabs?.tell({ index, stored: false });
         await this.#sendChunk(table, reader, index);
       }
     };
@@ -255,6 +260,7 @@ export class Upload implements Promise<UploadResult> {
           this.#update();
         });
         table.store(index);
+        this.#tabs?.tell({ index, stored: true });
         this.#shared.requests.widen();
         this.#noticeOthers(table, answer.progress.received_chunks);
       } catch (error) {
@@ -376,10 +382,14 @@ export class Upload implements Promise<UploadResult> {
     if (session.status === "failed") throw new UploadError(session.error?.code ?? "hash_mismatch");
     const lacking = new Set(session.status === "active" ? session.progress.missing_chunks : []);
     for (let index = 0; index < table.length; index++) {
-      if (lacking.has(index) || table.isStored(index)) continue;
-      table.store(index);
-      this.#reader?.skip(index);
+      if (!lacking.has(index)) this.#storedElsewhere(table, index);
     }
+  }
+
+  #storedElsewhere(table: ChunkTable, index: number): void {
+    if (table.isStored(index)) return;
+    table.store(index);
+    this.#reader?.skip(index);
     this.#update();
   }
 

@@ -2,129 +2,134 @@ import { UploadError } from "../errors.js";
 import type { Reader, Reading } from "./reader.js";
 import { createHash, digestOf } from "./sha256.js";
 
-// So much of what was read for its digest waits in memory for its turn in the hash of the whole.
-const HELD_BYTES = 32 * 2 ** 20;
-// Hashing this much takes a few milliseconds, after which events have their turn.
-const HASH_STEP_BYTES = 2 ** 20;
+// How far reading goes ahead of what is asked for: enough that digests are ready when they are needed, little enough
+// that what is sent next is still in the system's cache.
+const LEAD_BYTES = 32 * 2 ** 20;
 
-/** A reader on the thread it is made on: the worker's, or where there are no workers the page's. */
+/**
+ * A reader on the thread it is made on: the worker's, or where there are no workers the page's.
+ *
+ * One pass over the file as a stream, several times cheaper than reading it slice by slice, gives the hash of the whole
+ * and on its way the digests of the chunks. A chunk that is asked for far from where the pass is, is read for itself.
+ */
 export class LocalReader implements Reader {
   readonly #file: Blob;
   readonly #chunkSize: number;
-  readonly #count: number;
   readonly #expected: Set<number>;
-  readonly #held = new Map<number, ArrayBuffer>();
+  readonly #digests = new Map<number, Promise<string>>();
   readonly #hash: Promise<string>;
-  #hashed = 0;
-  #arrived = () => {};
-  #stepped = () => {};
-  #step = this.#nextStep();
-  #closed = false;
+  /** The chunk that the pass is in. */
+  #position = 0;
+  /** One more than the highest index that was asked for. */
+  #asked = 0;
+  #over = false;
+  #changed = () => {};
+  #change = this.#nextChange();
 
   constructor({ file, chunkSize, expected }: Reading) {
     this.#file = file;
     this.#chunkSize = chunkSize;
-    this.#count = Math.ceil(file.size / chunkSize);
     this.#expected = new Set(expected);
-    this.#hash = this.#hashAll();
+    this.#hash = this.#pass().finally(() => {
+      this.#over = true;
+      this.#changed();
+    });
     // Whoever asks for it hears of its failure; until then it is nobody's.
     this.#hash.catch(() => {});
   }
 
   async digest(index: number): Promise<string> {
-    const bytes = await this.#bytesOf(index);
-    if (this.#expected.has(index)) await this.#hold(index, bytes);
-    return digestOf(bytes);
+    this.#asked = Math.max(this.#asked, index + 1);
+    this.#changed();
+    while (this.#comesSoon(index)) await this.#change;
+    const digest = this.#digests.get(index);
+    // Asked for again, it was refused: perhaps the file is no longer what the pass saw.
+    this.#digests.delete(index);
+    return digest ?? digestOf(await this.#bytesOf(index));
   }
 
   skip(index: number): void {
     this.#expected.delete(index);
-    this.#arrived();
+    this.#changed();
   }
 
   wholeHash(): Promise<string> {
     this.#expected.clear();
-    this.#arrived();
+    this.#changed();
     return this.#hash;
   }
 
   close(): void {
-    this.#closed = true;
-    this.#held.clear();
-    this.#arrived();
-    this.#stepped();
+    this.#over = true;
+    this.#changed();
   }
 
-  /**
-   * Keep a chunk for the hash. Where that is slower than the network, sending waits for it, since both must end; but
-   * not while it is busy with what the server has already.
-   */
-  async #hold(index: number, bytes: ArrayBuffer): Promise<void> {
-    while (this.#full && this.#held.has(this.#hashed) && !this.#closed) await this.#step;
-    this.#expected.delete(index);
-    if (!this.#full && index >= this.#hashed) this.#held.set(index, bytes);
-    this.#arrived();
+  #comesSoon(index: number): boolean {
+    return (
+      !this.#over &&
+      this.#expected.has(index) &&
+      index >= this.#position &&
+      (index - this.#position) * this.#chunkSize <= LEAD_BYTES
+    );
   }
 
-  get #full(): boolean {
-    return this.#held.size * this.#chunkSize >= HELD_BYTES;
+  async #pass(): Promise<string> {
+    const hash = await createHash();
+    const chunk = new Uint8Array(Math.min(this.#chunkSize, this.#file.size));
+    const stream = this.#file.stream().getReader();
+    let size = 0;
+    let filled = 0;
+    for (;;) {
+      await this.#beCloseEnough();
+      const { done, value } = await stream.read().catch(unreadable);
+      if (done || this.#over) break;
+      hash.update(value);
+      size += value.length;
+      for (let rest = value; rest.length > 0; ) {
+        const part = rest.subarray(0, chunk.length - filled);
+        chunk.set(part, filled);
+        filled += part.length;
+        rest = rest.subarray(part.length);
+        if (filled === chunk.length) {
+          this.#finishChunk(chunk);
+          filled = 0;
+        }
+      }
+    }
+    if (filled > 0) this.#finishChunk(chunk.subarray(0, filled));
+    if (size !== this.#file.size) throw new UploadError("file_changed");
+    return hash.digest();
   }
 
-  /** Resolves when another chunk is in the hash. */
-  #nextStep(): Promise<void> {
+  #finishChunk(bytes: Uint8Array): void {
+    if (this.#expected.has(this.#position)) this.#digests.set(this.#position, digestOf(bytes));
+    this.#position++;
+    this.#changed();
+  }
+
+  async #beCloseEnough(): Promise<void> {
+    const tooFar = () =>
+      this.#expected.has(this.#position) && (this.#position - this.#asked) * this.#chunkSize > LEAD_BYTES;
+    while (tooFar() && !this.#over) await this.#change;
+  }
+
+  #nextChange(): Promise<void> {
     return new Promise((resolve) => {
-      this.#stepped = () => {
-        this.#step = this.#nextStep();
+      this.#changed = () => {
+        this.#change = this.#nextChange();
         resolve();
       };
     });
   }
 
-  async #hashAll(): Promise<string> {
-    const hash = await createHash();
-    for (; this.#hashed < this.#count && !this.#closed; this.#hashed++) {
-      const bytes = await this.#next(this.#hashed);
-      for (let start = 0; start < bytes.byteLength; start += HASH_STEP_BYTES) {
-        hash.update(new Uint8Array(bytes, start, Math.min(HASH_STEP_BYTES, bytes.byteLength - start)));
-        await nextEvent();
-      }
-      this.#held.delete(this.#hashed);
-      this.#stepped();
-    }
-    return hash.digest();
-  }
-
-  /** The bytes of a chunk when it is its turn: those that are read for sending anyway, or read for the hash alone. */
-  async #next(index: number): Promise<ArrayBuffer> {
-    while (this.#expected.has(index) && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        this.#arrived = resolve;
-      });
-    }
-    return this.#held.get(index) ?? this.#bytesOf(index);
-  }
-
-  async #bytesOf(index: number): Promise<ArrayBuffer> {
+  async #bytesOf(index: number): Promise<Uint8Array> {
     const slice = this.#file.slice(index * this.#chunkSize, (index + 1) * this.#chunkSize);
-    let bytes: ArrayBuffer;
-    try {
-      bytes = await slice.arrayBuffer();
-    } catch (cause) {
-      throw new UploadError("file_unreadable", { cause });
-    }
+    const bytes = await slice.arrayBuffer().catch(unreadable);
     if (bytes.byteLength !== slice.size) throw new UploadError("file_changed");
-    return bytes;
+    return new Uint8Array(bytes);
   }
 }
 
-/** Let waiting events run; timers would wait four milliseconds each. */
-function nextEvent(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
+function unreadable(cause: unknown): never {
+  throw new UploadError("file_unreadable", { cause });
 }
