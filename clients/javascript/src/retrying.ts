@@ -11,9 +11,11 @@ export class Retrying {
   readonly #options: RetryOptions;
   readonly #onWait: (error: UploadError, milliseconds: number | undefined) => void;
   #wait: Promise<void> | undefined;
+  /** When it ends, in milliseconds since the epoch; undefined: when the browser is online. */
+  #until: number | undefined;
   #wake = new AbortController();
 
-  /** @param onWait told before each wait: why, and how long (undefined: until the browser is online) */
+  /** @param onWait told for each request that waits: why, and how long (undefined: until the browser is online) */
   constructor(options: RetryOptions, onWait: (error: UploadError, milliseconds: number | undefined) => void) {
     this.#options = options;
     this.#onWait = onWait;
@@ -31,9 +33,10 @@ export class Retrying {
     if (online) {
       if (attempt >= this.#options.retryDelays.length || !this.#options.shouldRetry(error, attempt)) throw error;
     }
-    this.#wait ??= this.#sleep(error, online ? this.#delay(error, attempt) : undefined).finally(() => {
+    this.#wait ??= this.#sleep(online ? this.#delay(error, attempt) : undefined).finally(() => {
       this.#wait = undefined;
     });
+    this.#onWait(error, this.#until && Math.max(this.#until - Date.now(), 0));
     await orAborted(this.#wait, signal);
     return online;
   }
@@ -51,8 +54,8 @@ export class Retrying {
     return Math.max(jittered, (error.retryAfter ?? 0) * 1000);
   }
 
-  #sleep(error: UploadError, milliseconds: number | undefined): Promise<void> {
-    this.#onWait(error, milliseconds);
+  #sleep(milliseconds: number | undefined): Promise<void> {
+    this.#until = milliseconds === undefined ? undefined : Date.now() + milliseconds;
     const wake = this.#wake.signal;
     return new Promise((resolve) => {
       const timer = milliseconds === undefined ? undefined : setTimeout(finish, milliseconds);
