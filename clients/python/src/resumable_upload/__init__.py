@@ -1,0 +1,38 @@
+"""Resumable, verified, parallel uploads to a Django resumable upload server."""
+
+from .aio import AsyncUploader
+from .errors import (
+    Conflict,
+    ConnectionFailed,
+    FileChanged,
+    Interrupted,
+    NotAuthenticated,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+    ServerFailed,
+    SessionEnded,
+    Throttled,
+    UploadError,
+)
+from .progress import Progress
+from .uploader import Uploader, UploadResult
+
+__all__ = [
+    "AsyncUploader",
+    "Conflict",
+    "ConnectionFailed",
+    "FileChanged",
+    "Interrupted",
+    "NotAuthenticated",
+    "NotFound",
+    "Progress",
+    "QuotaExceeded",
+    "Refused",
+    "ServerFailed",
+    "SessionEnded",
+    "Throttled",
+    "UploadError",
+    "UploadResult",
+    "Uploader",
+]

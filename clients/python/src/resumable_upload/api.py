@@ -1,0 +1,181 @@
+"""The server's operations over pooled keep-alive connections: a method each."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from .errors import ConnectionFailed, UploadError, error_of
+
+Token = str | Callable[[], str]
+Session = dict[str, Any]
+"""A session as the API reference has it."""
+
+# A block must leave within the stall timeout: small enough for slow lines, large enough for fast ones.
+BLOCK_BYTES = 64 * 1024
+
+
+class UploadApi:
+    """One server, seen by one user. Safe to use from many threads.
+
+    Args:
+        url: where the API's URLs are included.
+        token: a Bearer token, or a callable that gets one; called again when the server answers 401.
+        connections: kept open.
+        stall_timeout: seconds without progress after which a request is given up.
+        ca_certs: a file of certificates to trust instead of the system's.
+        proxy: the address of an HTTP proxy.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: Token,
+        *,
+        connections: int = 4,
+        stall_timeout: float = 30.0,
+        ca_certs: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._current: str | None = None if callable(token) else token
+        self._lock = Lock()
+        options: dict[str, Any] = {
+            "maxsize": connections,
+            "block": False,
+            "timeout": urllib3.Timeout(connect=stall_timeout, read=stall_timeout),
+            "retries": False,
+            **({"ca_certs": ca_certs} if ca_certs else {}),
+        }
+        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+    def init(self, **fields: Any) -> Session:
+        """Begin an upload; fields that are None are left out."""
+        known = {name: value for name, value in fields.items() if value is not None}
+        return self._json("POST", "init", json_body=known)
+
+    def status(self, upload_id: str) -> Session:
+        return self._json("GET", f"status/{upload_id}")
+
+    def cancel(self, upload_id: str) -> Session:
+        return self._json("POST", "cancel", json_body={"upload_id": upload_id})
+
+    def list(self, **filters: str) -> Iterator[Session]:
+        """My sessions, the newest first, page by page."""
+        path: str | None = "?" + urlencode({"page_size": 200, **filters})
+        while path:
+            page = self._json("GET", path)
+            yield from page["results"]
+            path = "?" + page["next"].partition("?")[2] if page["next"] else None
+
+    def put_chunk(
+        self, upload_id: str, index: int, data: memoryview, digest: bytes, on_sent: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """Send one chunk as it is, with its SHA-256 (RFC 9530). ``on_sent`` is called with the bytes of each block."""
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(data)),
+            "Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:",
+        }
+
+        def blocks() -> Iterator[memoryview]:
+            for start in range(0, len(data), BLOCK_BYTES):
+                block = data[start : start + BLOCK_BYTES]
+                yield block
+                on_sent(len(block))
+
+        return self._json("PUT", f"chunk/{upload_id}/{index}", body=blocks, headers=headers)
+
+    def complete(self, upload_id: str, file_hash: str, total_size: int) -> Session | float:
+        """The session once it is proven and published; otherwise the seconds to wait before asking again."""
+        fields = {"upload_id": upload_id, "file_hash": file_hash, "total_size": total_size}
+        answer = self._request("POST", "complete", json_body=fields)
+        if answer.status == 202:
+            return float(answer.headers.get("Retry-After", 1))
+        return _parse(answer)
+
+    def open_file(self, upload_id: str, *, start: int, etag: str) -> urllib3.BaseHTTPResponse:
+        """The bytes of a completed file from an offset on, unread. 200 instead of 206 means: from the beginning."""
+        headers = {"Range": f"bytes={start}-", "If-Range": f'"{etag}"'} if start else {}
+        return self._request("GET", f"file/{upload_id}", headers=headers, preload=False)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._pool.clear()
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return _parse(self._request(method, path, **options))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        body: Callable[[], Iterator[memoryview]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        url = f"{self.url}/{path}"
+        headers = {"Accept": "application/json", **(headers or {})}
+        if json_body is not None:
+            headers["Content-Type"] = "application/json"
+        used = self._bearer()
+        answer = self._send(method, url, headers, used, json_body, body, preload)
+        if answer.status == 401 and callable(self._token):
+            self._renew(used)
+            answer = self._send(method, url, headers, self._bearer(), json_body, body, preload)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer.status, answer.data, answer.headers.get("Retry-After"))
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        token: str,
+        json_body: Any,
+        body: Callable[[], Iterator[memoryview]] | None,
+        preload: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        payload: Any = json.dumps(json_body).encode() if json_body is not None else body() if body else None
+        try:
+            return self._pool.request(
+                method,
+                url,
+                body=payload,
+                headers={**headers, **({"Authorization": f"Bearer {token}"} if token else {})},
+                preload_content=preload,
+                redirect=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise ConnectionFailed(f"The server cannot be reached: {error}") from error
+
+    def _bearer(self) -> str:
+        with self._lock:
+            if self._current is None:
+                self._current = cast("Callable[[], str]", self._token)()
+            return self._current
+
+    def _renew(self, used: str) -> None:
+        """Whoever notices first asks for a fresh token; the other requests in flight use the same one."""
+        with self._lock:
+            if self._current == used:
+                self._current = None
+
+
+def _parse(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(answer.data)
+    except ValueError:
+        raise UploadError("There is no upload service at this address.", code="not_an_upload_server") from None
+    return document

@@ -1,0 +1,58 @@
+"""The command ``resumable-upload``.
+
+Exit codes: 0 done; 1 a file could not be read or something else failed; 2 wrong usage; 3 not logged in; 4 the server
+refused the file; 5 the server could not be reached or failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..errors import (
+    Conflict,
+    ConnectionFailed,
+    NotAuthenticated,
+    QuotaExceeded,
+    Refused,
+    ServerFailed,
+    SessionEnded,
+    Throttled,
+    UploadError,
+)
+from .commands import cli
+
+EXIT_CODES: dict[type[UploadError], int] = {
+    NotAuthenticated: 3,
+    Conflict: 4,
+    QuotaExceeded: 4,
+    Refused: 4,
+    SessionEnded: 4,
+    ConnectionFailed: 5,
+    ServerFailed: 5,
+    Throttled: 5,
+}
+
+
+def exit_code(error: Exception) -> int:
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def main() -> None:
+    """Run the command and exit."""
+    try:
+        failures: list[Exception] | None = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Run the same command again to go on.", err=True)
+        sys.exit(130)
+    except UploadError as error:
+        click.echo(error.detail, err=True)
+        sys.exit(exit_code(error))
+    except OSError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    sys.exit(exit_code(failures[0]) if isinstance(failures, list) and failures else 0)

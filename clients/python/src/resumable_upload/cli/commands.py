@@ -1,0 +1,183 @@
+"""The subcommands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from click.shell_completion import get_completion_class
+
+from ..errors import UploadError
+from ..uploader import Uploader, UploadResult
+from . import credentials
+from .output import Output
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="resumable-upload-client")
+def cli() -> None:
+    """Get files across: in pieces, verified, and on from where it stopped.
+
+    The server comes from --to, RESUMABLE_UPLOAD_URL or login; the token from RESUMABLE_UPLOAD_TOKEN or login.
+    Exit codes: 0 done, 1 a file could not be read or something else failed, 2 wrong usage, 3 not logged in, 4 refused,
+    5 the server could not be reached, 130 interrupted.
+    """
+
+
+def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that talks to a server; gives it an ``uploader`` and its ``output``."""
+
+    @click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", metavar="URL", help="Where the API is.")
+    @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
+    @click.option("--ca-certs", type=click.Path(exists=True), help="Trust these certificates instead of the system's.")
+    @click.option("--proxy", envvar="RESUMABLE_UPLOAD_PROXY", metavar="URL", help="Go through this HTTP proxy.")
+    @click.option("--stall-timeout", type=float, default=30.0, show_default=True, help="Seconds without progress.")
+    @wraps(command)
+    def with_uploader(
+        url: str | None, as_json: bool, ca_certs: str | None, proxy: str | None, stall_timeout: float, **options: Any
+    ) -> Any:
+        found = credentials.find(url)
+        uploader = Uploader(found.url, found.token, ca_certs=ca_certs, proxy=proxy, stall_timeout=stall_timeout)
+        with uploader:
+            return command(uploader=uploader, output=Output(as_json=as_json), **options)
+
+    return with_uploader
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Chunks in flight at once.")
+@click.option("--recursive", is_flag=True, help="Directories with all that is in them.")
+@click.option("--name", help="What the file is called there; for one file or standard input.")
+@click.option("--chunk-size", type=int, help="Bytes; a wish.")
+@connected
+def put(
+    uploader: Uploader,
+    output: Output,
+    files: tuple[str, ...],
+    parallel: int,
+    recursive: bool,
+    name: str | None,
+    chunk_size: int | None,
+) -> list[Exception]:
+    """Upload FILE..., or go on with them; - is standard input."""
+    if name and len(files) > 1:
+        raise click.UsageError("--name is for one file.")
+    failures: list[Exception] = []
+    for source, label, metadata in _sources(files, recursive):
+        options: dict[str, Any] = {"parallel": parallel, "chunk_size": chunk_size, "name": name, "metadata": metadata}
+        try:
+            with output.progress(label) as on_progress:
+                result = uploader.upload(source, on_progress=on_progress, **options)
+        except (UploadError, OSError) as error:
+            output.error(label, error)
+            failures.append(error)
+        else:
+            _tell_completed(output, label, result)
+    return failures
+
+
+def _sources(files: tuple[str, ...], recursive: bool) -> Iterator[tuple[str | IO[bytes], str, dict[str, str] | None]]:
+    for given in files:
+        path = Path(given)
+        if given == "-":
+            yield sys.stdin.buffer, "standard input", None
+        elif not path.is_dir():
+            yield given, given, None
+        elif recursive:
+            for file in sorted(path.rglob("*")):
+                if file.is_file():
+                    yield str(file), str(file), {"relative_path": str(file.relative_to(path.parent))}
+        else:
+            raise click.UsageError(f"{given} is a directory; use --recursive.")
+
+
+def _tell_completed(output: Output, label: str, result: UploadResult) -> None:
+    output.result(
+        f"{label}: {result.upload_id} {result.sha256}",
+        event="completed",
+        file=label,
+        upload_id=result.upload_id,
+        size=result.size,
+        sha256=result.sha256,
+        url=result.url,
+    )
+
+
+@cli.command()
+@click.argument("upload_id")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True)
+@connected
+def resume(uploader: Uploader, output: Output, upload_id: str, file: str, parallel: int) -> None:
+    """Go on with an upload that may have been begun elsewhere."""
+    with output.progress(file) as on_progress:
+        result = uploader.resume(upload_id, file, parallel=parallel, on_progress=on_progress)
+    _tell_completed(output, file, result)
+
+
+@cli.command()
+@click.argument("upload_id")
+@connected
+def status(uploader: Uploader, output: Output, upload_id: str) -> None:
+    """What the server has of an upload."""
+    session = uploader.status(upload_id)
+    output.result(_line(session), **session)
+
+
+@cli.command("list")
+@click.option("--status", "state", help="active, completed, ...")
+@connected
+def list_(uploader: Uploader, output: Output, state: str | None) -> None:
+    """My uploads, the newest first."""
+    for session in uploader.list(**({"status": state} if state else {})):
+        output.result(_line(session), **session)
+
+
+def _line(session: dict[str, Any]) -> str:
+    percentage = session["progress"]["percentage"]
+    return f"{session['upload_id']} {session['status']:<10} {percentage:6.2f}% {session['filename']}"
+
+
+@cli.command()
+@click.argument("upload_id")
+@connected
+def cancel(uploader: Uploader, output: Output, upload_id: str) -> None:
+    """Have the server forget an unfinished upload."""
+    session = uploader.cancel(upload_id)
+    output.result(_line(session), **session)
+
+
+@cli.command()
+@click.argument("upload_id")
+@click.argument("path", type=click.Path(), default=".")
+@connected
+def get(uploader: Uploader, output: Output, upload_id: str, path: str) -> None:
+    """Download a completed file, or go on with it, and verify it."""
+    with output.progress(upload_id) as on_progress:
+        found = uploader.download(upload_id, path, on_progress=on_progress)
+    output.result(str(found), event="downloaded", upload_id=upload_id, path=str(found))
+
+
+@cli.command()
+@click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", prompt="Where is the API", metavar="URL")
+@click.option("--token", envvar="RESUMABLE_UPLOAD_TOKEN", prompt=True, hide_input=True)
+def login(url: str, token: str) -> None:
+    """Check a token and store it, readable by you alone."""
+    with Uploader(url, token, retry_delays=()) as uploader:
+        next(uploader.list(), None)
+    path = credentials.store(credentials.Credentials(url, token))
+    click.echo(f"Logged in. The token is in {path}.")
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete this command."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "resumable-upload", "_RESUMABLE_UPLOAD_COMPLETE").source())

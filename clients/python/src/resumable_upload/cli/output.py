@@ -1,0 +1,105 @@
+"""What is shown: bars on a terminal, plain lines in a pipe, JSON lines for machines. Results go to standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+
+from ..errors import UploadError
+from ..progress import OnProgress, Progress
+
+LINE_EVERY_PERCENT = 10
+
+
+class Output:
+    """One command's output."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+
+    def result(self, text: str, **fields: Any) -> None:
+        click.echo(json.dumps(fields) if self._json else text)
+
+    def error(self, name: str, error: Exception) -> None:
+        detail = error.detail if isinstance(error, UploadError) else str(error)
+        if self._json:
+            code = error.code if isinstance(error, UploadError) else "file_error"
+            status = error.status if isinstance(error, UploadError) else 0
+            click.echo(json.dumps({"event": "failed", "file": name, "code": code, "status": status, "detail": detail}))
+        else:
+            click.echo(f"{name}: {detail}", err=True)
+
+    @contextmanager
+    def progress(self, name: str) -> Iterator[OnProgress]:
+        """A listener for the progress of one file."""
+        if self._json:
+            yield lambda progress: self._json_line(name, progress)
+        elif sys.stderr.isatty():
+            with _bars() as bars:
+                yield _bar(bars, name)
+        else:
+            yield _plain_lines(name)
+
+    @staticmethod
+    def _json_line(name: str, progress: Progress) -> None:
+        fields = {
+            "event": "progress",
+            "file": name,
+            "sent_bytes": progress.sent_bytes,
+            "total_bytes": progress.total_bytes,
+            "bytes_per_second": round(progress.bytes_per_second),
+            "waiting_for": progress.waiting_for,
+        }
+        click.echo(json.dumps(fields))
+
+
+def _bars() -> Bars:
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )
+
+
+def _bar(bars: Bars, name: str) -> OnProgress:
+    task = bars.add_task(name, total=None, note="")
+
+    def show(progress: Progress) -> None:
+        bars.update(task, completed=progress.sent_bytes, total=progress.total_bytes, note=progress.waiting_for)
+
+    return show
+
+
+def _plain_lines(name: str) -> OnProgress:
+    told = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        if progress.waiting_for:
+            click.echo(f"{name}: {progress.waiting_for}", err=True)
+        percentage = progress.percentage or 0
+        if percentage >= told + LINE_EVERY_PERCENT:
+            told = int(percentage // LINE_EVERY_PERCENT * LINE_EVERY_PERCENT)
+            click.echo(f"{name}: {told}%, {progress.bytes_per_second / 1e6:.1f} MB/s", err=True)
+
+    return show

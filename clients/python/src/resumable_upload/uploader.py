@@ -1,0 +1,231 @@
+"""The face of the library: :class:`Uploader`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import urljoin
+
+from .api import Session, Token, UploadApi
+from .downloading import download_file
+from .errors import Conflict, UploadError
+from .progress import OnProgress, ProgressMeter
+from .retrying import RETRY_DELAYS, Retrying
+from .sessions import Sessions
+from .sources import PathOrFile, Source, open_source
+from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
+from .transfer import Transfer
+
+SESSION_LOST = frozenset({"session_expired", "not_found"})
+OTHER_BYTES = frozenset({"chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
+MOST_REPLACEMENTS = 2
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """A published file. ``sha256`` is that of the stored bytes and of those here, in hex; ``size`` is in bytes."""
+
+    upload_id: str
+    name: str
+    size: int
+    mime_type: str
+    sha256: str
+    url: str
+    metadata: Mapping[str, Any]
+
+
+class Uploader:
+    """Uploads to one server as one user. Safe to use from many threads; close it, or use it as a context manager.
+
+    Args:
+        api_url: where the API's URLs are included, as ``https://example.com/api/v1/upload``.
+        token: a Bearer token, or a callable that gets one; called again when the server answers 401.
+        retry_delays: seconds before each further attempt of a request; by default about ten minutes in all.
+        stall_timeout: seconds without progress after which a request is given up and tried again.
+        state_directory: where unfinished uploads are remembered; by default the user's state directory. None remembers
+            nothing: files are then hashed before they are sent, so that the server finds an earlier attempt.
+        ca_certs: a file of certificates to trust instead of the system's.
+        proxy: the address of an HTTP proxy.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: Token = "",
+        *,
+        retry_delays: Sequence[float] = RETRY_DELAYS,
+        stall_timeout: float = 30.0,
+        state_directory: Path | None = DEFAULT_STATE_DIRECTORY,
+        ca_certs: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._api = UploadApi(api_url, token, stall_timeout=stall_timeout, ca_certs=ca_certs, proxy=proxy)
+        self._sessions = Sessions(self._api, StateDirectory(state_directory) if state_directory else None)
+        self._retry_delays = retry_delays
+
+    def __enter__(self) -> Uploader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._api.close()
+
+    def upload(
+        self,
+        path_or_file: PathOrFile,
+        *,
+        on_progress: OnProgress | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        parallel: int = 4,
+        name: str | None = None,
+        mime_type: str | None = None,
+        chunk_size: int | None = None,
+        stop: Event | None = None,
+    ) -> UploadResult:
+        """Upload a file, or go on with it where an earlier attempt stopped.
+
+        Args:
+            path_or_file: a path or an open binary file; one that cannot be rewound is read once, as it comes.
+            on_progress: called from any thread, ten times a second at most.
+            metadata: a small JSON object that is kept with the upload.
+            parallel: chunks in flight at once.
+            name: what the file is called there; by default as here.
+            mime_type: by default what the server takes the name's suffix for.
+            chunk_size: bytes; a wish, the server's answer counts.
+            stop: set it, from any thread, to stop; the server keeps what it has.
+
+        Raises:
+            UploadError: see :mod:`resumable_upload.errors`.
+            OSError: the file cannot be read.
+        """
+        fields = {"metadata": metadata, "mime_type": mime_type, "chunk_size": chunk_size}
+        with open_source(path_or_file, name) as source:
+            work = self._work(source, on_progress, stop)
+            return self._upload(work, source, parallel, lambda anew: self._sessions.open(source, anew=anew, **fields))
+
+    def resume(
+        self,
+        upload_id: str,
+        path_or_file: PathOrFile,
+        *,
+        on_progress: OnProgress | None = None,
+        parallel: int = 4,
+        stop: Event | None = None,
+    ) -> UploadResult:
+        """Go on with an upload that may have been begun elsewhere. Arguments and errors as of :meth:`upload`."""
+        with open_source(path_or_file) as source:
+            work = self._work(source, on_progress, stop)
+            session = work.retrying.run(lambda: self._sessions.resume(upload_id, source))
+            return self._result(self._transfer(work, source, session, parallel).run())
+
+    def status(self, upload_id: str) -> Session:
+        """The session as the API reference has it."""
+        return self._retrying().run(lambda: self._api.status(upload_id))
+
+    def cancel(self, upload_id: str) -> Session:
+        """Have the server forget an unfinished upload."""
+        return self._retrying().run(lambda: self._api.cancel(upload_id))
+
+    def list(self, **filters: str) -> Iterator[Session]:
+        """My sessions, the newest first; filters are ``status`` and ``file_hash``."""
+        return self._api.list(**filters)
+
+    def download(
+        self,
+        upload_id: str,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: OnProgress | None = None,
+        stop: Event | None = None,
+    ) -> Path:
+        """Download a completed file, or go on with it, and verify its SHA-256. Returns where it is.
+
+        Args:
+            path: of the file, or of a directory to put it into under its name.
+
+        Raises:
+            UploadError: also with code ``hash_mismatch`` when the bytes are not the published ones.
+            OSError: it cannot be written.
+        """
+        stop = stop or Event()
+        meter = ProgressMeter(None, on_progress)
+        return download_file(self._api, upload_id, Path(path), self._retrying(stop, meter), stop, meter)
+
+    def _work(self, source: Source, on_progress: OnProgress | None, stop: Event | None) -> _Work:
+        stop = stop or Event()
+        meter = ProgressMeter(source.size, on_progress)
+        return _Work(stop, meter, self._retrying(stop, meter))
+
+    def _retrying(self, stop: Event | None = None, meter: ProgressMeter | None = None) -> Retrying:
+        def on_wait(error: UploadError, seconds: float) -> None:
+            if meter is not None:
+                meter.wait(f"{error.detail} Trying again in {seconds:.0f} s.")
+
+        return Retrying(self._retry_delays, stop or Event(), on_wait)
+
+    def _upload(
+        self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], tuple[Session, bool]]
+    ) -> UploadResult:
+        """A session that was lost, has the bytes of another version of the file, or a twin, is replaced."""
+        anew = False
+        for replaced in range(MOST_REPLACEMENTS + 1):
+            session, resumed = work.retrying.run(lambda: open_session(anew))  # noqa: B023  # called before it changes
+            transfer = self._transfer(work, source, session, parallel)
+            try:
+                completed = transfer.run()
+            except UploadError as error:
+                useless = error.code in SESSION_LOST or (resumed and error.code in OTHER_BYTES)
+                if replaced == MOST_REPLACEMENTS or not source.rewindable:
+                    raise
+                if error.code == "twin_upload":
+                    twin = work.retrying.run(lambda: self._give_way_to_twin(session, transfer.file_hash))  # noqa: B023
+                    completed = self._transfer(work, source, twin, parallel).run()
+                elif useless:
+                    self._sessions.forget(source)
+                    anew = True
+                    continue
+                else:
+                    raise
+            self._sessions.forget(source)
+            return self._result(completed)
+        raise AssertionError("unreachable")
+
+    def _transfer(self, work: _Work, source: Source, session: Session, parallel: int) -> Transfer:
+        return Transfer(
+            self._api, session, source, parallel=parallel, retrying=work.retrying, stop=work.stop, meter=work.meter
+        )
+
+    def _give_way_to_twin(self, session: Session, file_hash: str) -> Session:
+        """Another open upload of mine has the same file: drop ours, and go on with that one."""
+        for twin in self._api.list(file_hash=file_hash):
+            if twin["upload_id"] != session["upload_id"] and twin["status"] in ("active", "assembling", "completed"):
+                self._api.cancel(session["upload_id"])
+                return self._api.status(twin["upload_id"])
+        raise Conflict("Another upload of this file is just ending. Try again.", code="twin_upload")
+
+    def _result(self, session: Session) -> UploadResult:
+        file = session["file"]
+        return UploadResult(
+            upload_id=session["upload_id"],
+            name=file["name"],
+            size=file["size"],
+            mime_type=file["mime_type"],
+            sha256=file["sha256"],
+            url=urljoin(self._api.url, file["url"]),
+            metadata=session["metadata"],
+        )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the parts of one upload share."""
+
+    stop: Event
+    meter: ProgressMeter
+    retrying: Retrying
