@@ -55,7 +55,8 @@ class ServerProcess:
             command, cwd=PROJECT, env=self.environment, capture_output=True, check=True, text=True
         ).stdout
 
-    def start(self) -> None:
+    def start(self, *, ready: bool = True) -> None:
+        """Returns once the server is ready for uploads, or, if it never will be, once it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -69,7 +70,7 @@ class ServerProcess:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
-                if requests.get(f"{self.base_url}/readyz", timeout=5).status_code == 200:
+                if requests.get(f"{self.base_url}/{'readyz' if ready else 'healthz'}", timeout=5).status_code == 200:
                     return
             except requests.ConnectionError:
                 time.sleep(0.1)

@@ -13,8 +13,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Error, sync_playwright
 
+from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-from .flaky_proxy import FlakyProxy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

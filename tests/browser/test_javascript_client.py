@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext
 
+from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import ClientPage, Files, sha256_of
-from .flaky_proxy import FlakyProxy
 
 pytestmark = pytest.mark.browser
 

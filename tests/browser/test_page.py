@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from apps.core.views.page import CONTENT_SECURITY_POLICY
 
+from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import sha256_of
-from .flaky_proxy import FlakyProxy
 from .pages import CLIENT
 
 pytestmark = pytest.mark.browser

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from ..flaky_proxy import FlakyProxy
 from ..server_process import PROJECT, ServerProcess
 from .conftest import Files, sha256_of
-from .flaky_proxy import FlakyProxy
 from .pages import CLIENT, ModulePage
 
 pytestmark = pytest.mark.browser

@@ -1,0 +1,61 @@
+"""The Python client against the server as a process, with faults in between."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from resumable_upload import Uploader
+
+from ..flaky_proxy import FlakyProxy
+from ..server_process import ServerProcess
+
+MIB = 2**20
+QUICK_RETRIES = [0.1] * 60
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path_factory.mktemp("python-client") / "data", "asgi")
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def proxy(server: ServerProcess) -> Iterator[FlakyProxy]:
+    proxy = FlakyProxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def uploader(proxy: FlakyProxy, server: ServerProcess, tmp_path: Path) -> Iterator[Uploader]:
+    """Through the proxy, trying again at once."""
+    with new_uploader(proxy, server, tmp_path) as made:
+        yield made
+
+
+def new_uploader(proxy: FlakyProxy, server: ServerProcess, tmp_path: Path, **options: object) -> Uploader:
+    arguments = {"retry_delays": QUICK_RETRIES, "state_directory": tmp_path / "state", **options}
+    return Uploader(f"{proxy.base_url}/api/v1/upload", server.token, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def make_file(tmp_path: Path) -> Callable[..., Path]:
+    """A file of random bytes: ``make_file(size, name)``."""
+
+    def make(size: int, name: str = "file.bin") -> Path:
+        path = tmp_path / name
+        path.write_bytes(os.urandom(size))
+        return path
+
+    return make
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,201 @@
+"""The command, as a shell runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..flaky_proxy import FlakyProxy
+from ..server_process import ServerProcess
+from .conftest import MIB, sha256_of
+
+pytestmark = pytest.mark.integration
+
+MakeFile = Callable[..., Path]
+
+
+class Command:
+    """Runs ``resumable-upload`` with a home of its own."""
+
+    def __init__(self, url: str, token: str, home: Path) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESUMABLE_UPLOAD")}
+        self.environment = {
+            **inherited,
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "RESUMABLE_UPLOAD_URL": url,
+            "RESUMABLE_UPLOAD_TOKEN": token,
+        }
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
+        return subprocess.Popen([sys.executable, "-m", "resumable_upload", *arguments], env=self.environment, **options)
+
+    def __call__(
+        self, *arguments: str, code: int = 0, stdin: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        done = subprocess.run(
+            [sys.executable, "-m", "resumable_upload", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments: str, **options: Any) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self(*arguments, "--json", **options).stdout.splitlines()]
+
+
+@pytest.fixture
+def command(proxy: FlakyProxy, server: ServerProcess, tmp_path: Path) -> Command:
+    return Command(f"{proxy.base_url}/api/v1/upload", server.token, tmp_path)
+
+
+def test_put_prints_id_and_hash_and_plain_lines_in_a_pipe(command: Command, make_file: MakeFile) -> None:
+    path = make_file(5 * MIB)
+    done = command("put", str(path))
+    name, upload_id, sha256 = done.stdout.decode().split()
+    assert (name, sha256) == (f"{path}:", sha256_of(path))
+    assert b"100%" in done.stderr
+    assert b"\x1b" not in done.stderr
+    assert upload_id in command("status", upload_id).stdout.decode()
+
+
+def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile) -> None:
+    ours, theirs = pty.openpty()
+    process = command.start("put", str(make_file(2 * MIB)), stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 4096):
+            shown += block
+    except OSError:
+        pass
+    assert process.wait(30) == 0
+    assert "━".encode() in shown
+    assert b"100%" in shown
+
+
+def test_json_is_for_machines(command: Command, make_file: MakeFile) -> None:
+    path = make_file(2 * MIB)
+    lines = command.json("put", str(path))
+    assert {line["event"] for line in lines[:-1]} == {"progress"}
+    assert (lines[-1]["event"], lines[-1]["sha256"]) == ("completed", sha256_of(path))
+    (session,) = command.json("status", lines[-1]["upload_id"])
+    assert session["status"] == "completed"
+
+
+def test_interrupting_and_running_the_same_command_again_goes_on(
+    command: Command, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    process = command.start("put", str(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while proxy.bytes_sent < 12 * MIB:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, said = process.communicate(timeout=10)
+    assert time.monotonic() - started < 3
+    assert process.returncode == 130
+    assert b"Run the same command again" in said
+    assert b"Traceback" not in said
+    proxy.bytes_per_second = None
+    proxy.bytes_sent = 0
+    assert sha256_of(path).encode() in command("put", str(path)).stdout
+    assert proxy.bytes_sent < 16 * MIB
+
+
+def test_a_killed_command_goes_on_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    process = command.start("put", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while proxy.bytes_sent < 12 * MIB:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    proxy.bytes_per_second = None
+    proxy.bytes_sent = 0
+    assert sha256_of(path).encode() in command("put", str(path)).stdout
+    assert proxy.bytes_sent < 16 * MIB
+
+
+def test_standard_input_is_uploaded(command: Command) -> None:
+    content = os.urandom(3 * MIB)
+    lines = command.json("put", "-", "--name", "piped.bin", stdin=content)
+    assert lines[-1]["size"] == len(content)
+
+
+def test_directories_are_uploaded_with_their_paths(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "trip" / "day").mkdir(parents=True)
+    for name in ("trip/a.bin", "trip/day/b.bin"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert b"--recursive" in command("put", str(tmp_path / "trip"), code=2).stderr
+    completed = [line for line in command.json("put", "--recursive", str(tmp_path / "trip")) if "upload_id" in line]
+    sessions = [command.json("status", line["upload_id"])[0] for line in completed]
+    assert [session["metadata"]["relative_path"] for session in sessions] == ["trip/a.bin", "trip/day/b.bin"]
+
+
+def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy) -> None:
+    path = make_file(20 * MIB, "listed.bin")
+    proxy.bytes_per_second = 10e6
+    process = command.start("put", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while proxy.bytes_sent < 10 * MIB:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    proxy.bytes_per_second = None
+    (session,) = (each for each in command.json("list", "--status", "active") if each["filename"] == "listed.bin")
+    assert session["upload_id"] in command("list").stdout.decode()
+    command("resume", session["upload_id"], str(path))
+    copy = tmp_path / "copies"
+    copy.mkdir()
+    printed = command("get", session["upload_id"], str(copy)).stdout.decode().strip()
+    assert printed == str(copy / "listed.bin")
+    assert sha256_of(copy / "listed.bin") == sha256_of(path)
+    assert b"completed" in command("cancel", session["upload_id"], code=4).stderr.lower()
+
+
+def test_login_stores_a_token_that_works_readable_by_its_owner_alone(
+    command: Command, make_file: MakeFile, tmp_path: Path
+) -> None:
+    url, token = (command.environment.pop(f"RESUMABLE_UPLOAD_{name}") for name in ("URL", "TOKEN"))
+    assert b"login" in command("put", str(make_file(9)), code=2).stderr
+    command("login", "--to", url, "--token", "wrong", code=3)
+    command("login", "--to", url, "--token", token)
+    (stored,) = (tmp_path / "config").rglob("credentials.json")
+    assert stored.stat().st_mode & 0o777 == 0o600
+    command("put", str(make_file(9)))
+    # A stored token is for its server alone.
+    command("put", str(make_file(9)), "--to", url.replace("127.0.0.1", "localhost"), code=3)
+
+
+def test_exit_codes_tell_what_happened(command: Command, make_file: MakeFile, tmp_path: Path) -> None:
+    good, refused = make_file(9), make_file(9, "page.html")
+    command("put", code=2)
+    command("put", str(tmp_path / "missing.bin"), code=1)
+    done = command("put", str(refused), str(good), code=4)
+    assert sha256_of(good).encode() in done.stdout, "the others are uploaded all the same"
+    assert b"not accepted" in done.stderr or b"not allowed" in done.stderr
+    lines = command.json("put", str(refused), code=4)
+    assert (lines[-1]["event"], lines[-1]["code"]) == ("failed", "extension_not_allowed")
+    command.environment["RESUMABLE_UPLOAD_TOKEN"] = "wrong"
+    command("put", str(good), code=3)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_it(command: Command, shell: str) -> None:
+    assert b"_RESUMABLE_UPLOAD_COMPLETE" in command("completion", shell).stdout

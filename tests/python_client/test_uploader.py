@@ -1,0 +1,469 @@
+"""The library: what breaks on the way, and what arrives nevertheless."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from resumable_upload import (
+    AsyncUploader,
+    ConnectionFailed,
+    FileChanged,
+    Interrupted,
+    NotAuthenticated,
+    NotFound,
+    Progress,
+    Refused,
+    ServerFailed,
+    Uploader,
+    UploadError,
+)
+
+from ..flaky_proxy import FlakyProxy
+from ..server_process import ServerProcess
+from .conftest import MIB, QUICK_RETRIES, new_uploader, sha256_of
+
+pytestmark = pytest.mark.integration
+
+MakeFile = Callable[..., Path]
+
+
+def stored_sha256(uploader: Uploader, upload_id: str, tmp_path: Path) -> str:
+    return sha256_of(uploader.download(upload_id, tmp_path / "downloaded"))
+
+
+class Begun:
+    """An upload on a thread of its own, of which some has been stored."""
+
+    def __init__(self, uploader: Uploader, path: Path, *, percent: float = 20, **options: object) -> None:
+        self.stop = threading.Event()
+        reached = threading.Event()
+
+        def on_progress(progress: Progress) -> None:
+            if (progress.percentage or 0) >= percent:
+                reached.set()
+
+        self._pool = ThreadPoolExecutor(1)
+        self.future = self._pool.submit(
+            uploader.upload,
+            path,
+            on_progress=on_progress,
+            stop=self.stop,
+            **options,  # type: ignore[arg-type]
+        )
+        while not reached.wait(0.02):
+            if self.future.done():
+                self.future.result()
+
+
+def test_a_file_arrives_as_it_is(uploader: Uploader, make_file: MakeFile, tmp_path: Path) -> None:
+    path = make_file(20 * MIB + 17)
+    seen: list[Progress] = []
+    result = uploader.upload(path, on_progress=seen.append, metadata={"trip": 7})
+    assert result.sha256 == sha256_of(path) == stored_sha256(uploader, result.upload_id, tmp_path)
+    assert (result.name, result.size, result.metadata) == ("file.bin", 20 * MIB + 17, {"trip": 7})
+    sent = [progress.sent_bytes for progress in seen]
+    assert sent == sorted(sent)
+    assert seen[-1].percentage == 100
+
+
+def test_goes_on_in_another_process_with_what_is_missing(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 20e6
+    begun = Begun(uploader, path, percent=50)
+    begun.stop.set()
+    with pytest.raises(Interrupted):
+        begun.future.result()
+    (session,) = (each for each in uploader.list(status="active") if each["total_size"] == 20 * MIB)
+    stored = session["progress"]["received_bytes"]
+    assert stored > 5 * MIB
+    proxy.bytes_per_second = None
+    proxy.bytes_sent = 0
+    again = new_uploader(proxy, server, tmp_path)
+    result = again.upload(path)
+    assert result.upload_id == session["upload_id"]
+    assert proxy.bytes_sent < 20 * MIB - stored + MIB
+    assert stored_sha256(uploader, result.upload_id, tmp_path) == sha256_of(path)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert not list((tmp_path / "state").glob("*.json"))
+
+
+def test_goes_on_without_a_state_directory(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 10e6
+    first = Begun(new_uploader(proxy, server, tmp_path, state_directory=None), path, percent=40)
+    first.stop.set()
+    with pytest.raises(Interrupted):
+        first.future.result()
+    proxy.bytes_per_second = None
+    proxy.bytes_sent = 0
+    result = new_uploader(proxy, server, tmp_path, state_directory=None).upload(path)
+    assert result.sha256 == sha256_of(path)
+    assert proxy.bytes_sent < 8 * MIB
+
+
+def test_a_server_that_is_killed_and_restarted_costs_only_time(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 10e6
+    begun = Begun(uploader, path)
+    server.kill()
+    time.sleep(0.5)
+    server.start()
+    proxy.bytes_per_second = None
+    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+
+
+def test_connections_that_are_reset_are_made_again(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 15e6
+    begun = Begun(uploader, path, percent=10)
+    for _ in range(5):
+        proxy.cut()
+        time.sleep(0.1)
+    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+
+
+def test_chunks_corrupted_on_the_way_are_sent_again(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy
+) -> None:
+    path = make_file(6 * MIB)
+    proxy.corrupt_bodies = 3
+    assert stored_sha256(uploader, uploader.upload(path).upload_id, tmp_path) == sha256_of(path)
+    assert proxy.corrupt_bodies == 0
+
+
+def test_a_chunk_damaged_on_the_servers_disk_is_repaired(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 10e6
+    begun = Begun(uploader, path, percent=60)
+    part = next((server.directory / "media/uploads/staging").glob("*.part"))
+    with part.open("r+b") as file:
+        file.write(bytes(9))
+    proxy.bytes_per_second = None
+    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+
+
+def test_a_connection_that_stands_still_is_given_up(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(8 * MIB)
+    uploader = new_uploader(proxy, server, tmp_path, stall_timeout=0.5)
+    proxy.bytes_per_second = 8e6
+    begun = Begun(uploader, path)
+    proxy.stalled = True
+    time.sleep(1.5)
+    proxy.stalled = False
+    proxy.cut()
+    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+
+
+def test_a_slow_line_is_no_stall(make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess) -> None:
+    """A chunk may take many times the stall timeout while its bytes move."""
+    path = make_file(3 * MIB)
+    proxy.bytes_per_second = 0.8e6
+    waits: list[str] = []
+    with new_uploader(proxy, server, tmp_path, stall_timeout=1.5) as uploader:
+        result = uploader.upload(path, parallel=1, on_progress=lambda progress: waits.append(progress.waiting_for))
+    assert result.sha256 == sha256_of(path)
+    assert set(waits) == {""}
+
+
+def test_a_pipe_is_read_once_as_it_comes(uploader: Uploader, tmp_path: Path) -> None:
+    content = os.urandom(20 * MIB + 3)
+    read_end, write_end = os.pipe()
+
+    def feed() -> None:
+        with open(write_end, "wb") as sink:
+            sink.write(content)
+
+    threading.Thread(target=feed).start()
+    with open(read_end, "rb") as pipe:
+        result = uploader.upload(pipe, name="piped.bin")
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+    assert (result.name, result.size) == ("piped.bin", len(content))
+
+
+def test_a_file_in_memory_is_uploaded(uploader: Uploader) -> None:
+    result = uploader.upload(io.BytesIO(b"in memory"), name="memory.bin")
+    assert result.sha256 == hashlib.sha256(b"in memory").hexdigest()
+
+
+def test_text_files_are_told_apart(uploader: Uploader) -> None:
+    with pytest.raises(TypeError, match="binary"):
+        uploader.upload(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
+    uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "changing.bin")
+    proxy.bytes_per_second = 5e6
+    begun = Begun(uploader, path)
+    with path.open("r+b") as file:
+        file.seek(9 * MIB)
+        file.write(b"changed")
+    proxy.bytes_per_second = None
+    with pytest.raises(FileChanged, match="changed while"):
+        begun.future.result(60)
+    assert not [session for session in uploader.list(status="completed") if session["filename"] == "changing.bin"]
+
+
+def test_a_change_that_left_no_trace_is_found_by_the_hash_and_uploaded_anew(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    proxy.bytes_per_second = 10e6
+    begun = Begun(uploader, path, percent=40)
+    begun.stop.set()
+    with pytest.raises(Interrupted):
+        begun.future.result()
+    path.write_bytes(os.urandom(10 * MIB))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    proxy.bytes_per_second = None
+    assert stored_sha256(uploader, uploader.upload(path).upload_id, tmp_path) == sha256_of(path)
+
+
+def test_a_session_that_expired_is_replaced(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB, "expiring.bin")
+    proxy.bytes_per_second = 4e6
+    begun = Begun(uploader, path)
+    server.run(
+        "manage.py", "shell", "-c",
+        "from apps.core.models import UploadSession;"
+        "UploadSession.objects.filter(filename='expiring.bin').update(status='expired')",
+    )  # fmt: skip
+    proxy.bytes_per_second = None
+    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+
+
+UPLOAD = """
+import sys
+from pathlib import Path
+from resumable_upload import Uploader
+with Uploader(sys.argv[1], sys.argv[2], state_directory=Path(sys.argv[3])) as uploader:
+    print(uploader.upload(sys.argv[4]).upload_id)
+"""
+
+
+def test_two_processes_with_one_file_share_a_session(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(20 * MIB)
+    proxy.bytes_per_second = 30e6
+    arguments = [sys.executable, "-c", UPLOAD, f"{proxy.base_url}/api/v1/upload", server.token]
+    processes = [
+        subprocess.Popen([*arguments, str(tmp_path / "state"), str(path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ids = {process.communicate(timeout=60)[0].strip() for process in processes}
+    assert len(ids) == 1
+    assert stored_sha256(uploader, ids.pop(), tmp_path) == sha256_of(path)
+
+
+def test_two_uploads_that_know_nothing_of_each_other_end_with_one_file(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB, "twins.bin")
+    proxy.bytes_per_second = 20e6
+    uploaders = [new_uploader(proxy, server, tmp_path, state_directory=tmp_path / str(number)) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda each: each.upload(path), uploaders))
+    assert {stored_sha256(uploaders[0], result.upload_id, tmp_path) for result in results} == {sha256_of(path)}
+    assert not [session for session in uploaders[0].list(status="active") if session["filename"] == "twins.bin"]
+
+
+def test_many_threads_share_one_uploader(uploader: Uploader, make_file: MakeFile) -> None:
+    paths = [make_file(MIB + number, f"many-{number}.bin") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(uploader.upload, paths))
+    assert [result.sha256 for result in results] == [sha256_of(path) for path in paths]
+
+
+def test_a_token_that_ran_out_is_asked_for_again_once(
+    make_file: MakeFile, proxy: FlakyProxy, server: ServerProcess, tmp_path: Path
+) -> None:
+    asked: list[None] = []
+
+    def token() -> str:
+        asked.append(None)
+        return server.token if len(asked) > 1 else "expired"
+
+    url = f"{proxy.base_url}/api/v1/upload"
+    with Uploader(url, token, state_directory=tmp_path / "state") as uploader:
+        assert uploader.upload(make_file(5 * MIB)).size == 5 * MIB
+    assert len(asked) == 2
+
+
+def test_a_full_disk_is_told_and_what_is_stored_stays(
+    make_file: MakeFile, tmp_path: Path, server: ServerProcess
+) -> None:
+    """The server keeps more free than its disk has: for it, the disk is full."""
+    (tmp_path / "settings_of_full_disk.py").write_text(
+        "from intelliwiz_config.settings import *\nRESUMABLE_UPLOADS['MIN_FREE_DISK_BYTES'] = 10**18\n"
+    )
+    full = ServerProcess(
+        tmp_path / "data", "asgi", DJANGO_SETTINGS_MODULE="settings_of_full_disk", PYTHONPATH=str(tmp_path)
+    )
+    full.start(ready=False)
+    try:
+        url = f"{full.base_url}/api/v1/upload"
+        with (
+            Uploader(url, full.token, retry_delays=[0.1], state_directory=tmp_path / "state") as uploader,
+            pytest.raises(ServerFailed) as error,
+        ):
+            uploader.upload(make_file(3 * MIB))
+        assert (error.value.code, error.value.status) == ("storage_full", 507)
+    finally:
+        full.stop()
+
+
+def test_what_the_server_refuses_is_told_with_its_code(uploader: Uploader, make_file: MakeFile, tmp_path: Path) -> None:
+    program = tmp_path / "program.bin"
+    program.write_bytes(b"\x7fELF" + bytes(MIB))
+    with pytest.raises(Refused) as error:
+        uploader.upload(program)
+    assert (error.value.code, error.value.status) == ("executable_refused", 422)
+    with pytest.raises(Refused) as error:
+        uploader.upload(make_file(9, "page.html"))
+    assert error.value.code == "extension_not_allowed"
+
+
+def test_wrong_tokens_addresses_and_servers_are_told_apart(
+    proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile
+) -> None:
+    path = make_file(9)
+    with pytest.raises(NotAuthenticated):
+        Uploader(f"{proxy.base_url}/api/v1/upload", "wrong", state_directory=None).upload(path)
+    with pytest.raises(NotFound):
+        Uploader(f"{proxy.base_url}/elsewhere", server.token, state_directory=None).upload(path)
+    with pytest.raises(ConnectionFailed):
+        Uploader("http://127.0.0.1:9/api", "token", state_directory=None, retry_delays=[0.01]).upload(path)
+
+
+def test_an_upload_can_be_resumed_by_its_id_looked_at_and_cancelled(
+    uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy, server: ServerProcess, tmp_path: Path
+) -> None:
+    path = make_file(10 * MIB, "elsewhere.bin")
+    proxy.bytes_per_second = 10e6
+    begun = Begun(uploader, path, percent=40)
+    begun.stop.set()
+    with pytest.raises(Interrupted):
+        begun.future.result()
+    (session,) = (each for each in uploader.list(status="active") if each["filename"] == "elsewhere.bin")
+    proxy.bytes_per_second = None
+    with pytest.raises(UploadError) as error:
+        uploader.resume(session["upload_id"], make_file(5, "other.bin"))
+    assert error.value.code == "size_conflict"
+    result = new_uploader(proxy, server, tmp_path / "elsewhere").resume(session["upload_id"], path)
+    assert result.upload_id == session["upload_id"]
+    assert uploader.status(result.upload_id)["status"] == "completed"
+    with pytest.raises(UploadError):
+        uploader.cancel(result.upload_id)
+
+
+def test_a_download_goes_on_where_it_broke_and_is_verified(
+    uploader: Uploader, make_file: MakeFile, tmp_path: Path
+) -> None:
+    path = make_file(8 * MIB)
+    result = uploader.upload(path)
+    target = tmp_path / "target.bin"
+    part = tmp_path / f".target.bin.{result.upload_id}.part"
+    part.write_bytes(path.read_bytes()[: 3 * MIB])
+    seen: list[Progress] = []
+    uploader.download(result.upload_id, target, on_progress=seen.append)
+    assert sha256_of(target) == sha256_of(path)
+    assert seen[0].sent_bytes == 3 * MIB
+    part.write_bytes(bytes(3 * MIB))
+    with pytest.raises(UploadError) as error:
+        uploader.download(result.upload_id, target)
+    assert error.value.code == "hash_mismatch"
+    assert not part.exists()
+    assert sha256_of(target) == sha256_of(path)
+
+
+@pytest.mark.slow
+def test_3_gigabytes_cost_a_few_chunks_of_memory(
+    server: ServerProcess, tmp_path: Path, proxy: FlakyProxy, uploader: Uploader
+) -> None:
+    path = tmp_path / "sparse.bin"
+    with path.open("wb") as file:
+        file.truncate(3 * 1024 * MIB)
+    script = UPLOAD + "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
+    arguments = [f"{server.base_url}/api/v1/upload", server.token, str(tmp_path / "state"), str(path)]
+    printed = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, timeout=300
+    ).stdout.split()
+    assert uploader.status(printed[0])["file"]["size"] == 3 * 1024 * MIB
+    assert int(printed[1]) * 1024 < 100_000_000, f"{int(printed[1]) / 1024:.0f} MiB"
+
+
+def test_the_asyncio_face_uploads_and_leaves_the_loop_free(
+    proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
+) -> None:
+    paths = [make_file(4 * MIB, f"async-{number}.bin") for number in range(3)]
+    proxy.bytes_per_second = 20e6
+    seen: list[Progress] = []
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - before)
+
+    async def run() -> list[str]:
+        watching = asyncio.create_task(watch())
+        url = f"{proxy.base_url}/api/v1/upload"
+        async with AsyncUploader(url, server.token, state_directory=tmp_path / "state") as uploader:
+            results = await asyncio.gather(*(uploader.upload(path, on_progress=seen.append) for path in paths))
+            assert (await uploader.status(results[0].upload_id))["status"] == "completed"
+        watching.cancel()
+        return [result.sha256 for result in results]
+
+    assert asyncio.run(run()) == [sha256_of(path) for path in paths]
+    assert seen
+    assert longest < 1
+
+
+def test_cancelling_a_task_stops_its_upload(
+    proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
+) -> None:
+    path = make_file(20 * MIB, "cancelled.bin")
+    proxy.bytes_per_second = 5e6
+
+    async def run() -> None:
+        url = f"{proxy.base_url}/api/v1/upload"
+        async with AsyncUploader(url, server.token, retry_delays=QUICK_RETRIES, state_directory=None) as uploader:
+            task = asyncio.create_task(uploader.upload(path))
+            await asyncio.sleep(0.8)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    started = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - started < 4
