@@ -16,10 +16,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from . import servers
+from . import python_client, servers
 from .browser import CHROMIUM, BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
+from .python_client import ClientResult
 from .slow import with_slow_clients
 
 CONNECTIONS = 4
@@ -62,10 +64,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=400, help="bytes of each throughput case (MiB)")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
-    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "browser"))
+    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "browser", "client"))
     arguments = parser.parse_args()
     bench = Bench(arguments.rounds, arguments.directory)
-    parts = {"throughput": throughput, "large": large, "position": position, "slow": slow, "browser": browser}
+    parts = {
+        "throughput": throughput,
+        "large": large,
+        "position": position,
+        "slow": slow,
+        "browser": browser,
+        "client": client,
+    }
     for name, part in parts.items():
         if arguments.only in (None, name):
             part(bench, arguments.megabytes)
@@ -234,6 +243,38 @@ def browser(bench: Bench, megabytes: int) -> None:
     for name, _case in cases:
         rate = bench.median(name)
         print(f"| {name} | {rate:.0f} | {rate / first:.2f} | {longest[name] or '< 50'} |")
+    print()
+
+
+def client(bench: Bench, megabytes: int) -> None:
+    """2 GiB from the Python client, which with the server verifies every byte, beside clients that verify nothing."""
+    _ = megabytes
+    memory: dict[str, float] = defaultdict(float)
+    with bench.directory() as source:
+        file = source / "file.bin"
+        pool = os.urandom(64 * MIB)
+        with file.open("wb") as sink:
+            for _number in range(32):
+                sink.write(pool)
+
+        def measured(name: str, serve: Any, send: Callable[[servers.Server, Path, Path], ClientResult]) -> float:
+            with bench.directory() as directory, serve(directory) as server:
+                result = send(server, file, directory)
+            memory[name] = max(memory[name], result.memory)
+            return result.rate
+
+        ours, tuspy, curl = "ours, verified", "tuspy to @tus/server, unverified", "curl -T to nginx, unverified"
+        serve_ours = lambda directory: servers.ours(directory / "data")  # noqa: E731
+        cases: list[tuple[str, Callable[[], float]]] = [(ours, lambda: measured(ours, serve_ours, python_client.ours))]
+        if os.environ.get("TUSPY") and os.environ.get("TUS_NODE_MODULES"):
+            cases.append((tuspy, lambda: measured(tuspy, servers.tus_node, python_client.tuspy)))
+        if shutil.which("nginx"):
+            cases.append((curl, lambda: measured(curl, servers.nginx, python_client.curl)))
+        bench.run(cases)
+    print("\n| 2 GiB by a client | MB/s | ours = 1 | client's memory, MB |\n|---|---:|---:|---:|")
+    for name, _case in cases:
+        rate = bench.median(name)
+        print(f"| {name} | {rate:.0f} | {rate / bench.median(ours):.2f} | {memory[name] or float('nan'):.0f} |")
     print()
 
 
