@@ -58,13 +58,13 @@ def run_tour(server: ServerProcess, *command: str) -> str:
 
 
 def test_the_curl_tour(server: ServerProcess) -> None:
-    (tour,) = snippets("README.md", "bash")
+    tour = next(snippet for snippet in snippets("README.md", "bash") if "curl" in snippet)
     printed = run_tour(server, "bash", "-euo", "pipefail", "-c", at(server, tour))
     assert printed.endswith("The same, bit for bit.\n")
 
 
 def test_the_python_tour(server: ServerProcess) -> None:
-    tour = next(snippet for snippet in snippets("README.md", "python") if "api_url" in snippet)
+    tour = next(snippet for snippet in snippets("README.md", "python") if "import requests" in snippet)
     assert "'sha256'" in run_tour(server, sys.executable, "-c", at(server, tour))
 
 
