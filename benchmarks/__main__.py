@@ -18,8 +18,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.browser.chromium import CHROMIUM
+
 from . import python_client, servers
-from .browser import CHROMIUM, BrowserFailed, tus_client, upload_from_browser
+from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .python_client import ClientResult
 from .slow import with_slow_clients

@@ -20,21 +20,11 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from tests.browser.chromium import CHROMIUM, FLAGS
+
 from .servers import HOST, PROJECT, Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-web-security",
-    "--disable-features=LocalNetworkAccessChecks",
-)
+BENCH_FLAGS = ("--headless", *FLAGS, "--disable-web-security", "--disable-features=LocalNetworkAccessChecks")
 OUR_CLIENT = PROJECT / "apps/core/static/js/resumable-upload-client.js"
 ANSWER_SECONDS = 180
 
@@ -101,7 +91,7 @@ def upload_from_browser(
     with _page_server(job) as (address, results):
         profile = directory / "profile"
         browser = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", address],
+            [CHROMIUM, *BENCH_FLAGS, f"--user-data-dir={profile}", address],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

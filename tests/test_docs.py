@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -28,14 +27,6 @@ DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (
 def snippets(document: str, language: str) -> list[str]:
     text = (PROJECT / document).read_text()
     return [body for found, body in FENCE.findall(text) if found == language]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp("docs") / "data", "asgi")
-    process.start()
-    yield process
-    process.stop()
 
 
 def at(server: ServerProcess, snippet: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, sync_playwright
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from .chromium import CHROMIUM, FLAGS
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +26,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp("browser") / "data", "asgi")
-    process.start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def proxy(server: ServerProcess) -> Iterator[FlakyProxy]:
-    proxy = FlakyProxy(server.port)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture
@@ -110,6 +84,13 @@ class ClientPage:
         """Begin to upload a file with these options besides the test's."""
         self.choose(path)
         self.page.evaluate("(options) => window.begin(options)", options)
+
+    def begin(self, path: Path, *, stored: int = 2, **options: Any) -> str:
+        """Start, and return the upload's id as soon as some chunks are stored."""
+        self.start(path, **options)
+        self.wait_for(f"() => window.stored() >= {stored}")
+        upload_id: str = self.evaluate("() => window.upload.uploadId")
+        return upload_id
 
     def evaluate(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)

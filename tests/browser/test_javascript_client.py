@@ -42,9 +42,7 @@ def test_goes_on_after_a_reload_in_the_middle(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 6")
-    upload_id = page.evaluate("() => window.upload.uploadId")
+    upload_id = page.begin(path, stored=6)
     page.load()
     page.chunk_requests.clear()
     missing = files.status(upload_id)["progress"]["missing_chunks"]
@@ -64,8 +62,7 @@ def test_waits_while_offline_and_goes_on_by_itself(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path, retryDelays=[1])
-    page.wait_for("() => window.stored() >= 3")
+    page.begin(path, stored=3, retryDelays=[1])
     context.set_offline(True)
     proxy.cut()
     page.wait_for("() => window.upload.state === 'waiting'")
@@ -82,8 +79,7 @@ def test_a_server_that_is_killed_and_restarted_costs_only_time(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 3")
+    page.begin(path, stored=3)
     server.kill()
     page.wait_for("() => window.upload.state === 'waiting'")
     server.start()
@@ -186,8 +182,7 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 3")
+    page.begin(path, stored=3)
     page.load()
     path.write_bytes(os.urandom(10 * MIB))
     proxy.bytes_per_second = None
@@ -203,9 +198,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash(
     os.utime(path, (1_700_000_000, 1_700_000_000))
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 3")
-    first = page.evaluate("() => window.upload.uploadId")
+    first = page.begin(path, stored=3)
     page.load()
     path.write_bytes(os.urandom(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -222,8 +215,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 5e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 2")
+    page.begin(path)
     path.write_bytes(os.urandom(10 * MIB))
     error = page.result()["error"]
     assert error["code"] in ("file_unreadable", "file_changed")
@@ -237,8 +229,7 @@ def test_a_pause_may_be_longer_than_the_stall_limit(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path, stallTimeout=300)
-    page.wait_for("() => window.stored() >= 3")
+    page.begin(path, stored=3, stallTimeout=300)
     page.evaluate("() => window.upload.pause()")
     time.sleep(0.1)
     sent = len(page.chunk_requests)
@@ -256,8 +247,7 @@ def test_a_connection_that_stands_still_is_given_up_and_the_chunk_sent_again(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.start(path, stallTimeout=400)
-    page.wait_for("() => window.stored() >= 2")
+    page.begin(path, stallTimeout=400)
     proxy.stalled = True
     page.wait_for("() => window.log.includes('waiting stalled')")
     proxy.stalled = False
@@ -284,9 +274,7 @@ def test_a_session_that_expired_is_replaced_by_itself(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 5e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 2")
-    first = page.evaluate("() => window.upload.uploadId")
+    first = page.begin(path)
     server.run(
         "manage.py", "shell", "-c",
         "from apps.core.models import UploadSession; from django.utils import timezone;"
@@ -304,8 +292,7 @@ def test_abort_keeps_what_the_server_has_and_cancel_does_not(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 5e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 2")
+    page.begin(path)
     page.evaluate("() => window.upload.abort()")
     upload_id = page.evaluate("() => window.upload.uploadId")
     assert page.result()["error"]["code"] == "aborted"
@@ -340,8 +327,7 @@ def test_earlier_uploads_of_a_file_are_found_here_and_from_elsewhere(
     path = make_file(9 * MIB + 7, "found.bin")
     proxy.bytes_per_second = 5e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.stored() >= 3")
+    page.begin(path, stored=3)
     page.evaluate("() => window.upload.abort()")
     upload_id = page.evaluate("() => window.upload.uploadId")
     find = "() => window.uploader.findPrevious(document.querySelector('#file').files[0])"

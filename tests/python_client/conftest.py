@@ -17,21 +17,6 @@ MIB = 2**20
 QUICK_RETRIES = [0.1] * 60
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp("python-client") / "data", "asgi")
-    process.start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def proxy(server: ServerProcess) -> Iterator[FlakyProxy]:
-    proxy = FlakyProxy(server.port)
-    yield proxy
-    proxy.close()
-
-
 @pytest.fixture
 def uploader(proxy: FlakyProxy, server: ServerProcess, tmp_path: Path) -> Iterator[Uploader]:
     """Through the proxy, trying again at once."""

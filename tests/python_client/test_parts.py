@@ -141,6 +141,8 @@ def test_sources_tell_name_size_and_whether_they_can_be_rewound(tmp_path: Path) 
     path.write_bytes(b"12345")
     read_end, write_end = os.pipe()
     os.close(write_end)
+    with path.open("rb") as opened, open_source(opened) as same, open_source(path) as file:
+        assert (same.name, same.fingerprint) == ("file.bin", file.fingerprint)
     with open_source(path) as file, open_source(io.BytesIO(b"123"), "memory.bin") as memory:
         assert (file.name, file.size, file.rewindable) == ("file.bin", 5, True)
         assert (memory.name, memory.size, memory.rewindable) == ("memory.bin", 3, True)

@@ -39,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def environment(home: Path, server: ServerProcess) -> dict[str, str]:
     return {
-        **os.environ,
+        **server.environment,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),
@@ -154,7 +154,7 @@ def test_the_readmes_tour_runs(server: ServerProcess, environment: dict[str, str
     (tour,) = (text for text in snippets("README.md", "python") if "from resumable_upload" in text)
     (shell,) = (text for text in snippets("README.md", "bash") if "resumable-upload" in text)
     shell = shell.replace("http://127.0.0.1:8000", server.base_url)
-    environment |= {"VENV": str(Path(sys.executable).parent.parent), "DATA_DIR": str(server.directory)}
+    environment |= {"VENV": str(Path(sys.executable).parent.parent)}
     run(f"cd {PROJECT}\n{shell}", environment, home)
     script = tour.replace("http://127.0.0.1:8000", server.base_url)
     done = subprocess.run(

@@ -28,7 +28,7 @@ def download_file(
     if path.is_dir():
         path = path / Path(session["file"]["name"]).name
     part = path.with_name(f".{path.name}.{upload_id}.part")
-    with FileIO(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+    with FileIO(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+") as file:
         digest = _digest_of(file, session["file"]["size"])
         meter.begin_at(file.tell())
         retrying.run(lambda: _fetch_rest(api, session, file, digest, stop, meter))
@@ -36,7 +36,6 @@ def download_file(
             part.unlink()
             raise UploadError("What arrived is not what was published. Download it again.", code="hash_mismatch")
         os.fsync(file.fileno())
-    part.chmod(0o666 & ~_umask())
     part.replace(path)
     return path
 
@@ -77,9 +76,3 @@ def _fetch_rest(
         answer.close()
     if file.tell() != size:
         raise ConnectionFailed("The connection ended early.")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -81,7 +81,9 @@ class SeekableSource:
             return self._file.read(size)
 
     def check_unchanged(self) -> None:
-        if self._file.seek(0, os.SEEK_END) != self.size:
+        with self._lock:
+            size = self._file.seek(0, os.SEEK_END)
+        if size != self.size:
             raise FileChanged(f"{self.name} changed while it was being uploaded.")
 
 
@@ -118,7 +120,8 @@ def open_source(path_or_file: PathOrFile, name: str | None = None) -> Iterator[S
         with Path(path_or_file).open("rb", buffering=0) as file:
             yield _source_of(file, name or Path(path_or_file).name, os.path.realpath(path_or_file))
         return
-    yield _source_of(path_or_file, name or _name_of(path_or_file), None)
+    path = _path_of(path_or_file)
+    yield _source_of(path_or_file, name or (Path(path).name if path else "upload.bin"), path)
 
 
 def _source_of(file: Any, name: str, path: str | None) -> Source:
@@ -133,6 +136,6 @@ def _source_of(file: Any, name: str, path: str | None) -> Source:
     return FileSource(descriptor, name, path)
 
 
-def _name_of(file: Any) -> str:
+def _path_of(file: Any) -> str | None:
     name = getattr(file, "name", None)
-    return Path(name).name if isinstance(name, str) and not name.startswith("<") else "upload.bin"
+    return os.path.realpath(name) if isinstance(name, str) and Path(name).is_file() else None

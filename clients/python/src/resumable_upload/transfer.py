@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from .api import Session, UploadApi
-from .errors import Conflict, Interrupted, SessionEnded, UploadError
+from .errors import Conflict, ConnectionFailed, Interrupted, ServerFailed, SessionEnded, Throttled, UploadError
 from .progress import ProgressMeter
 from .reading import Chunk, Reading
 from .retrying import Retrying
@@ -131,9 +131,10 @@ class Transfer:
             return
         progress = self._retrying.run(lambda: self._put(chunk))
         self._stored.add(chunk.index)
-        # Somebody else sends this file too: ask what they have sent.
         if progress and progress["received_chunks"] > len(self._stored) + self._parallel:
-            self._refresh()
+            # Somebody else sends this file too: ask what they have sent. If that fails, it was only a chance.
+            with suppress(ConnectionFailed, ServerFailed, Throttled):
+                self._refresh()
 
     def _put(self, chunk: Chunk) -> dict[str, Any] | None:
         """The server's progress; None when it turned out to have the chunk."""
@@ -141,6 +142,8 @@ class Transfer:
 
         def on_sent(count: int) -> None:
             nonlocal sent
+            if self._stop.is_set():
+                raise Interrupted("The upload was stopped.")
             sent += count
             self._meter.add(count)
 

@@ -91,7 +91,8 @@ class Uploader:
         """Upload a file, or go on with it where an earlier attempt stopped.
 
         Args:
-            path_or_file: a path or an open binary file; one that cannot be rewound is read once, as it comes.
+            path_or_file: a path or an open binary file, which is uploaded from its beginning; one that cannot be
+                rewound is read once, as it comes.
             on_progress: called from any thread, ten times a second at most.
             metadata: a small JSON object that is kept with the upload.
             parallel: chunks in flight at once.
@@ -122,7 +123,9 @@ class Uploader:
         with open_source(path_or_file) as source:
             work = self._work(source, on_progress, stop)
             session = work.retrying.run(lambda: self._sessions.resume(upload_id, source))
-            return self._result(self._transfer(work, source, session, parallel).run())
+            completed = self._transfer(work, source, session, parallel).run()
+            self._sessions.forget(source)
+            return self._result(completed)
 
     def status(self, upload_id: str) -> Session:
         """The session as the API reference has it."""
