@@ -52,3 +52,44 @@ def test_the_browser_file_is_small(tmp_path: Path) -> None:
     without_hash = tmp_path / "client.js"
     node("build.mjs", "--browser-file", str(without_hash), "--without-hash")
     assert len(gzip.compress(without_hash.read_bytes(), 9)) < 12_000
+
+
+APPLICATION = """
+import { ChunkState, ResumableUploader, type UploadError, type UploadResult } from 'resumable-upload-client';
+import { ResumableUpload, useResumableUpload } from 'resumable-upload-client/react';
+
+const uploader = new ResumableUploader({ apiUrl: '/api', authToken: async () => 'token' });
+export const result: Promise<UploadResult> = uploader.uploadFile(new File([], 'a'), { onProgress: (p: number) => p });
+export const code = (error: UploadError): string => error.code;
+
+export function Uploads() {
+  const { uploads } = useResumableUpload({ apiUrl: '/api' });
+  return <ResumableUpload apiUrl="/api">{() => uploads[0]?.progress ?? ChunkState.Stored}</ResumableUpload>;
+}
+"""
+
+
+def test_an_application_compiles_against_the_packages_types(tmp_path: Path) -> None:
+    node("build.mjs", "--modules")
+    node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json")
+    modules = tmp_path / "node_modules"
+    modules.mkdir()
+    (modules / "resumable-upload-client").symlink_to(CLIENT)
+    for name in ("@types", "react"):
+        (modules / name).symlink_to(CLIENT / "node_modules" / name)
+    (tmp_path / "application.tsx").write_text(APPLICATION)
+    options = [
+        "--strict",
+        "--noEmit",
+        "--skipLibCheck",
+        "--jsx",
+        "react-jsx",
+        "--target",
+        "es2022",
+        "--module",
+        "esnext",
+    ]
+    node(
+        "node_modules/typescript/bin/tsc", *options, "--moduleResolution", "bundler", "--ignoreConfig",
+        str(tmp_path / "application.tsx"),
+    )  # fmt: skip

@@ -1,5 +1,5 @@
 // node build.mjs [--tests | --browser-file PATH [--without-hash]]: everything that is shipped, or one thing for a test.
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const BROWSER_FILE = "../../apps/core/static/js/resumable-upload-client.js";
@@ -10,6 +10,7 @@ function browserFile(outfile, options = {}) {
 }
 
 function modules() {
+  rmSync("dist", { recursive: true, force: true });
   const esm = { ...common, format: "esm", outdir: "dist" };
   return Promise.all([
     build({
@@ -54,6 +55,7 @@ function page(entryPoint, outdir) {
 
 const [task, path, variant] = process.argv.slice(2);
 if (task === "--tests") await tests();
+else if (task === "--modules") await modules();
 else if (task === "--page") await page(path, variant);
 else if (task === "--browser-file")
   await browserFile(path, variant === "--without-hash" ? { external: ["hash-wasm"] } : {});

@@ -6,6 +6,9 @@ import type { UploadOptions } from "./options.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
 
+/** The states of sessions that can be continued, or are done. */
+export const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
+
 export interface OpenedSession {
   document: SessionDocument;
   /** Whether it was there before; then its bytes may be of another version of the file. */
@@ -69,8 +72,7 @@ export class SessionOpener {
   async #usable(uploadId: string, signal: AbortSignal): Promise<SessionDocument | undefined> {
     try {
       const session = await this.#api.status(uploadId, signal);
-      const alive = ["active", "assembling", "completed"].includes(session.status);
-      return alive && session.total_size === this.#file.size ? session : undefined;
+      return ALIVE.includes(session.status) && session.total_size === this.#file.size ? session : undefined;
     } catch (error) {
       if (error instanceof UploadError && (error.status === 404 || error.status === 410)) return undefined;
       throw error;

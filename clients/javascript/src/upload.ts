@@ -12,7 +12,7 @@ import {
 } from "./options.js";
 import { Progress } from "./progress.js";
 import { openReader, type SpawnWorker } from "./reading/open.js";
-import { SessionOpener } from "./session.js";
+import { ALIVE, SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
 import { Transfer } from "./transfer.js";
 
@@ -214,7 +214,7 @@ export class Upload implements Promise<UploadResult> {
       const sessions = await api.list({ file_hash: sha256 }, signal);
       const twin = sessions.find(
         ({ upload_id, status, total_size }) =>
-          upload_id !== uploadId && status !== "failed" && total_size === this.file.size,
+          upload_id !== uploadId && ALIVE.includes(status) && total_size === this.file.size,
       );
       if (!twin) throw new UploadError("conflict");
       await api.cancel(uploadId, signal);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -123,9 +124,7 @@ class Uploader:
         with open_source(path_or_file) as source:
             work = self._work(source, on_progress, stop)
             session = work.retrying.run(lambda: self._sessions.resume(upload_id, source))
-            completed = self._transfer(work, source, session, parallel).run()
-            self._sessions.forget(source)
-            return self._result(completed)
+            return self._finish(source, self._transfer(work, source, session, parallel))
 
     def status(self, upload_id: str) -> Session:
         """The session as the API reference has it."""
@@ -176,28 +175,28 @@ class Uploader:
         self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], tuple[Session, bool]]
     ) -> UploadResult:
         """A session that was lost, has the bytes of another version of the file, or a twin, is replaced."""
-        anew = False
-        for replaced in range(MOST_REPLACEMENTS + 1):
-            session, resumed = work.retrying.run(lambda: open_session(anew))  # noqa: B023  # called before it changes
+        session, resumed = work.retrying.run(partial(open_session, False))
+        for _ in range(MOST_REPLACEMENTS):
             transfer = self._transfer(work, source, session, parallel)
             try:
-                completed = transfer.run()
+                return self._finish(source, transfer)
             except UploadError as error:
-                useless = error.code in SESSION_LOST or (resumed and error.code in OTHER_BYTES)
-                if replaced == MOST_REPLACEMENTS or not source.rewindable:
+                if not source.rewindable:
                     raise
                 if error.code == "twin_upload":
-                    twin = work.retrying.run(lambda: self._give_way_to_twin(session, transfer.file_hash))  # noqa: B023
-                    completed = self._transfer(work, source, twin, parallel).run()
-                elif useless:
+                    give_way = partial(self._give_way_to_twin, session, transfer.file_hash)
+                    session, resumed = work.retrying.run(give_way), True
+                elif error.code in SESSION_LOST or (resumed and error.code in OTHER_BYTES):
                     self._sessions.forget(source)
-                    anew = True
-                    continue
+                    session, resumed = work.retrying.run(partial(open_session, True))
                 else:
                     raise
-            self._sessions.forget(source)
-            return self._result(completed)
-        raise AssertionError("unreachable")
+        return self._finish(source, self._transfer(work, source, session, parallel))
+
+    def _finish(self, source: Source, transfer: Transfer) -> UploadResult:
+        completed = transfer.run()
+        self._sessions.forget(source)
+        return self._result(completed)
 
     def _transfer(self, work: _Work, source: Source, session: Session, parallel: int) -> Transfer:
         return Transfer(
