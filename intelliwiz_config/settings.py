@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.core.correlation.CorrelationMiddleware",
+    "apps.core.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -197,4 +198,7 @@ LOGGING = {
 }
 
 # Every key of RESUMABLE_UPLOADS is documented in apps/core/conf.py and docs/RESUMABLE_UPLOAD_API.md.
-RESUMABLE_UPLOADS: dict[str, object] = {"RECEIVE_TIMEOUT": env.float("RECEIVE_TIMEOUT", default=60.0)}
+RESUMABLE_UPLOADS: dict[str, object] = {
+    "RECEIVE_TIMEOUT": env.float("RECEIVE_TIMEOUT", default=60.0),
+    "CORS_ALLOWED_ORIGINS": tuple(env.list("CORS_ALLOWED_ORIGINS", default=[])),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -14,6 +15,9 @@ from .conf import KIB, UploadSettings, upload_settings
 
 JSON_SLACK = 4 * KIB
 """Room in a JSON chunk for everything but the data."""
+
+MIDDLEWARE_FOR_CORS = f"{__package__}.cors.CorsMiddleware"
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
 
 _POSITIVE = (
     "chunk_size",
@@ -53,7 +57,14 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
     if wrong:
         return messages + wrong
-    return messages + _check_body_size(limits) + _check_types(limits) + _check_validators(limits) + _check_sqlite()
+    return (
+        messages
+        + _check_body_size(limits)
+        + _check_types(limits)
+        + _check_validators(limits)
+        + _check_cors(limits)
+        + _check_sqlite()
+    )
 
 
 def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
@@ -90,6 +101,27 @@ def _check_validators(limits: UploadSettings) -> list[CheckMessage]:
         except ImportError as error:
             messages.append(Error(f"RESUMABLE_UPLOADS['VALIDATORS']: {error}", id="resumable_uploads.E006"))
     return messages
+
+
+def _check_cors(limits: UploadSettings) -> list[CheckMessage]:
+    origins = limits.cors_allowed_origins
+    if not isinstance(origins, list | tuple) or any(not _ORIGIN.fullmatch(str(origin)) for origin in origins):
+        return [
+            Error(
+                f"RESUMABLE_UPLOADS['CORS_ALLOWED_ORIGINS'] is {origins!r}.",
+                hint="Give a sequence of origins without a path, as 'https://app.example.com', or ('*',).",
+                id="resumable_uploads.E007",
+            )
+        ]
+    if origins and MIDDLEWARE_FOR_CORS not in settings.MIDDLEWARE:
+        return [
+            Warning(
+                "RESUMABLE_UPLOADS['CORS_ALLOWED_ORIGINS'] has no effect on most of the API.",
+                hint=f"Add {MIDDLEWARE_FOR_CORS!r} to MIDDLEWARE, early.",
+                id="resumable_uploads.W002",
+            )
+        ]
+    return []
 
 
 def _check_sqlite() -> list[CheckMessage]:

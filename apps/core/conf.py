@@ -108,6 +108,8 @@ class UploadSettings:
     """Accept executables (PE, ELF, Mach-O, scripts with ``#!``)."""
     auth_cache_seconds: float = 1.0
     """A revoked token can still send chunks for this long; 0 asks the authenticators for every chunk."""
+    cors_allowed_origins: tuple[str, ...] = ()
+    """Origins, as ``https://app.example.com``, whose pages may use the API; ``*`` for all (without cookies)."""
     validators: tuple[str, ...] = ()
     """Dotted paths of callables ``validator(file, session)`` run on the stored file before it is published."""
 

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from . import correlation
 from .authentication import Refused, authenticate
+from .cors import cors_headers
 from .errors import UploadError
 from .metrics import refusals
 from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem
@@ -132,6 +133,7 @@ class Exchange:
             "Content-Length": str(len(answer.body)),
             "X-Content-Type-Options": "nosniff",
             correlation.HEADER: self.correlation_id,
+            **cors_headers(self._request),
         }
 
 

@@ -365,6 +365,26 @@ def test_what_the_server_refuses_is_one_error_with_a_sentence(
     assert (error := page.result()["error"])["code"] == "not_authenticated", error
 
 
+def test_an_api_on_another_origin_is_used_with_a_token(
+    context: BrowserContext, make_file: MakeFile, tmp_path: Path
+) -> None:
+    path = make_file(3 * MIB)
+    elsewhere = ServerProcess(tmp_path / "elsewhere", "asgi")
+    page_server = ServerProcess(tmp_path / "page", "asgi")
+    elsewhere.environment["CORS_ALLOWED_ORIGINS"] = page_server.base_url
+    try:
+        elsewhere.start()
+        page_server.start()
+        page = ClientPage(context, page_server.base_url, elsewhere.token)
+        page.start(path, apiUrl=f"{elsewhere.base_url}/api/v1/upload")
+        result = page.result()["result"]
+        assert result["url"].startswith(elsewhere.base_url)
+        assert Files(elsewhere).sha256(result["uploadId"]) == sha256_of(path)
+    finally:
+        elsewhere.stop()
+        page_server.stop()
+
+
 def test_without_a_worker_the_page_hashes_itself(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
     path = make_file(5 * MIB)
     page = open_page()
