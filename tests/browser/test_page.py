@@ -91,7 +91,7 @@ def test_files_are_uploaded_listed_and_downloaded(page: Page, make_file: MakeFil
     for path in paths:
         finish(page, path.name)
         row = page.locator("#finished li", has_text=path.name)
-        expect(row.locator("code")).to_have_attribute("title", sha256_of(path))
+        expect(row.locator("code")).to_have_text(sha256_of(path))
         with page.expect_download() as download:
             row.get_by_role("link", name=f"Download {path.name}").click()
         assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == sha256_of(path)

@@ -1,7 +1,5 @@
 import { bytes } from "./format.js";
 
-const SHOWN_HASH_DIGITS = 16;
-
 function row(template, name) {
   const element = document.querySelector(template).content.firstElementChild.cloneNode(true);
   element.querySelector(".name").textContent = name;
@@ -41,9 +39,7 @@ export function showFinished(list, sessions) {
     ...sessions.map(({ file }) => {
       const element = row("#finished-row", file.name);
       element.querySelector(".size").textContent = `${bytes(file.size)} ·`;
-      const hash = element.querySelector("code");
-      hash.textContent = `${file.sha256.slice(0, SHOWN_HASH_DIGITS)}…`;
-      hash.title = file.sha256;
+      element.querySelector("code").textContent = file.sha256;
       const link = element.querySelector("a");
       link.href = file.url;
       link.setAttribute("aria-label", `Download ${file.name}`);
