@@ -55,6 +55,14 @@ class Command:
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done
 
+    def put_until(self, path: Path, sent_bytes: int, proxy: FlakyProxy) -> subprocess.Popen[bytes]:
+        """Begin to upload over a slow line, and return when so much has left."""
+        proxy.bytes_per_second = 10e6
+        process = self.start("put", str(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while proxy.bytes_sent < sent_bytes:
+            time.sleep(0.02)
+        return process
+
     def json(self, *arguments: str, **options: Any) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self(*arguments, "--json", **options).stdout.splitlines()]
 
@@ -102,10 +110,7 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
     command: Command, make_file: MakeFile, proxy: FlakyProxy
 ) -> None:
     path = make_file(20 * MIB)
-    proxy.bytes_per_second = 10e6
-    process = command.start("put", str(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while proxy.bytes_sent < 12 * MIB:
-        time.sleep(0.02)
+    process = command.put_until(path, 12 * MIB, proxy)
     process.send_signal(signal.SIGINT)
     started = time.monotonic()
     _, said = process.communicate(timeout=10)
@@ -121,12 +126,9 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
 
 def test_a_killed_command_goes_on_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
     path = make_file(20 * MIB)
-    proxy.bytes_per_second = 10e6
-    process = command.start("put", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while proxy.bytes_sent < 12 * MIB:
-        time.sleep(0.02)
+    process = command.put_until(path, 12 * MIB, proxy)
     process.kill()
-    process.wait()
+    process.communicate()
     proxy.bytes_per_second = None
     proxy.bytes_sent = 0
     assert sha256_of(path).encode() in command("put", str(path)).stdout
@@ -151,12 +153,9 @@ def test_directories_are_uploaded_with_their_paths(command: Command, tmp_path: P
 
 def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy) -> None:
     path = make_file(20 * MIB, "listed.bin")
-    proxy.bytes_per_second = 10e6
-    process = command.start("put", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while proxy.bytes_sent < 10 * MIB:
-        time.sleep(0.02)
+    process = command.put_until(path, 10 * MIB, proxy)
     process.kill()
-    process.wait()
+    process.communicate()
     proxy.bytes_per_second = None
     (session,) = (each for each in command.json("list", "--status", "active") if each["filename"] == "listed.bin")
     assert session["upload_id"] in command("list").stdout.decode()

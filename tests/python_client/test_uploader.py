@@ -65,6 +65,12 @@ class Begun:
             if self.future.done():
                 self.future.result()
 
+    def interrupt(self) -> None:
+        """Stop it from outside, which it must say."""
+        self.stop.set()
+        with pytest.raises(Interrupted):
+            self.future.result()
+
 
 def test_a_file_arrives_as_it_is(uploader: Uploader, make_file: MakeFile, tmp_path: Path) -> None:
     path = make_file(20 * MIB + 17)
@@ -83,9 +89,7 @@ def test_goes_on_in_another_process_with_what_is_missing(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 20e6
     begun = Begun(uploader, path, percent=50)
-    begun.stop.set()
-    with pytest.raises(Interrupted):
-        begun.future.result()
+    begun.interrupt()
     (session,) = (each for each in uploader.list(status="active") if each["total_size"] == 20 * MIB)
     stored = session["progress"]["received_bytes"]
     assert stored > 5 * MIB
@@ -106,9 +110,7 @@ def test_goes_on_without_a_state_directory(
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 10e6
     first = Begun(new_uploader(proxy, server, tmp_path, state_directory=None), path, percent=40)
-    first.stop.set()
-    with pytest.raises(Interrupted):
-        first.future.result()
+    first.interrupt()
     proxy.bytes_per_second = None
     proxy.bytes_sent = 0
     result = new_uploader(proxy, server, tmp_path, state_directory=None).upload(path)
@@ -235,9 +237,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash_and_uploaded_anew(
     os.utime(path, (1_700_000_000, 1_700_000_000))
     proxy.bytes_per_second = 10e6
     begun = Begun(uploader, path, percent=40)
-    begun.stop.set()
-    with pytest.raises(Interrupted):
-        begun.future.result()
+    begun.interrupt()
     path.write_bytes(os.urandom(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     proxy.bytes_per_second = None
@@ -369,9 +369,7 @@ def test_an_upload_can_be_resumed_by_its_id_looked_at_and_cancelled(
     path = make_file(10 * MIB, "elsewhere.bin")
     proxy.bytes_per_second = 10e6
     begun = Begun(uploader, path, percent=40)
-    begun.stop.set()
-    with pytest.raises(Interrupted):
-        begun.future.result()
+    begun.interrupt()
     (session,) = (each for each in uploader.list(status="active") if each["filename"] == "elsewhere.bin")
     proxy.bytes_per_second = None
     with pytest.raises(UploadError) as error:

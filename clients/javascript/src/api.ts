@@ -1,5 +1,6 @@
 import { errorOf, UploadError } from "./errors.js";
 import { type HttpAnswer, send } from "./http.js";
+import { type Supplied, supply } from "./supplied.js";
 
 /** A session as the server tells it; see the API reference. */
 export interface SessionDocument {
@@ -36,9 +37,6 @@ export interface InitFields {
   chunk_size?: number;
   metadata?: Record<string, unknown>;
 }
-
-/** A value, or a function that gives it when it is needed. */
-export type Supplied<T> = T | (() => T | Promise<T>);
 
 export interface ApiOptions {
   apiUrl: string;
@@ -160,10 +158,6 @@ export class UploadApi {
     });
     return token;
   }
-}
-
-function supply<T>(value: Supplied<T> | undefined): T | Promise<T> | undefined {
-  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
 
 function parse<T>(answer: HttpAnswer): T {

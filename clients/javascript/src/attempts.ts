@@ -48,7 +48,7 @@ export class Attempts {
   /** Interrupt everything and give the turn to another file. */
   pause(): void {
     this.#gate.close();
-    this.#endTurn();
+    this.endTurn();
   }
 
   /** Go on, also instead of waiting for the next attempt. */
@@ -60,7 +60,7 @@ export class Attempts {
   /** End everything for good; what runs throws `aborted`. */
   abort(): void {
     this.#life.abort();
-    this.#endTurn();
+    this.endTurn();
   }
 
   /** Let everything that runs throw this error, which befell one of several. */
@@ -76,8 +76,9 @@ export class Attempts {
   }
 
   /** Give the turn to another file. */
-  end(): void {
-    this.#endTurn();
+  endTurn(): void {
+    this.#giveTurn?.();
+    this.#giveTurn = undefined;
   }
 
   /**
@@ -129,10 +130,5 @@ export class Attempts {
         this.#turn = undefined;
       });
     return this.#turn;
-  }
-
-  #endTurn(): void {
-    this.#giveTurn?.();
-    this.#giveTurn = undefined;
   }
 }

@@ -1,4 +1,4 @@
-export type { SessionDocument, SessionProgress, Supplied } from "./api.js";
+export type { SessionDocument, SessionProgress } from "./api.js";
 export { ChunkState } from "./chunk-table.js";
 export { type ClientErrorCode, type Problem, UploadError } from "./errors.js";
 export type {
@@ -13,4 +13,5 @@ export type {
 } from "./options.js";
 export type { Speed } from "./progress.js";
 export { IndexedDbStorage, MemoryStorage, type RememberedUpload, type UploadStorage } from "./storage.js";
+export type { Supplied } from "./supplied.js";
 export type { Upload } from "./upload.js";

@@ -1,8 +1,9 @@
-import type { ApiOptions, SessionDocument, Supplied } from "./api.js";
+import type { ApiOptions, SessionDocument } from "./api.js";
 import type { ChunkState } from "./chunk-table.js";
 import type { UploadError } from "./errors.js";
 import type { Speed } from "./progress.js";
 import { IndexedDbStorage, type UploadStorage } from "./storage.js";
+import type { Supplied } from "./supplied.js";
 
 /**
  * - `queued`: waits for its turn among the uploader's files

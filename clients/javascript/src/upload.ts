@@ -155,7 +155,7 @@ export class Upload implements Promise<UploadResult> {
       throw error;
     } finally {
       this.#options.signal?.removeEventListener("abort", this.#onSignal);
-      this.#attempts.end();
+      this.#attempts.endTurn();
     }
   }
 

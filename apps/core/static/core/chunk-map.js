@@ -24,11 +24,12 @@ export class ChunkMap {
     this.#schedule();
   }
 
-  /** For those who do not see it. Called now and then: describing costs a pass over all chunks. */
+  /** For those who do not see it. */
   #describe() {
-    const count = (...states) => this.#chunks?.filter((state) => states.includes(state)).length ?? 0;
-    const repaired = count(4);
-    const text = `${count(2, 4)} of ${this.#chunks?.length ?? 0} chunks stored${repaired ? `, ${repaired} repaired` : ""}`;
+    const counts = [0, 0, 0, 0, 0];
+    for (const state of this.#chunks ?? []) counts[state]++;
+    const [, , stored, , repaired] = counts;
+    const text = `${stored + repaired} of ${this.#chunks?.length ?? 0} chunks stored${repaired ? `, ${repaired} repaired` : ""}`;
     if (this.#canvas.getAttribute("aria-label") !== text) this.#canvas.setAttribute("aria-label", text);
   }
 

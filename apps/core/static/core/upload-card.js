@@ -176,8 +176,11 @@ function showThumbnail(element, file) {
   const image = new Image();
   image.alt = "";
   image.src = URL.createObjectURL(file);
-  image.decode().then(
-    () => element.replaceChildren(image),
-    () => element.replaceChildren(suffix(file.name)),
-  );
+  image
+    .decode()
+    .then(
+      () => element.replaceChildren(image),
+      () => element.replaceChildren(suffix(file.name)),
+    )
+    .finally(() => URL.revokeObjectURL(image.src));
 }

@@ -13,6 +13,7 @@ const uploader = new ResumableUploader({
 });
 const cards = new Set();
 let unfinished = [];
+let shownUnfinished = "";
 
 /** Begin with files; those that were begun on another device go on from there. */
 function add(files) {
@@ -83,6 +84,10 @@ async function refresh() {
 function hideWhatGoesOn() {
   const busy = new Set([...cards].filter((card) => card.state !== "aborted").map((card) => card.uploadId));
   const waiting = unfinished.filter((upload) => !busy.has(upload.uploadId));
+  // Whoever is at a row keeps their place, and what the row told them, while others come and go.
+  const now = JSON.stringify(waiting);
+  if (now === shownUnfinished) return;
+  shownUnfinished = now;
   at(".unfinished").hidden = waiting.length === 0;
   showUnfinished(at("#unfinished"), waiting, { onFile: goOn, onDiscard: discard });
 }

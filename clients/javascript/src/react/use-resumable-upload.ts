@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ResumableUploader } from "../index.js";
 import type { UploaderOptions, UploadOptions } from "../options.js";
+import { supply } from "../supplied.js";
 import { type UploadItem, UploadList } from "./upload-list.js";
 
 export interface ResumableUploads {
@@ -34,8 +35,4 @@ export function useResumableUpload(options: UploaderOptions): ResumableUploads {
   useEffect(() => () => list.close(), [list]);
   const uploads = useSyncExternalStore(list.subscribe, list.snapshot, list.snapshot);
   return { uploads, upload: list.add };
-}
-
-function supply<T>(value: T | (() => T | Promise<T>) | undefined): T | Promise<T> | undefined {
-  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
