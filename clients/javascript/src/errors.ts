@@ -15,7 +15,9 @@ export type ClientErrorCode =
   | "file_unreadable"
   | "network_error"
   | "not_an_upload_server"
-  | "stalled";
+  | "stalled"
+  | "unexpected"
+  | "unexpected_answer";
 
 const RETRYABLE_CODES = new Set([
   "append_superseded",
@@ -48,6 +50,7 @@ const SENTENCES: Record<string, string> = {
   storage_full: "The server has no space left.",
   throttled: "The server is busy.",
   too_large: "The file is too large.",
+  unexpected: "Something went wrong in this browser.",
   type_mismatch: "The file is not what its name says.",
   type_not_allowed: "Files of this kind are not accepted.",
 };

@@ -38,7 +38,7 @@ export function serve(scope: WorkerScope): void {
     try {
       scope.postMessage(await work());
     } catch (error) {
-      const code = error instanceof UploadError ? error.code : "file_unreadable";
+      const code = error instanceof UploadError ? error.code : "unexpected";
       scope.postMessage({ kind: "error", index, code });
     }
   }
