@@ -2,6 +2,11 @@
 
 The body belongs to the protocol, so authenticators see a request without one. A session cookie works as it does in any
 DRF view, CSRF check included; the token for it must then come in the header.
+
+Hundreds of chunks a second come with the same token, so who it belongs to is remembered for ``auth_cache_seconds``.
+That is sound only for what the ``Authorization`` header alone proves: an authenticator that looked at anything else (a
+cookie, an address, another header) may decide otherwise for the next request with the same header. So authenticators
+get a request that notes what is read of it, and nothing is remembered unless that was this one header.
 """
 
 from __future__ import annotations
@@ -9,6 +14,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
+from collections import UserDict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
 from io import BytesIO
 from threading import Lock
@@ -18,6 +26,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.http.request import HttpHeaders
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
@@ -38,18 +47,18 @@ class Refused(Exception):
 def authenticate(request: HttpRequest) -> Any:
     """The authenticated user of a request.
 
-    A token that was just accepted is accepted for ``auth_cache_seconds`` more without asking again: hundreds of chunks
-    a second come with the same one. Cookies are always checked.
-
     Raises:
         Refused: there is none.
     """
     credentials = request.headers.get("Authorization")
     if credentials is None:
-        return _ask_authenticators(request)
+        return _ask_authenticators(_without_body(request))
     user = _accepted.get(credentials)
-    if user is None:
-        user = _ask_authenticators(request)
+    if user is not None:
+        return user
+    head = _noting(_without_body(request))
+    user = _ask_authenticators(head)
+    if head.read <= _AUTHORIZATION_ALONE:
         _accepted.put(credentials, user)
     return user
 
@@ -85,7 +94,7 @@ _accepted = _AcceptedCredentials()
 def _ask_authenticators(request: HttpRequest) -> Any:
     classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     authenticators = [authenticator() for authenticator in classes]
-    challenge_request = Request(_without_body(request), authenticators=authenticators)
+    challenge_request = Request(request, authenticators=authenticators)
     try:
         user = challenge_request.user
     except PermissionDenied as error:
@@ -95,6 +104,74 @@ def _ask_authenticators(request: HttpRequest) -> Any:
     if not user.is_authenticated:
         raise Refused(unauthenticated(_challenge(challenge_request)))
     return user
+
+
+# The one header, by either of its names, and what DRF reads of any request before it asks an authenticator.
+_AUTHORIZATION_ALONE = frozenset(
+    {"META", "META.HTTP_AUTHORIZATION", "headers", "headers.authorization"}
+    | {"encoding", "_encoding", "_user", "_force_auth_user", "_force_auth_token", "_dont_enforce_csrf_checks"}
+)
+
+
+class _NotingMeta(UserDict[str, Any]):
+    """A request's META that notes the keys that are read."""
+
+    def __init__(self, values: Mapping[str, Any], read: set[str]) -> None:
+        super().__init__(values)
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        self._read.add(f"META.{key}")
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._read.add(f"META.{key}")
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.add("META.*")
+        return super().__iter__()
+
+
+class _NotingHeaders(HttpHeaders):
+    """A request's headers that note the names that are read."""
+
+    def __init__(self, meta: Mapping[str, Any], read: set[str]) -> None:
+        super().__init__(meta)
+        self._read = read
+
+    def __getitem__(self, key: str) -> str:
+        self._read.add(f"headers.{key.lower()}")
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.add("headers.*")
+        return super().__iter__()
+
+
+class _Noting(HttpRequest):
+    """A request that notes what is read of it, in ``read``."""
+
+    read: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "read" and not name.startswith("__"):
+            self.read.add(name)
+        return super().__getattribute__(name)
+
+
+@lru_cache
+def _noting_class(kind: type[HttpRequest]) -> type[_Noting]:
+    return type(f"Noting{kind.__name__}", (_Noting, kind), {})
+
+
+def _noting(head: HttpRequest) -> _Noting:
+    noting = copy.copy(head)
+    noting.__class__ = _noting_class(type(head))
+    assert isinstance(noting, _Noting)
+    read: set[str] = set()
+    noting.__dict__.update(read=read, META=_NotingMeta(head.META, read), headers=_NotingHeaders(head.META, read))
+    return noting
 
 
 def _challenge(request: Request) -> str | None:
