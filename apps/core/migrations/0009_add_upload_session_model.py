@@ -99,10 +99,6 @@ class Migration(migrations.Migration):
                 ("lease_expires_at", models.DateTimeField(null=True)),
                 ("assembled_bytes", models.PositiveBigIntegerField(default=0)),
                 (
-                    "hash_state",
-                    models.BinaryField(help_text="Running SHA-256 over the first assembled_bytes.", null=True),
-                ),
-                (
                     "sha256",
                     models.CharField(
                         blank=True, help_text="SHA-256 of the stored file, proven at completion.", max_length=64

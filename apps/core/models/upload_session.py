@@ -58,7 +58,6 @@ class UploadSession(models.Model):
     lease_token = models.UUIDField(null=True, help_text="The assembly at work.")
     lease_expires_at = models.DateTimeField(null=True)
     assembled_bytes = models.PositiveBigIntegerField(default=0)
-    hash_state = models.BinaryField(null=True, help_text="Running SHA-256 over the first assembled_bytes.")
 
     sha256 = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored file, proven at completion.")
     file = models.FileField(storage=PublishedStorage(), max_length=255, blank=True, editable=False)

@@ -3,6 +3,9 @@
 The work belongs to whoever holds the session's lease and survives the request that began it. A server that dies stops
 renewing; the next ``complete``, ``status`` or cleanup takes over. Proof and publication can be repeated without harm,
 and only the holder of the lease can end the state ``assembling``.
+
+A successor reads everything again. What its predecessor had read proves nothing: bytes that were only in the page cache
+are gone after a power failure, and the file is published by the bytes it has now.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ from django.db import connection
 
 from ..conf import MIB, upload_settings
 from ..errors import ContentRefused
-from ..hashing import SavableSha256, saved_states_work
 from ..metrics import assemble_seconds
 from ..models import UploadSession
 from ..signals import upload_completed
@@ -110,13 +112,12 @@ class _Assembly:
 
     def _hash_stored(self) -> str | None:
         """SHA-256 of the stored bytes, or None if there are too few of them."""
-        digest, size = running_hash(self._session)
-        for block in self._blocks(size, self._size - size):
+        digest, size = hashlib.sha256(), 0
+        for block in self._blocks(0, self._size):
             digest.update(block)
             size += len(block)
             if self._is_time_to_renew():
-                state = digest.save() if isinstance(digest, SavableSha256) else None
-                self._require(transitions.save_assembly(self._session, self._lease, size, state))
+                self._require(transitions.note_progress(self._session, self._lease, size))
         return digest.hexdigest() if size == self._size else None
 
     def _damaged_chunks(self) -> list[int]:
@@ -187,15 +188,6 @@ class _Assembly:
         if transitions.finish_completed(self._session, self._lease, sha256=digest, name=name):
             announce(self._session)
         return "completed"
-
-
-def running_hash(session: UploadSession) -> tuple[SavableSha256 | hashlib._Hash, int]:
-    """The hash that a killed predecessor left, and how many bytes are in it; a new one where hashes cannot be saved."""
-    if not saved_states_work():
-        return hashlib.sha256(), 0
-    if session.hash_state is None:
-        return SavableSha256(), 0
-    return SavableSha256(bytes(session.hash_state)), session.assembled_bytes
 
 
 def announce(session: UploadSession) -> None:

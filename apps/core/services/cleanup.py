@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..conf import upload_settings
@@ -71,7 +71,7 @@ class Cleanup:
     def _expire_overdue(self) -> None:
         for session in self._batches(UploadSession.objects.filter(status=Status.ACTIVE, expires_at__lte=self._now)):
             if not self._dry_run:
-                if not transitions.expire(session, overdue_at=self._now):
+                if not transitions.expire(session):
                     continue  # A chunk arrived meanwhile, or another sweep was here.
                 remove_bytes(session)
             self.summary.expired += 1
@@ -79,7 +79,11 @@ class Cleanup:
 
     def _resume_assemblies(self) -> None:
         for session in self._batches(
-            UploadSession.objects.filter(status=Status.ASSEMBLING, lease_expires_at__lte=self._now)
+            UploadSession.objects.filter(
+                # Without a lease: its server was killed before it took one, or gave it back after an error.
+                Q(lease_expires_at=None) | Q(lease_expires_at__lte=self._now),
+                status=Status.ASSEMBLING,
+            )
         ):
             self.summary.resumed_assemblies += 1
             self._tell(f"resumed the assembly of {session.upload_id}")
@@ -105,7 +109,7 @@ class Cleanup:
                 assembly.announce(session)
 
     def _delete_records(self) -> None:
-        ended = UploadSession.objects.exclude(status__in=UploadSession.OPEN)
+        ended = UploadSession.objects.filter(status__in=(Status.CANCELLED, Status.EXPIRED, Status.FAILED))
         for session in self._batches(ended.filter(ended_at__lte=self._now - self._retention)):
             if not self._dry_run:
                 # Bytes first: should the server die in between, the next sweep still finds the record.

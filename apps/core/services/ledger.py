@@ -68,9 +68,9 @@ def require_active(session: UploadSession) -> None:
         SessionGone: expired or cancelled.
         Conflict: assembling, completed or failed.
     """
-    if session.status == Status.ACTIVE and not session.is_expired:
-        return
-    if session.status == Status.ACTIVE:
+    while session.status == Status.ACTIVE:
+        if not session.is_expired:
+            return
         expire(session)
         session.refresh_from_db()
     if session.status in (Status.EXPIRED, Status.CANCELLED):

@@ -88,10 +88,12 @@ class ResumableUploadService:
 
     def _open_twin(self, name: str, total_size: int, file_hash: str) -> UploadSession | None:
         twin = ledger.find_open_twin(self.owner, name, total_size, file_hash)
-        if twin is not None and twin.is_expired and transitions.expire(twin):
-            get_store().discard(twin.upload_id)
+        if twin is None or not twin.is_expired:
+            return twin
+        if transitions.expire(twin):
+            remove_bytes(twin)
             return None
-        return twin
+        return self._open_twin(name, total_size, file_hash)
 
     @staticmethod
     def _require_room(size: int) -> None:

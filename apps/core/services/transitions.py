@@ -42,9 +42,9 @@ def renew_lease(session: UploadSession, lease: uuid.UUID) -> bool:
     return _renew(session, lease)
 
 
-def save_assembly(session: UploadSession, lease: uuid.UUID, assembled_bytes: int, hash_state: bytes | None) -> bool:
-    """Keep the lease, and note how far the work got, for who waits and for a successor. False if it was lost."""
-    return _renew(session, lease, assembled_bytes=assembled_bytes, hash_state=hash_state)
+def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int) -> bool:
+    """Keep the lease, and note for whoever waits how far the work got. False if it was lost."""
+    return _renew(session, lease, assembled_bytes=assembled_bytes)
 
 
 def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
@@ -80,7 +80,6 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
                 "expires_at": next_expiry(now),
                 "lease_expires_at": None,
                 "assembled_bytes": 0,
-                "hash_state": None,
             },
         )
         if not moved:
@@ -102,10 +101,9 @@ def cancel(session: UploadSession) -> bool:
     return _end(session, Status.ACTIVE, Status.CANCELLED, {})
 
 
-def expire(session: UploadSession, *, overdue_at: datetime | None = None) -> bool:
-    """active -> expired. With ``overdue_at``, only if it is still overdue at that time."""
-    guard = {} if overdue_at is None else {"expires_at__lte": overdue_at}
-    return _end(session, Status.ACTIVE, Status.EXPIRED, guard)
+def expire(session: UploadSession) -> bool:
+    """active -> expired, if it still expires when ``session`` says. False if not: a chunk prolonged it, or it ended."""
+    return _end(session, Status.ACTIVE, Status.EXPIRED, {"expires_at": session.expires_at})
 
 
 def mark_announced(session: UploadSession) -> None:
@@ -128,7 +126,7 @@ def forget(session: UploadSession) -> bool:
 
 def _end(session: UploadSession, before: str, after: str, guard: dict[str, Any], **changes: Any) -> bool:
     with transaction.atomic():
-        changes = {"ended_at": timezone.now(), "lease_expires_at": None, "hash_state": None, **changes}
+        changes = {"ended_at": timezone.now(), "lease_expires_at": None, **changes}
         if not _move(session, before, after, changes=changes, **guard):
             return False
         session.refresh_from_db()
