@@ -16,7 +16,7 @@ from .conf import KIB, UploadSettings, upload_settings
 JSON_SLACK = 4 * KIB
 """Room in a JSON chunk for everything but the data."""
 
-MIDDLEWARE_FOR_CORS = f"{__package__}.cors.CorsMiddleware"
+MIDDLEWARE_FOR_CORS = f"{__package__}.middleware.CorsMiddleware"
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
 
 _POSITIVE = (

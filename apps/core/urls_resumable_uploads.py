@@ -2,11 +2,11 @@
 
 from django.urls import path, re_path
 
+from .http.wsgi import protocol_view
 from .protocols.json_chunks import JsonChunks
 from .protocols.raw_chunks import RawChunks
 from .views import resumable_upload_views as views
 from .views.api_base import unknown_path
-from .views.protocol_view import protocol_view
 
 app_name = "resumable_uploads"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 
 from ..errors import ChecksumMismatch
+from ..http.protocol import Answer
+from ..http.throttles import count_failed_checksum
 from ..metrics import bytes_received, chunks_received
 from ..models import UploadSession
 from ..services.receiving import ChunkReceiver, StoredChunk
-from ..throttles import count_failed_checksum
-from .base import Answer
 
 
 def store(receiver: ChunkReceiver, protocol: str) -> Answer:

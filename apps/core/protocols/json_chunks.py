@@ -11,9 +11,9 @@ from django.conf import settings
 
 from ..errors import BadRequest, BodyBroken, TooLarge
 from ..hashing import parse_sha256
+from ..http.protocol import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
+from ..memory import memory_budget
 from ..services.resumable_upload_service import ResumableUploadService
-from ..storage.budget import memory_budget
-from .base import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
 from .chunk_answers import store
 
 

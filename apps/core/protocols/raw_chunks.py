@@ -12,9 +12,9 @@ from typing import ClassVar
 from ..errors import BadRequest, BodyBroken, TooLarge
 from ..grid import Span
 from ..hashing import DIGEST_SIZE
+from ..http.protocol import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
 from ..services.receiving import ChunkReceiver
 from ..services.resumable_upload_service import ResumableUploadService
-from .base import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
 from .chunk_answers import store
 
 

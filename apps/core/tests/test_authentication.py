@@ -11,8 +11,8 @@ from django.test import Client, RequestFactory
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from apps.core import authentication
-from apps.core.authentication import Refused, authenticate
+from apps.core.http import authentication
+from apps.core.http.authentication import Refused, authenticate
 
 from .conftest import token_for
 

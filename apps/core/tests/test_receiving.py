@@ -159,7 +159,7 @@ def test_a_large_chunk_repeated_after_completion_is_compared(service: Any, uploa
 
 
 def test_memory_held_is_given_back(service: Any, uploads: Any) -> None:
-    from apps.core.storage.budget import memory_budget
+    from apps.core.memory import memory_budget
 
     uploads(CHUNK_SIZE=3 * MIB)
     session = begin(service, 3 * MIB)

@@ -21,9 +21,9 @@ from rest_framework.views import APIView
 
 from ..conf import KIB
 from ..errors import TooLarge, UploadError
+from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
+from ..http.protocol import require_identity_encoding
 from ..metrics import refusals
-from ..problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
-from ..protocols.base import require_identity_encoding
 
 logger = logging.getLogger("apps.core.requests")
 

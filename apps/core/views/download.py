@@ -18,8 +18,8 @@ from django.utils.http import content_disposition_header, http_date, parse_etags
 
 from ..conf import KIB
 from ..errors import NotFound
+from ..http.problems import Problem
 from ..models import UploadSession
-from ..problems import Problem
 
 BLOCK = 256 * KIB
 

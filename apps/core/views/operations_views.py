@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ..conf import upload_settings
+from ..http.problems import Problem, unauthenticated
 from ..metrics import exposition
-from ..problems import Problem, unauthenticated
 from ..storage import get_store
 from .api_base import problem_response
 

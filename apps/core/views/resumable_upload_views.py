@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..errors import BadRequest, NotFound
+from ..http.throttles import InitPerAddress, InitPerUser
 from ..models import UploadSession
 from ..serializers import (
     CompleteRequest,
@@ -27,7 +28,6 @@ from ..serializers import (
     session_document,
 )
 from ..services.resumable_upload_service import ResumableUploadService
-from ..throttles import InitPerAddress, InitPerUser
 from .api_base import UploadApiView
 from .download import file_response
 

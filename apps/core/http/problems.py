@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from . import errors
+from .. import errors
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
-from ..conf import MIB, upload_settings
-from ..grid import Span
-from .budget import memory_budget
+from ...conf import MIB, upload_settings
+from ...grid import Span
+from ...memory import memory_budget
+from ..errors import StagingMissing, WriterDisplaced, storage_errors
 from .claims import ENTRY_SIZE, FREE, KEPT, SETTLED, ClaimEntry
-from .errors import StagingMissing, WriterDisplaced, storage_errors
 
 if TYPE_CHECKING:
-    from .local import LocalStore
+    from .store import LocalStore
 
 BLOCK = MIB
 

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils.cache import patch_vary_headers
 
-from .conf import upload_settings
+from ..conf import upload_settings
 
 ANY = "*"
 METHODS = "GET, HEAD, POST, PUT"

@@ -32,7 +32,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Pe
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from .conf import upload_settings
+from ..conf import upload_settings
 from .problems import Problem, unauthenticated
 
 

@@ -14,9 +14,9 @@ from django.urls import ResolverMatch
 from django.views.decorators.csrf import csrf_exempt
 
 from ..conf import MIB, upload_settings
-from ..exchange import Exchange
-from ..problems import method_not_allowed
-from ..protocols.base import Answer, UploadProtocol
+from .exchange import Exchange
+from .problems import method_not_allowed
+from .protocol import Answer, UploadProtocol
 
 BLOCK = MIB
 

@@ -19,11 +19,11 @@ from uuid import UUID
 
 from django.core.files.storage import FileSystemStorage
 
-from ..conf import upload_settings
-from ..grid import Span
+from ...conf import upload_settings
+from ...grid import Span
+from ..errors import storage_errors
 from .claims import ClaimEntry, locked_entry, locked_whole
-from .errors import storage_errors
-from .local_writer import LocalWriter
+from .writer import LocalWriter
 
 
 class LocalStore:

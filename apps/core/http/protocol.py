@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..errors import UnsupportedEncoding, UploadError
-from ..problems import Problem, problem_for
+from .problems import Problem, problem_for
 
 
 @dataclass(frozen=True, slots=True)

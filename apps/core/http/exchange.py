@@ -15,13 +15,13 @@ from django.core.exceptions import BadRequest as DjangoBadRequest
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
+from ..errors import UploadError
+from ..metrics import refusals
 from . import correlation
 from .authentication import Refused, authenticate
 from .cors import cors_headers
-from .errors import UploadError
-from .metrics import refusals
 from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem
-from .protocols.base import Answer, Receiver, RequestHead, UploadProtocol
+from .protocol import Answer, Receiver, RequestHead, UploadProtocol
 
 logger = logging.getLogger("apps.core.requests")
 

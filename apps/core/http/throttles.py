@@ -12,8 +12,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from .conf import upload_settings
-from .errors import Throttled
+from ..conf import upload_settings
+from ..errors import Throttled
 
 
 class _SettingsThrottle(SimpleRateThrottle):

@@ -1,0 +1,271 @@
+"""The driver for ASGI servers: stands in front of Django and feeds protocols with bodies as they arrive.
+
+Django's own ASGI handler spools a whole body before any view runs and drops it when the client disconnects, so
+requests whose URL leads to a protocol never reach it. Everything else does.
+
+Slow clients cost a socket, not a thread: bytes gather on the event loop and go to a worker thread a block at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from io import BytesIO
+from typing import Any, TypeVar
+
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections, connections
+from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+
+from ..conf import KIB, MIB, upload_settings
+from .exchange import Exchange
+from .problems import body_too_large
+from .protocol import Answer, UploadProtocol
+from .wsgi import protocol_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+T = TypeVar("T")
+
+LARGEST_BLOCK = MIB
+SMALLEST_BLOCK = 16 * KIB
+
+
+KEEP_CONNECTION_SECONDS = 1.0
+
+_thread = threading.local()
+
+
+class UploadApplication:
+    """An ASGI application that serves protocols itself and hands everything else to ``django_application``."""
+
+    def __init__(self, django_application: Application) -> None:
+        self._django = django_application
+        self._receiving = 0
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(upload_settings().worker_threads, thread_name_prefix="upload")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        match = _resolve(scope)
+        if match is None:
+            await self._django(scope, receive, send)
+            return
+        protocol = protocol_of(match)
+        if protocol is not None and scope["method"] in protocol.methods:
+            await self._serve(protocol, match, scope, receive, send)
+        elif (limit := getattr(match.func, "body_limit", None)) is not None:
+            await self._serve_small_body(limit, scope, receive, send)
+        else:
+            await self._django(scope, receive, send)
+
+    async def _serve(
+        self, protocol: UploadProtocol, match: ResolverMatch, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request = ASGIRequest(scope, BytesIO())
+        exchange = Exchange(protocol, request, match.kwargs)
+        answer = await self._in_thread(exchange.begin)
+        if answer is None:
+            self._receiving += 1
+            try:
+                answer = await self._feed(exchange, receive)
+            finally:
+                self._receiving -= 1
+        if answer is not None:
+            exchange.log(answer)
+            await _send(send, answer, exchange.headers(answer))
+
+    async def _feed(self, exchange: Exchange, receive: Receive) -> Answer | None:
+        """Feed the body. None: the client is gone."""
+        gathered = _Gathered()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as patience:
+                pace = _Pace()
+                more = True
+                while more:
+                    _extend(patience, loop.time() + upload_settings().receive_timeout)
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        await self._in_thread(_end, exchange, gathered.take(), exchange.break_off)
+                        return None
+                    more = message.get("more_body", False)
+                    gathered.add(message.get("body", b""))
+                    pace.require(len(message.get("body", b"")))
+                    if more and gathered.size >= self._block_size():
+                        patience.reschedule(None)
+                        answer = await self._in_thread(exchange.receive, gathered.take())
+                        if answer is not None:
+                            return answer
+        except TimeoutError:
+            return await self._in_thread(_end, exchange, gathered.take(), exchange.time_out)
+        except asyncio.CancelledError:
+            # The server is stopping: what protocols keep of a broken body, they keep now.
+            context = contextvars.copy_context()
+            self._threads.submit(context.run, _end, exchange, gathered.take(), exchange.break_off)
+            raise
+        return await self._in_thread(_end, exchange, gathered.take(), exchange.finish)
+
+    def _block_size(self) -> int:
+        """What a request gathers before it uses a thread: its share of the memory for all of them."""
+        share = upload_settings().receive_buffer_bytes // max(self._receiving, 1)
+        return min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
+
+    async def _serve_small_body(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bodies of ordinary views, bounded before Django spools them."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > limit:
+                await _refuse_body(limit, send)
+                return
+        left = limit
+
+        async def bounded_receive() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _BodyTooLarge
+            return message
+
+        try:
+            await self._django(scope, bounded_receive, send)
+        except _BodyTooLarge:
+            await _refuse_body(limit, send)
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a step on a worker thread.
+
+        What ``loop.run_in_executor`` does, without its chain of two futures, which costs as much as a query.
+        """
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                settle, value = outcome.set_result, context.run(_with_database, function, *args)
+            except BaseException as error:
+                settle, value = outcome.set_exception, error  # type: ignore[assignment]
+            loop.call_soon_threadsafe(_settle, outcome, settle, value)
+
+        self._threads.submit(work)
+        return await outcome
+
+
+def _extend(patience: asyncio.Timeout, deadline: float) -> None:
+    """Move the deadline, but not for less than a second: a fast body comes in many messages."""
+    before = patience.when()
+    if before is None or deadline - before > 1:
+        patience.reschedule(deadline)
+
+
+def _settle(outcome: asyncio.Future[T], settle: Callable[[Any], None], value: Any) -> None:
+    if not outcome.cancelled():
+        settle(value)
+
+
+class _BodyTooLarge(Exception):
+    """A chunked body passed its limit."""
+
+
+class _Gathered:
+    """Bytes that arrived and have not gone to a thread yet."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def add(self, part: bytes) -> None:
+        if part:
+            self._parts.append(part)
+            self.size += len(part)
+
+    def take(self) -> bytes:
+        block = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        self.size = 0
+        return block
+
+
+class _Pace:
+    """Ends requests that drip: fewer bytes in a period than the minimum rate asks for."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._received = 0
+
+    def require(self, size: int) -> None:
+        limits = upload_settings()
+        if not limits.min_receive_rate:
+            return
+        self._received += size
+        period = time.monotonic() - self._since
+        if period < limits.receive_timeout:
+            return
+        if self._received < limits.min_receive_rate * period:
+            raise TimeoutError
+        self._since += period
+        self._received = 0
+
+
+def _resolve(scope: Scope) -> ResolverMatch | None:
+    root = scope.get("root_path", "").rstrip("/")
+    set_script_prefix(f"{root}/")
+    try:
+        return resolve(scope["path"].removeprefix(root))
+    except Resolver404:
+        return None
+
+
+def _with_database(function: Callable[..., T], *args: Any) -> T:
+    """Run a step with this thread's database connection.
+
+    A busy thread keeps its connection: taking one from a pool and giving it back costs more than a query. One that was
+    idle for a second, or met an error, gives it back first and so gets one that works.
+    """
+    if time.monotonic() - getattr(_thread, "last_step", 0.0) > KEEP_CONNECTION_SECONDS:
+        close_old_connections()
+    try:
+        return function(*args)
+    finally:
+        _thread.last_step = time.monotonic()
+        if any(connection.errors_occurred for connection in connections.all(initialized_only=True)):
+            close_old_connections()
+
+
+def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | None]) -> Answer | None:
+    """Feed what was gathered last, then end the exchange one way or another."""
+    answer = exchange.receive(last) if last else None
+    return ending() if answer is None else answer
+
+
+async def _refuse_body(limit: int, send: Send) -> None:
+    problem = body_too_large(limit)
+    answer = Answer(problem.status, problem.body(), problem.headers(), problem.code)
+    await _send(send, answer, {**answer.headers, "Content-Length": str(len(answer.body))})
+
+
+async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
