@@ -58,7 +58,7 @@ def authenticate(request: HttpRequest) -> Any:
         return user
     head = _noting(_without_body(request))
     user = _ask_authenticators(head)
-    if head.read <= _AUTHORIZATION_ALONE:
+    if head.noted <= _AUTHORIZATION_ALONE:
         _accepted.put(credentials, user)
     return user
 
@@ -116,52 +116,52 @@ _AUTHORIZATION_ALONE = frozenset(
 class _NotingMeta(UserDict[str, Any]):
     """A request's META that notes the keys that are read."""
 
-    def __init__(self, values: Mapping[str, Any], read: set[str]) -> None:
+    def __init__(self, values: Mapping[str, Any], noted: set[str]) -> None:
         super().__init__(values)
-        self._read = read
+        self._noted = noted
 
     def __getitem__(self, key: str) -> Any:
-        self._read.add(f"META.{key}")
+        self._noted.add(f"META.{key}")
         return super().__getitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        self._read.add(f"META.{key}")
+        self._noted.add(f"META.{key}")
         return super().__contains__(key)
 
     def __iter__(self) -> Iterator[str]:
-        self._read.add("META.*")
+        self._noted.add("META.*")
         return super().__iter__()
 
 
 class _NotingHeaders(HttpHeaders):
     """A request's headers that note the names that are read."""
 
-    def __init__(self, meta: Mapping[str, Any], read: set[str]) -> None:
+    def __init__(self, meta: Mapping[str, Any], noted: set[str]) -> None:
         super().__init__(meta)
-        self._read = read
+        self._noted = noted
 
     def __getitem__(self, key: str) -> str:
-        self._read.add(f"headers.{key.lower()}")
+        self._noted.add(f"headers.{key.lower()}")
         return super().__getitem__(key)
 
     def __iter__(self) -> Iterator[str]:
-        self._read.add("headers.*")
+        self._noted.add("headers.*")
         return super().__iter__()
 
 
 class _Noting(HttpRequest):
-    """A request that notes what is read of it, in ``read``."""
+    """A request that notes what is read of it, in ``noted``."""
 
-    read: set[str]
+    noted: set[str]
 
     def __getattribute__(self, name: str) -> Any:
-        if name != "read" and not name.startswith("__"):
-            self.read.add(name)
+        if name != "noted" and not name.startswith("__"):
+            self.noted.add(name)
         return super().__getattribute__(name)
 
 
 @lru_cache
-def _noting_class(kind: type[HttpRequest]) -> type[_Noting]:
+def _noting_class(kind: Any) -> type[_Noting]:
     return type(f"Noting{kind.__name__}", (_Noting, kind), {})
 
 
@@ -169,8 +169,8 @@ def _noting(head: HttpRequest) -> _Noting:
     noting = copy.copy(head)
     noting.__class__ = _noting_class(type(head))
     assert isinstance(noting, _Noting)
-    read: set[str] = set()
-    noting.__dict__.update(read=read, META=_NotingMeta(head.META, read), headers=_NotingHeaders(head.META, read))
+    noted: set[str] = set()
+    noting.__dict__.update(noted=noted, META=_NotingMeta(head.META, noted), headers=_NotingHeaders(head.META, noted))
     return noting
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from apps.core.http import authentication
 from apps.core.http.authentication import Refused, authenticate
@@ -84,7 +85,7 @@ def _fresh_cache(monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
 def authenticators(monkeypatch: pytest.MonkeyPatch, *classes: Any) -> None:
     for kind in classes:
         kind.asked = 0
-    monkeypatch.setattr(authentication.api_settings, "DEFAULT_AUTHENTICATION_CLASSES", list(classes))
+    monkeypatch.setattr(api_settings, "DEFAULT_AUTHENTICATION_CLASSES", list(classes))
 
 
 def request(**headers: str) -> HttpRequest:

@@ -26,7 +26,8 @@ def by_service(service: Any, stale: UploadSession) -> object:
 
 
 def by_chunk(service: Any, stale: UploadSession) -> object:
-    return ledger.require_active(stale)
+    ledger.require_active(stale)
+    return None
 
 
 def by_init(service: Any, stale: UploadSession) -> object:
