@@ -1,11 +1,12 @@
 """The settings of the app: one dict, ``RESUMABLE_UPLOADS``, read lazily, with the defaults below.
 
 Sizes are in bytes, durations in seconds unless the name says otherwise. Values are checked by the system checks of
-:mod:`apps.core.checks`, never at import time, so ``override_settings`` works in tests.
+``checks``, never at import time, so ``override_settings`` works in tests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
+
+PACKAGE = __name__.rpartition(".")[0]
+"""Where the app was installed: ``apps.core`` in the project it comes with, ``resumable_uploads`` elsewhere. Loggers are
+called after it."""
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -66,8 +71,14 @@ DEFAULT_ALLOWED_TYPES: dict[str, tuple[str, ...]] = {
 class UploadSettings:
     """Every setting with its default. A key of ``RESUMABLE_UPLOADS`` is the upper-case name of a field."""
 
-    root: Path = Path("uploads")
-    """Directory of staged and published files. Relative paths are below ``MEDIA_ROOT``."""
+    root: str | Path = "uploads"
+    """Directory of the default store. Relative paths are below ``MEDIA_ROOT``."""
+    stores: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"default": {"BACKEND": f"{PACKAGE}.storage.local.LocalStore"}}
+    )
+    """Stores by alias, each with ``BACKEND`` (a dotted path) and ``OPTIONS`` (its keyword arguments)."""
+    store: str = "default"
+    """Alias of the store for new uploads. Those begun elsewhere stay where they are."""
 
     chunk_size: int = MIB
     """Default chunk size. It grows with the file so that there are never more than ``max_chunks``."""
@@ -85,13 +96,17 @@ class UploadSettings:
     session_max_age_hours: float = 7 * 24
     """A session expires this long after its creation, whatever arrives."""
     record_retention_hours: float = 30 * 24
-    """Cleanup deletes the records (never the files) of ended sessions older than this."""
+    """Cleanup deletes the records of sessions that ended without a file (cancelled, expired, refused) after this time,
+    and the receipts of completed ones."""
+    completed_term_hours: float | None = None
+    """Cleanup removes completed uploads, record and file, after this time; None: never."""
 
-    max_open_sessions: int = 100
-    """Open (active or assembling) sessions of one owner."""
-    max_reserved_bytes: int = 500 * GIB
+    max_open_sessions: int | str | Callable[[Any], int] = 100
+    """Open (active or assembling) sessions of one owner. This and the next two may be a callable, or its dotted path,
+    that gets the user."""
+    max_reserved_bytes: int | str | Callable[[Any], int] = 500 * GIB
     """Sum of the sizes of one owner's open sessions."""
-    max_stored_bytes: int = 1024 * GIB
+    max_stored_bytes: int | str | Callable[[Any], int] = 1024 * GIB
     """Sum of one owner's completed files and of the sizes of the open sessions."""
     min_free_disk_bytes: int = 256 * MIB
     """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
@@ -132,9 +147,9 @@ class UploadSettings:
     """Flush each chunk to disk before it is acknowledged. Off, a power failure can lose chunks that the hash check at
     ``complete`` then finds and asks for again; killing processes never loses any."""
 
-    def storage_root(self) -> Path:
-        """The absolute directory of the local store."""
-        return Path(settings.MEDIA_ROOT).resolve() / self.root
+    def below_media_root(self, location: str | Path | None) -> Path:
+        """The absolute directory of a local store; the ``root`` setting without a location of its own."""
+        return Path(settings.MEDIA_ROOT).resolve() / (location or self.root)
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ class MemoryBudget:
         with self._lock:
             self._used += size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         with self._lock:
             self._used -= size
 

@@ -1,59 +1,87 @@
-"""Prometheus metrics. Labels have few, fixed values; sessions by status are counted when asked for.
+"""The one door to metrics: what happened is counted here, and nowhere else is the library known.
 
-With several processes set ``PROMETHEUS_MULTIPROC_DIR`` (``make run`` does), so that any of them answers for all.
+Without ``prometheus-client`` (the extra ``metrics``) nothing is counted. Labels have few, fixed values; sessions by
+status are counted when asked for. With several processes set ``PROMETHEUS_MULTIPROC_DIR`` (``make run`` does), so that
+any of them answers for all.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+AVAILABLE = find_spec("prometheus_client") is not None
 
-process_registry = CollectorRegistry()
+if AVAILABLE:
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+    from prometheus_client.core import GaugeMetricFamily, Metric
+    from prometheus_client.multiprocess import MultiProcessCollector
+    from prometheus_client.registry import Collector
 
-chunks_received = Counter(
-    "resumable_upload_chunks_received", "Chunks stored and recorded.", ["protocol"], registry=process_registry
-)
-bytes_received = Counter(
-    "resumable_upload_bytes_received", "Bytes of chunks stored and recorded.", ["protocol"], registry=process_registry
-)
-refusals = Counter("resumable_upload_refusals", "Refused requests by code.", ["code"], registry=process_registry)
-assemble_seconds = Histogram(
-    "resumable_upload_assemble_seconds",
-    "Time from taking the lease to the end of an assembly.",
-    ["outcome"],
-    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800),
-    registry=process_registry,
-)
+    process_registry = CollectorRegistry()
+    _chunks_received = Counter(
+        "resumable_upload_chunks_received", "Chunks stored and recorded.", ["protocol"], registry=process_registry
+    )
+    _bytes_received = Counter(
+        "resumable_upload_bytes_received",
+        "Bytes of chunks stored and recorded.",
+        ["protocol"],
+        registry=process_registry,
+    )
+    _refusals = Counter("resumable_upload_refusals", "Refused requests by code.", ["code"], registry=process_registry)
+    _assemble_seconds = Histogram(
+        "resumable_upload_assemble_seconds",
+        "Time from taking the lease to the end of an assembly.",
+        ["outcome"],
+        buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800),
+        registry=process_registry,
+    )
+
+    class _SessionsByStatus(Collector):
+        """Counts the sessions in the database, each time the metrics are read."""
+
+        def collect(self) -> Iterator[Metric]:
+            from django.db.models import Count
+
+            from .models import UploadSession
+
+            family = GaugeMetricFamily("resumable_upload_sessions", "Upload sessions by status.", labels=["status"])
+            counted = dict(UploadSession.objects.order_by().values_list("status").annotate(Count("pk")))
+            for status in UploadSession.Status.values:
+                family.add_metric([status], counted.get(status, 0))
+            yield family
+
+        def describe(self) -> Iterator[Metric]:
+            return iter(())
 
 
-class SessionsByStatus(Collector):
-    """Counts the sessions in the database, each time the metrics are read."""
-
-    def collect(self) -> Iterator[Metric]:
-        from django.db.models import Count
-
-        from .models import UploadSession
-
-        family = GaugeMetricFamily("resumable_upload_sessions", "Upload sessions by status.", labels=["status"])
-        counted = dict(UploadSession.objects.order_by().values_list("status").annotate(Count("pk")))
-        for status in UploadSession.Status.values:
-            family.add_metric([status], counted.get(status, 0))
-        yield family
-
-    def describe(self) -> Iterator[Metric]:
-        return iter(())
+def count_chunk(protocol: str, size: int) -> None:
+    """A chunk of ``size`` bytes was stored and recorded."""
+    if AVAILABLE:
+        _chunks_received.labels(protocol=protocol).inc()
+        _bytes_received.labels(protocol=protocol).inc(size)
 
 
-def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
+def count_refusal(code: str) -> None:
+    """A request was refused with this code."""
+    if AVAILABLE:
+        _refusals.labels(code=code).inc()
+
+
+def observe_assembly(outcome: str, seconds: float) -> None:
+    """An assembly took so long from taking the lease to its end."""
+    if AVAILABLE:
+        _assemble_seconds.labels(outcome=outcome).observe(seconds)
+
+
+def exposition() -> tuple[bytes, str] | None:
+    """All metrics in Prometheus' text format, and its content type; None without the library."""
+    if not AVAILABLE:
+        return None
     registry = CollectorRegistry()
-    registry.register(SessionsByStatus())
+    registry.register(_SessionsByStatus())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-    return generate_latest(process_registry) + generate_latest(registry)
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(process_registry) + generate_latest(registry), CONTENT_TYPE_LATEST

@@ -15,7 +15,11 @@ from .models import UploadSession
 from .services.names import MAX_GIVEN_CHARACTERS
 
 METADATA_LIMIT = 16 * KIB
+CLIENT_KEY_LIMIT = 128
+"""Characters."""
 LARGEST_NUMBER = 2**63 - 1
+PUBLIC_STATUSES = [choice for choice in UploadSession.Status.choices if choice[0] != UploadSession.Status.REMOVING]
+"""The states that an owner can see."""
 
 
 @extend_schema_field(OpenApiTypes.INT64)
@@ -82,7 +86,7 @@ class InitRequest(serializers.Serializer[Any]):
         max_length=MAX_GIVEN_CHARACTERS, trim_whitespace=False, help_text="Name with a suffix from the allow-list."
     )
     total_size = StrictInteger(
-        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="Bytes; leave out while unknown."
+        required=False, min_value=0, max_value=LARGEST_NUMBER, help_text="Bytes; leave out while unknown."
     )
     mime_type = StrictString(required=False, max_length=127, help_text="Default: the type of the suffix.")
     file_hash = Sha256Field(required=False)
@@ -90,6 +94,11 @@ class InitRequest(serializers.Serializer[Any]):
         required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="A wish in bytes; the answer counts."
     )
     metadata = MetadataField(required=False)
+    client_key = StrictString(
+        required=False,
+        max_length=CLIENT_KEY_LIMIT,
+        help_text="Whatever tells this upload from your others: while one with it is open, init answers that one.",
+    )
 
     def to_internal_value(self, data: Any) -> Any:
         # A null is as good as nothing: clients in typed languages send it for what they do not know.
@@ -105,7 +114,7 @@ class UploadReference(serializers.Serializer[Any]):
 class CompleteRequest(UploadReference):
     file_hash = Sha256Field(required=False, help_text="Required unless init had it.")
     total_size = StrictInteger(
-        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="Required unless init had it."
+        required=False, min_value=0, max_value=LARGEST_NUMBER, help_text="Required unless init had it."
     )
 
 
@@ -118,7 +127,7 @@ class ChunkProgress(serializers.Serializer[Any]):
 
 class Progress(ChunkProgress):
     missing_chunks = serializers.ListField(child=serializers.IntegerField(), read_only=True)
-    assembled_bytes = serializers.IntegerField(read_only=True, help_text="Bytes proven so far, while assembling.")
+    assembled_bytes = serializers.IntegerField(read_only=True, help_text="Bytes verified so far, while assembling.")
     assembled_percentage = serializers.FloatField(read_only=True)
 
 
@@ -139,7 +148,7 @@ class Session(serializers.Serializer[Any]):
     """A session as ``status`` and ``complete`` answer it."""
 
     upload_id = serializers.UUIDField(read_only=True)
-    status = serializers.ChoiceField(choices=UploadSession.Status.choices, read_only=True)
+    status = serializers.ChoiceField(choices=PUBLIC_STATUSES, read_only=True)
     filename = serializers.CharField(read_only=True)
     mime_type = serializers.CharField(read_only=True)
     total_size = serializers.IntegerField(read_only=True, allow_null=True)

@@ -19,5 +19,6 @@ urlpatterns = [
     path("cancel", views.CancelUploadView.as_view(), name="cancel"),
     path("status/<uuid:upload_id>", views.UploadStatusView.as_view(), name="status"),
     path("file/<uuid:upload_id>", views.UploadFileView.as_view(), name="file"),
+    path("<uuid:upload_id>", views.UploadView.as_view(), name="upload"),
     re_path(r".*", unknown_path),
 ]

@@ -9,39 +9,34 @@ Slow clients cost a socket, not a thread: bytes gather on the event loop and go 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections, connections
-from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+from django.urls import ResolverMatch, set_script_prefix
 
 from ..conf import KIB, MIB, upload_settings
 from .exchange import Exchange
 from .problems import body_too_large
 from .protocol import Answer, UploadProtocol
-from .wsgi import protocol_of
+from .routing import protocol_of, resolve_path
+from .threads import WorkerThreads
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-T = TypeVar("T")
 
 LARGEST_BLOCK = MIB
 SMALLEST_BLOCK = 16 * KIB
 
-
-KEEP_CONNECTION_SECONDS = 1.0
-
-_thread = threading.local()
+INFORMATIONAL = "http.response.informational"
+"""ASGI has no interim responses yet. A server that offers this extension takes a message of this type, with ``status``
+and ``headers``, any number of times before ``http.response.start``; others are sent none."""
 
 
 class UploadApplication:
@@ -52,21 +47,18 @@ class UploadApplication:
         self._receiving = 0
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(upload_settings().worker_threads, thread_name_prefix="upload")
+    def threads(self) -> WorkerThreads:
+        return WorkerThreads(upload_settings().worker_threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return
         match = _resolve(scope)
-        if match is None:
-            await self._django(scope, receive, send)
-            return
         protocol = protocol_of(match)
-        if protocol is not None and scope["method"] in protocol.methods:
+        if match is not None and protocol is not None:
             await self._serve(protocol, match, scope, receive, send)
-        elif (limit := getattr(match.func, "body_limit", None)) is not None:
+        elif match is not None and (limit := getattr(match.func, "body_limit", None)) is not None:
             await self._serve_small_body(limit, scope, receive, send)
         else:
             await self._django(scope, receive, send)
@@ -76,47 +68,52 @@ class UploadApplication:
     ) -> None:
         request = ASGIRequest(scope, BytesIO())
         exchange = Exchange(protocol, request, match.kwargs)
-        answer = await self._in_thread(exchange.begin)
+        answer = await self.threads.run(exchange.begin)
         if answer is None:
             self._receiving += 1
             try:
-                answer = await self._feed(exchange, receive)
+                answer = await self._feed(exchange, receive, _interim_sender(scope, send))
             finally:
                 self._receiving -= 1
         if answer is not None:
             exchange.log(answer)
             await _send(send, answer, exchange.headers(answer))
 
-    async def _feed(self, exchange: Exchange, receive: Receive) -> Answer | None:
+    async def _feed(
+        self, exchange: Exchange, receive: Receive, send_interim: Callable[[Answer], Awaitable[None]]
+    ) -> Answer | None:
         """Feed the body. None: the client is gone."""
         gathered = _Gathered()
         loop = asyncio.get_running_loop()
+        if exchange.opening is not None:
+            await send_interim(exchange.opening)
         try:
-            async with asyncio.timeout(None) as patience:
+            async with asyncio.timeout(None) as timeout:
                 pace = _Pace()
                 more = True
                 while more:
-                    _extend(patience, loop.time() + upload_settings().receive_timeout)
+                    _extend(timeout, loop.time() + upload_settings().receive_timeout)
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        await self._in_thread(_end, exchange, gathered.take(), exchange.break_off)
+                        await self.threads.run(_end, exchange, gathered.take(), exchange.abort)
                         return None
                     more = message.get("more_body", False)
                     gathered.add(message.get("body", b""))
                     pace.require(len(message.get("body", b"")))
                     if more and gathered.size >= self._block_size():
-                        patience.reschedule(None)
-                        answer = await self._in_thread(exchange.receive, gathered.take())
-                        if answer is not None:
+                        timeout.reschedule(None)
+                        answer = await self.threads.run(exchange.receive, gathered.take())
+                        if answer is not None and not answer.is_interim:
                             return answer
+                        if answer is not None:
+                            await send_interim(answer)
         except TimeoutError:
-            return await self._in_thread(_end, exchange, gathered.take(), exchange.time_out)
+            return await self.threads.run(_end, exchange, gathered.take(), exchange.time_out)
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
-            context = contextvars.copy_context()
-            self._threads.submit(context.run, _end, exchange, gathered.take(), exchange.break_off)
+            self.threads.start(_end, exchange, gathered.take(), exchange.abort)
             raise
-        return await self._in_thread(_end, exchange, gathered.take(), exchange.finish)
+        return await self.threads.run(_end, exchange, gathered.take(), exchange.finish)
 
     def _block_size(self) -> int:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
@@ -143,37 +140,6 @@ class UploadApplication:
             await self._django(scope, bounded_receive, send)
         except _BodyTooLarge:
             await _refuse_body(limit, send)
-
-    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a step on a worker thread.
-
-        What ``loop.run_in_executor`` does, without its chain of two futures, which costs as much as a query.
-        """
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[T] = loop.create_future()
-        context = contextvars.copy_context()
-
-        def work() -> None:
-            try:
-                settle, value = outcome.set_result, context.run(_with_database, function, *args)
-            except BaseException as error:
-                settle, value = outcome.set_exception, error  # type: ignore[assignment]
-            loop.call_soon_threadsafe(_settle, outcome, settle, value)
-
-        self._threads.submit(work)
-        return await outcome
-
-
-def _extend(patience: asyncio.Timeout, deadline: float) -> None:
-    """Move the deadline, but not for less than a second: a fast body comes in many messages."""
-    before = patience.when()
-    if before is None or deadline - before > 1:
-        patience.reschedule(deadline)
-
-
-def _settle(outcome: asyncio.Future[T], settle: Callable[[Any], None], value: Any) -> None:
-    if not outcome.cancelled():
-        settle(value)
 
 
 class _BodyTooLarge(Exception):
@@ -220,35 +186,23 @@ class _Pace:
         self._received = 0
 
 
+def _extend(timeout: asyncio.Timeout, deadline: float) -> None:
+    """Move the deadline, but not for less than a second: a fast body comes in many messages."""
+    before = timeout.when()
+    if before is None or deadline - before > 1:
+        timeout.reschedule(deadline)
+
+
 def _resolve(scope: Scope) -> ResolverMatch | None:
     root = scope.get("root_path", "").rstrip("/")
     set_script_prefix(f"{root}/")
-    try:
-        return resolve(scope["path"].removeprefix(root))
-    except Resolver404:
-        return None
-
-
-def _with_database(function: Callable[..., T], *args: Any) -> T:
-    """Run a step with this thread's database connection.
-
-    A busy thread keeps its connection: taking one from a pool and giving it back costs more than a query. One that was
-    idle for a second, or met an error, gives it back first and so gets one that works.
-    """
-    if time.monotonic() - getattr(_thread, "last_step", 0.0) > KEEP_CONNECTION_SECONDS:
-        close_old_connections()
-    try:
-        return function(*args)
-    finally:
-        _thread.last_step = time.monotonic()
-        if any(connection.errors_occurred for connection in connections.all(initialized_only=True)):
-            close_old_connections()
+    return resolve_path(scope["path"].removeprefix(root))
 
 
 def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | None]) -> Answer | None:
     """Feed what was gathered last, then end the exchange one way or another."""
     answer = exchange.receive(last) if last else None
-    return ending() if answer is None else answer
+    return ending() if answer is None or answer.is_interim else answer
 
 
 async def _refuse_body(limit: int, send: Send) -> None:
@@ -257,10 +211,23 @@ async def _refuse_body(limit: int, send: Send) -> None:
     await _send(send, answer, {**answer.headers, "Content-Length": str(len(answer.body))})
 
 
+def _interim_sender(scope: Scope, send: Send) -> Callable[[Answer], Awaitable[None]]:
+    offered = INFORMATIONAL in (scope.get("extensions") or {})
+
+    async def send_interim(answer: Answer) -> None:
+        if offered:
+            await send({"type": INFORMATIONAL, "status": answer.status, "headers": _encoded(answer.headers)})
+
+    return send_interim
+
+
 async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.start", "status": answer.status, "headers": _encoded(headers)})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _encoded(headers: Any) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -33,6 +33,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from ..conf import upload_settings
+from ..services.principal import Principal
 from .problems import Problem, unauthenticated
 
 
@@ -44,23 +45,23 @@ class Refused(Exception):
         self.problem = problem
 
 
-def authenticate(request: HttpRequest) -> Any:
-    """The authenticated user of a request.
+def authenticate(request: HttpRequest) -> Principal:
+    """The principal that a request comes from.
 
     Raises:
         Refused: there is none.
     """
     credentials = request.headers.get("Authorization")
     if credentials is None:
-        return _ask_authenticators(_without_body(request))
-    user = _accepted.get(credentials)
-    if user is not None:
-        return user
+        return Principal.of(_ask_authenticators(_without_body(request)))
+    principal = _accepted.get(credentials)
+    if principal is not None:
+        return principal
     head = _noting(_without_body(request))
-    user = _ask_authenticators(head)
+    principal = Principal.of(_ask_authenticators(head))
     if head.noted <= _AUTHORIZATION_ALONE:
-        _accepted.put(credentials, user)
-    return user
+        _accepted.put(credentials, principal)
+    return principal
 
 
 class _AcceptedCredentials:
@@ -70,18 +71,18 @@ class _AcceptedCredentials:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._users: dict[bytes, tuple[float, Any]] = {}
+        self._principals: dict[bytes, tuple[float, Principal | None]] = {}
 
-    def get(self, credentials: str) -> Any:
-        until, user = self._users.get(self._key(credentials), (0.0, None))
-        return user if time.monotonic() < until else None
+    def get(self, credentials: str) -> Principal | None:
+        until, principal = self._principals.get(self._key(credentials), (0.0, None))
+        return principal if time.monotonic() < until else None
 
-    def put(self, credentials: str, user: Any) -> None:
+    def put(self, credentials: str, principal: Principal) -> None:
         until = time.monotonic() + upload_settings().auth_cache_seconds
         with self._lock:
-            if len(self._users) >= self.MOST:
-                self._users.clear()
-            self._users[self._key(credentials)] = (until, user)
+            if len(self._principals) >= self.MOST:
+                self._principals.clear()
+            self._principals[self._key(credentials)] = (until, principal)
 
     @staticmethod
     def _key(credentials: str) -> bytes:
@@ -167,7 +168,8 @@ def _noting_class(kind: Any) -> type[_Noting]:
 
 def _noting(head: HttpRequest) -> _Noting:
     noting = copy.copy(head)
-    noting.__class__ = _noting_class(type(head))
+    kind: Any = type(head)
+    noting.__class__ = _noting_class(kind)
     assert isinstance(noting, _Noting)
     noted: set[str] = set()
     noting.__dict__.update(noted=noted, META=_NotingMeta(head.META, noted), headers=_NotingHeaders(head.META, noted))

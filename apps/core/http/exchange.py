@@ -1,7 +1,7 @@
 """One request of a protocol, step by step, the same for both drivers.
 
-A driver calls :meth:`Exchange.begin`, then feeds blocks until it gets an answer. Every error comes back as an answer;
-none escapes. All methods may block on disk and database.
+A driver calls :meth:`Exchange.begin`, then feeds blocks until it gets an answer that is final. Every error comes back
+as an answer; none escapes. All methods may block on disk and database.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import BadRequest as DjangoBadRequest
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
+from ..conf import PACKAGE
 from ..errors import UploadError
-from ..metrics import refusals
+from ..metrics import count_refusal
 from . import correlation
-from .authentication import Refused, authenticate
-from .cors import cors_headers
-from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem
-from .protocol import Answer, Receiver, RequestHead, UploadProtocol
+from .authentication import Refused
+from .cors import cors_headers, is_preflight, preflight_headers
+from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem, method_not_allowed
+from .protocol import Answer, Body, RequestHead, UploadProtocol
 
-logger = logging.getLogger("apps.core.requests")
+logger = logging.getLogger(f"{PACKAGE}.requests")
 
 
 class Exchange:
@@ -34,7 +35,7 @@ class Exchange:
         self._protocol = protocol
         self._request = request
         self._path_parameters = path_parameters
-        self._receiver: Receiver | None = None
+        self._body: Body | None = None
         self._received = 0
         self._started = time.monotonic()
         self.content_length: int | None = None
@@ -42,51 +43,73 @@ class Exchange:
     def begin(self) -> Answer | None:
         """Authenticate and let the protocol look at the head. None: the body is wanted."""
         try:
-            self._request.get_host()
-            self.content_length = _content_length(self._request)
-            head = RequestHead(
-                method=self._request.method or "",
-                path_parameters=self._path_parameters,
-                headers=self._request.headers,
-                user=authenticate(self._request),
-                content_length=self.content_length,
-            )
-            begun = self._protocol.begin(head)
+            begun = self._answer_for_method() or self._begin()
         except Exception as error:
             return self._refuse(error)
         if isinstance(begun, Answer):
             return begun
-        self._receiver = begun
+        self._body = begun
         return None
 
+    @property
+    def opening(self) -> Answer | None:
+        """The interim answer to send before the body is read, if there is one."""
+        return self._body.interim if self._body else None
+
+    def _answer_for_method(self) -> Answer | None:
+        """What needs no look at the rest: preflights, and methods that the protocol does not have."""
+        self._request.get_host()
+        methods = self._protocol.methods
+        if is_preflight(self._request):
+            return Answer(204, headers=preflight_headers(methods, self._protocol.cors))
+        if self._request.method in methods:
+            return None
+        if self._request.method == "OPTIONS":
+            return Answer(204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+        return self._protocol.refuse(method_not_allowed(methods))
+
+    def _begin(self) -> Answer | Body:
+        method = self._request.method or ""
+        self.content_length = _content_length(self._request)
+        public = method in self._protocol.public_methods
+        head = RequestHead(
+            method=method,
+            path_parameters=self._path_parameters,
+            query=self._request.GET,
+            headers=self._request.headers,
+            principal=None if public else self._protocol.authenticate(self._request),
+            content_length=self.content_length,
+        )
+        return self._protocol.begin(head)
+
     def receive(self, block: bytes) -> Answer | None:
-        """Feed the next block. An answer ends the request, whatever of the body is still to come."""
-        assert self._receiver is not None
+        """Feed the next block. A final answer ends the request, whatever of the body is still to come."""
+        assert self._body is not None
         try:
-            self._receiver.receive(block)
+            answer = self._body.receive(block)
         except Exception as error:
-            self.break_off()
+            self.abort()
             return self._refuse(error)
         self._received += len(block)
-        return None
+        return answer
 
     def finish(self) -> Answer:
         """The body ended; a shorter one than announced is a broken one."""
-        assert self._receiver is not None
+        assert self._body is not None
         if self.content_length is not None and self._received < self.content_length:
-            self.break_off()
+            self.abort()
             return self._protocol.refuse(Problem(400, "incomplete_body", "The body is too short."))
         try:
-            return self._receiver.finish()
+            return self._body.finish()
         except Exception as error:
             return self._refuse(error)
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """The client is gone, or an answer came early."""
-        if self._receiver is None:
+        if self._body is None:
             return
         try:
-            self._receiver.break_off()
+            self._body.abort()
         except UploadError:
             pass  # Nobody is left to be told.
         except Exception:
@@ -94,7 +117,7 @@ class Exchange:
 
     def time_out(self) -> Answer:
         """The body stopped arriving."""
-        self.break_off()
+        self.abort()
         return self._protocol.refuse(TIMED_OUT)
 
     def _refuse(self, error: Exception) -> Answer:
@@ -102,7 +125,7 @@ class Exchange:
             return self._protocol.refuse_error(error)
         if isinstance(error, Refused):
             return self._protocol.refuse(error.problem)
-        if isinstance(error, DisallowedHost | DjangoBadRequest):
+        if isinstance(error, SuspiciousOperation | DjangoBadRequest):
             return self._protocol.refuse(MALFORMED)
         logger.exception("unexpected error")
         return self._protocol.refuse(INTERNAL_ERROR)
@@ -110,7 +133,7 @@ class Exchange:
     def log(self, answer: Answer) -> None:
         """Write the request's one line of log, and count a refusal."""
         if answer.code:
-            refusals.labels(code=answer.code).inc()
+            count_refusal(answer.code)
         if not logger.isEnabledFor(logging.INFO):
             return
         logger.info(
@@ -127,13 +150,14 @@ class Exchange:
         )
 
     def headers(self, answer: Answer) -> dict[str, str]:
-        """All headers of an answer."""
+        """All headers of a final answer. Without content there is no ``Content-Length`` (RFC 9110, 8.6)."""
+        has_content = answer.status != 204 and self._request.method != "HEAD"
         return {
             **answer.headers,
-            "Content-Length": str(len(answer.body)),
+            **({"Content-Length": str(len(answer.body))} if has_content else {}),
             "X-Content-Type-Options": "nosniff",
             correlation.HEADER: self.correlation_id,
-            **cors_headers(self._request),
+            **cors_headers(self._request, self._protocol.cors),
         }
 
 

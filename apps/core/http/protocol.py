@@ -1,8 +1,10 @@
 """What a protocol is, to the drivers that feed it.
 
-A protocol gets the *head* of a request and returns a finished :class:`Answer`, or a :class:`Receiver` that is fed the
-body block by block and then gives the answer. All calls may block on disk and database; drivers keep them off an event
-loop. To add a protocol: subclass :class:`UploadProtocol`, and route ``protocol_view(YourProtocol())`` in
+A protocol gets the *head* of a request and returns a finished :class:`Answer`, or a :class:`Body` that is fed the
+request's body block by block and then gives the answer. It is transport-free: it knows no socket, server or driver. All
+calls may block on disk and database; drivers keep them off an event loop.
+
+To add a protocol: subclass :class:`UploadProtocol`, and route ``protocol_view(YourProtocol())`` in
 ``urls_resumable_uploads.py``. Both drivers find it there.
 """
 
@@ -11,29 +13,40 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
+
+from django.http import HttpRequest, QueryDict
 
 from ..errors import UnsupportedEncoding, UploadError
+from ..services.principal import Principal
+from .authentication import authenticate
 from .problems import Problem, problem_for
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """The head of a request, authenticated.
+    """The head of a request.
 
-    ``headers`` has lower-case names. ``content_length`` is None for a chunked body.
+    ``headers`` has case-insensitive names. ``principal`` is who sent it; None for a method that needs nobody.
+    ``content_length`` is None for a chunked body.
     """
 
     method: str
-    path_parameters: Mapping[str, Any]
+    path_parameters: Mapping[str, object]
+    query: QueryDict
     headers: Mapping[str, str]
-    user: Any
+    principal: Principal | None
     content_length: int | None
+
+    def require_principal(self) -> Principal:
+        """Who sent it; for methods that need authentication, where there always is somebody."""
+        assert self.principal is not None
+        return self.principal
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer. ``body`` is complete: answers of protocols are small."""
+    """A finished answer, its body complete; or, with a status below 200, one that comes before it (RFC 9110, 15.2)."""
 
     status: int
     body: bytes = b""
@@ -41,20 +54,35 @@ class Answer:
     code: str = ""
     """The problem's code if this is a refusal, for logs and metrics."""
 
+    @property
+    def is_interim(self) -> bool:
+        return self.status < 200
 
-class Receiver(ABC):
-    """Takes the body of one request."""
+
+@dataclass(frozen=True, slots=True)
+class CorsNeeds:
+    """What pages of other origins need to be told to use a protocol: names of headers, besides those of its methods."""
+
+    request_headers: frozenset[str] = frozenset()
+    exposed_headers: frozenset[str] = frozenset()
+
+
+class Body(ABC):
+    """Takes the body of one request: ``receive`` for each block, then either ``finish`` or ``abort``."""
+
+    interim: Answer | None = None
+    """Sent before the body is read, where the server can send it."""
 
     @abstractmethod
-    def receive(self, block: bytes) -> None:
-        """Take the next bytes of the body. May raise an ``UploadError``, which ends the request."""
+    def receive(self, block: bytes) -> Answer | None:
+        """Take the next bytes. May raise an ``UploadError``, which ends the request; an interim answer does not."""
 
     @abstractmethod
     def finish(self) -> Answer:
         """The body ended as announced. May raise an ``UploadError``."""
 
     @abstractmethod
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """The body broke off, or the request is ended early. Nobody waits for an answer."""
 
 
@@ -63,9 +91,20 @@ class UploadProtocol(ABC):
 
     name: ClassVar[str]
     methods: ClassVar[frozenset[str]]
+    public_methods: ClassVar[frozenset[str]] = frozenset()
+    """Methods that are answered without authentication."""
+    cors: ClassVar[CorsNeeds] = CorsNeeds()
+
+    def authenticate(self, request: HttpRequest) -> Principal:
+        """Who sent the request: by default, what the configured DRF authenticators say.
+
+        Raises:
+            Refused: nobody who may.
+        """
+        return authenticate(request)
 
     @abstractmethod
-    def begin(self, head: RequestHead) -> Answer | Receiver:
+    def begin(self, head: RequestHead) -> Answer | Body:
         """Answer at once, or give the object that receives the body. May raise an ``UploadError``."""
 
     def refuse(self, problem: Problem) -> Answer:

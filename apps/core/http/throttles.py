@@ -14,6 +14,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from ..conf import upload_settings
 from ..errors import Throttled
+from ..services.principal import Principal
 
 
 class _SettingsThrottle(SimpleRateThrottle):
@@ -30,7 +31,7 @@ class InitPerUser(_SettingsThrottle):
     setting = "init_rate"
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+        return self.cache_format % {"scope": self.scope, "ident": Principal.of(request.user).key}
 
 
 class InitPerAddress(_SettingsThrottle):
@@ -48,22 +49,22 @@ class FailedChecksums(_SettingsThrottle):
     setting = "failed_checksum_rate"
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+        return self.cache_format % {"scope": self.scope, "ident": Principal.of(request.user).key}
 
 
 @dataclass(frozen=True)
 class _Sender:
-    """As much of a request as a throttle per user needs."""
+    """As much of a request as a throttle per principal needs."""
 
-    user: Any
+    user: Principal
 
 
-def count_failed_checksum(user: Any) -> None:
-    """Note that a chunk of this user had a wrong checksum.
+def count_failed_checksum(principal: Principal) -> None:
+    """Note that a chunk of this principal had a wrong checksum.
 
     Raises:
         Throttled: too many had, lately.
     """
     throttle = FailedChecksums()
-    if not throttle.allow_request(_Sender(user), None):  # type: ignore[arg-type]
+    if not throttle.allow_request(_Sender(principal), None):  # type: ignore[arg-type]
         raise Throttled("Too many of your chunks had a wrong checksum; wait before you send more.", throttle.wait())

@@ -1,6 +1,7 @@
 """The driver for WSGI servers: a Django view that reads the body and feeds a protocol.
 
-Under ASGI, :mod:`apps.core.asgi` finds the same view in the URL configuration and drives its protocol itself.
+Under ASGI, :class:`.asgi.UploadApplication` finds the same view in the URL configuration and drives its protocol
+itself.
 """
 
 from __future__ import annotations
@@ -9,60 +10,70 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
-from django.urls import ResolverMatch
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from ..conf import MIB, upload_settings
 from .exchange import Exchange
-from .problems import method_not_allowed
 from .protocol import Answer, UploadProtocol
 
 BLOCK = MIB
 
+INFORMATIONAL = "resumable_uploads.send_informational"
+"""WSGI has no interim responses. A server that offers a callable under this key of ``environ`` gets each as
+``(status, headers)``; others are sent none."""
 
-def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponse]:
+
+def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponseBase]:
     """A view that serves ``protocol``. Exempt from CSRF middleware; the authenticators check what needs checking."""
 
     @csrf_exempt
-    def view(request: HttpRequest, **path_parameters: Any) -> HttpResponse:
+    def view(request: HttpRequest, **path_parameters: Any) -> HttpResponseBase:
         exchange = Exchange(protocol, request, path_parameters)
-        if request.method not in protocol.methods:
-            answer = protocol.refuse(method_not_allowed(protocol.methods))
-        else:
-            answer = _drive(exchange, request)
+        answer = _drive(exchange, request)
         exchange.log(answer)
-        return HttpResponse(answer.body, status=answer.status, headers=exchange.headers(answer))
+        return _response(answer, exchange.headers(answer))
 
     view.upload_protocol = protocol  # type: ignore[attr-defined]
     return view
 
 
-def protocol_of(match: ResolverMatch) -> UploadProtocol | None:
-    """The protocol behind a resolved URL, if there is one."""
-    return getattr(match.func, "upload_protocol", None)
+def _response(answer: Answer, headers: dict[str, str]) -> HttpResponseBase:
+    if "Content-Length" in headers:
+        return HttpResponse(answer.body, status=answer.status, headers=headers)
+    # Streaming, because Django's CommonMiddleware gives any other response a Content-Length.
+    response = StreamingHttpResponse([b""], status=answer.status, headers=headers)
+    if "Content-Type" not in answer.headers:
+        del response["Content-Type"]
+    return response
 
 
 def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     answer = exchange.begin()
     if answer is not None:
         return answer
+    send_interim = request.META.get(INFORMATIONAL)
+    if send_interim and exchange.opening:
+        send_interim(exchange.opening.status, exchange.opening.headers)
     try:
-        with _limited_patience(request):
+        with _read_timeout(request):
             for block in _blocks(request, exchange.content_length):
                 answer = exchange.receive(block)
-                if answer is not None:
+                if answer is not None and not answer.is_interim:
                     return answer
+                if answer is not None and send_interim:
+                    send_interim(answer.status, answer.headers)
     except OSError as error:  # UnreadablePostError is one; servers raise others when a chunked body breaks off.
         if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
             return exchange.time_out()
-        exchange.break_off()
+        exchange.abort()
         raise
     return exchange.finish()
 
 
 @contextmanager
-def _limited_patience(request: HttpRequest) -> Iterator[None]:
+def _read_timeout(request: HttpRequest) -> Iterator[None]:
     """Do not let a silent client hold a thread for ever, where the server shows its socket (gunicorn does)."""
     connection = request.META.get("gunicorn.socket")
     if connection is None:

@@ -1,20 +1,41 @@
 import uuid
+from typing import Any
 
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from ..storage.published import PublishedStorage
+from ..models.published_file import PublishedFileField
 
 
 class Migration(migrations.Migration):
+    """The tables. Its operations are made when it is instantiated, because only then is the app's label known."""
+
     initial = True
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    def __init__(self, name: str, app_label: str) -> None:
+        super().__init__(name, app_label)
+        self.operations = _operations(app_label)  # type: ignore[misc]  # as Migration.__init__ does
+
+
+def _operations(app_label: str) -> list[Any]:
+    return [
+        migrations.CreateModel(
+            name="StoreIdentity",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("identifier", models.CharField(max_length=64, unique=True)),
+                ("alias", models.CharField(help_text="The store's alias when it was first seen.", max_length=64)),
+                ("seen_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "verbose_name_plural": "store identities",
+            },
+        ),
         migrations.CreateModel(
             name="OwnerUsage",
             fields=[
@@ -42,6 +63,16 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("upload_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 (
+                    "dedupe_key",
+                    models.CharField(
+                        editable=False,
+                        help_text="What makes init idempotent: one open session has it, ended ones have none.",
+                        max_length=64,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                (
                     "status",
                     models.CharField(
                         choices=[
@@ -51,6 +82,7 @@ class Migration(migrations.Migration):
                             ("cancelled", "Cancelled"),
                             ("expired", "Expired"),
                             ("failed", "Failed"),
+                            ("removing", "Removing"),
                         ],
                         default="active",
                         max_length=12,
@@ -77,12 +109,32 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("metadata", models.JSONField(blank=True, default=dict)),
+                (
+                    "store",
+                    models.CharField(
+                        default="default", help_text="Alias of the store that has the bytes.", max_length=64
+                    ),
+                ),
+                (
+                    "store_handle",
+                    models.CharField(blank=True, help_text="The store's own name for what is staged.", max_length=512),
+                ),
                 ("received_chunks", models.PositiveIntegerField(default=0)),
                 ("received_bytes", models.PositiveBigIntegerField(default=0)),
                 (
                     "contiguous_chunks",
                     models.PositiveIntegerField(
                         default=0, help_text="Lower bound of the chunks recorded from the first on without a gap."
+                    ),
+                ),
+                (
+                    "chunks_end",
+                    models.PositiveIntegerField(default=0, help_text="Index behind the last recorded chunk."),
+                ),
+                (
+                    "end_index",
+                    models.PositiveIntegerField(
+                        help_text="The short chunk that ends a file whose size is not declared yet.", null=True
                     ),
                 ),
                 ("partial_index", models.PositiveIntegerField(default=0)),
@@ -106,8 +158,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "file",
-                    models.FileField(
-                        blank=True, editable=False, max_length=255, storage=PublishedStorage(), upload_to=""
+                    PublishedFileField(blank=True, editable=False, max_length=255, upload_to=""),
+                ),
+                (
+                    "counted_bytes",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="Bytes that this upload counts in what its owner has stored."
                     ),
                 ),
                 ("error_code", models.CharField(blank=True, max_length=64)),
@@ -138,12 +194,16 @@ class Migration(migrations.Migration):
                 ("size", models.PositiveBigIntegerField()),
                 ("sha256", models.BinaryField(max_length=32)),
                 (
+                    "etag",
+                    models.CharField(blank=True, help_text="The store's own name for these bytes.", max_length=128),
+                ),
+                (
                     "session",
                     models.ForeignKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="receipts",
-                        to="core.uploadsession",
+                        to=f"{app_label}.uploadsession",
                     ),
                 ),
             ],
@@ -159,16 +219,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="uploadsession",
             index=models.Index(fields=["status", "ended_at"], name="upload_status_ended"),
-        ),
-        migrations.AddConstraint(
-            model_name="uploadsession",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(
-                    ("status__in", ("active", "assembling")), models.Q(("file_hash", ""), _negated=True)
-                ),
-                fields=("owner", "filename", "total_size", "file_hash"),
-                name="upload_one_open_session_per_file",
-            ),
         ),
         migrations.AddConstraint(
             model_name="chunkreceipt",

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class OwnerUsage(models.Model):
-    """Quota counters of one owner, in sessions and bytes. Changed only by :mod:`apps.core.services.quotas`."""
+    """Quota counters of one owner, in sessions and bytes. Changed only by ``services.quotas``."""
 
     owner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_usage")
     open_sessions = models.PositiveIntegerField(default=0)

@@ -1,6 +1,6 @@
 """The session of an upload and its ledger: state and arithmetic, no bytes, no HTTP.
 
-Rows change only through :mod:`apps.core.services.ledger` and :mod:`apps.core.services.transitions`.
+Rows change only through ``services.ledger`` and ``services.transitions``.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..grid import Grid
-from ..storage.published import PublishedStorage
+from ..storage import Staged
+from .published_file import PublishedFileField
 
 
 class UploadSession(models.Model):
     """One upload: its owner, names, sizes and state.
 
     Moves: active -> assembling -> completed; active -> cancelled | expired; assembling -> active (damaged chunks must
-    be sent again) | failed (the content is refused). Every move is one compare-and-set in the database.
+    be sent again) | failed (the content is refused); any -> removing -> no row. Every move is one compare-and-set in
+    the database.
     """
 
     class Status(models.TextChoices):
@@ -31,10 +32,18 @@ class UploadSession(models.Model):
         CANCELLED = "cancelled"
         EXPIRED = "expired"
         FAILED = "failed"
+        REMOVING = "removing"
 
     OPEN = (Status.ACTIVE, Status.ASSEMBLING)
 
     upload_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    dedupe_key = models.CharField(  # noqa: DJ001  # NULL, because unique columns may have it many times
+        max_length=64,
+        null=True,
+        unique=True,
+        editable=False,
+        help_text="What makes init idempotent: one open session has it, ended ones have none.",
+    )
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_sessions")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
 
@@ -45,10 +54,17 @@ class UploadSession(models.Model):
     file_hash = models.CharField(max_length=64, blank=True, help_text="Declared SHA-256 of the whole file, in hex.")
     metadata = models.JSONField(default=dict, blank=True)
 
+    store = models.CharField(max_length=64, default="default", help_text="Alias of the store that has the bytes.")
+    store_handle = models.CharField(max_length=512, blank=True, help_text="The store's own name for what is staged.")
+
     received_chunks = models.PositiveIntegerField(default=0)
     received_bytes = models.PositiveBigIntegerField(default=0)
     contiguous_chunks = models.PositiveIntegerField(
         default=0, help_text="Lower bound of the chunks recorded from the first on without a gap."
+    )
+    chunks_end = models.PositiveIntegerField(default=0, help_text="Index behind the last recorded chunk.")
+    end_index = models.PositiveIntegerField(
+        null=True, help_text="The short chunk that ends a file whose size is not declared yet."
     )
     partial_index = models.PositiveIntegerField(default=0)
     partial_size = models.PositiveBigIntegerField(default=0, help_text="Bytes kept of the chunk at partial_index.")
@@ -60,7 +76,10 @@ class UploadSession(models.Model):
     assembled_bytes = models.PositiveBigIntegerField(default=0)
 
     sha256 = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored file, proven at completion.")
-    file = models.FileField(storage=PublishedStorage(), max_length=255, blank=True, editable=False)
+    file = PublishedFileField(max_length=255, blank=True, editable=False)
+    counted_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="Bytes that this upload counts in what its owner has stored."
+    )
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
 
@@ -77,17 +96,14 @@ class UploadSession(models.Model):
             models.Index(fields=["status", "expires_at"], name="upload_status_expires"),
             models.Index(fields=["status", "ended_at"], name="upload_status_ended"),
         ]
-        constraints = [
-            # Makes init idempotent when two tabs ask at once.
-            models.UniqueConstraint(
-                fields=["owner", "filename", "total_size", "file_hash"],
-                condition=Q(status__in=("active", "assembling")) & ~Q(file_hash=""),
-                name="upload_one_open_session_per_file",
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.filename} ({self.upload_id})"
+
+    @property
+    def staged(self) -> Staged:
+        """The staged bytes, as the store knows them."""
+        return Staged(self.upload_id, self.store_handle)
 
     @property
     def grid(self) -> Grid:
@@ -116,7 +132,7 @@ class UploadSession(models.Model):
         if total is not None and total == self.received_chunks:
             return []
         recorded = set(self.receipts.values_list("index", flat=True))
-        end = total if total is not None else max(recorded, default=-1) + 1
+        end = total if total is not None else self.chunks_end
         return [index for index in range(end) if index not in recorded]
 
     @property
@@ -133,6 +149,7 @@ class ChunkReceipt(models.Model):
     index = models.PositiveIntegerField()
     size = models.PositiveBigIntegerField()
     sha256 = models.BinaryField(max_length=32)
+    etag = models.CharField(max_length=128, blank=True, help_text="The store's own name for these bytes.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["session", "index"], name="one_receipt_per_chunk")]

@@ -1,4 +1,4 @@
-"""What both ways of sending one chunk have in common: the receiver around the engine's, and the answer."""
+"""The answer to one chunk, the same for both ways of sending it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import orjson
 from ..errors import ChecksumMismatch
 from ..http.protocol import Answer
 from ..http.throttles import count_failed_checksum
-from ..metrics import bytes_received, chunks_received
+from ..metrics import count_chunk
 from ..models import UploadSession
-from ..services.receiving import ChunkReceiver, StoredChunk
+from ..services.principal import Principal
+from ..services.receiving import ChunkSink, StoredChunk
 
 
-def store(receiver: ChunkReceiver, protocol: str) -> Answer:
+def answer_chunk(sink: ChunkSink, protocol: str) -> Answer:
     """Finish the chunk and answer for it; a failed checksum counts against the sender's throttle."""
     try:
-        stored = receiver.finish()
+        stored = sink.finish()
     except ChecksumMismatch:
-        count_failed_checksum(receiver.session.owner)
+        count_failed_checksum(Principal.owning(sink.session))
         raise
-    chunks_received.labels(protocol=protocol).inc()
-    bytes_received.labels(protocol=protocol).inc(receiver.received)
-    return Answer(200, orjson.dumps(chunk_document(receiver.session, stored)), {"Content-Type": "application/json"})
+    count_chunk(protocol, sink.received)
+    return Answer(200, orjson.dumps(chunk_document(sink.session, stored)), {"Content-Type": "application/json"})
 
 
 def chunk_document(session: UploadSession, stored: StoredChunk) -> dict[str, object]:
-    """The answer to a chunk. Of the progress only what costs the same for any chunk: no list of missing ones."""
+    """The JSON for a chunk. Of the progress only what costs the same for any chunk: no list of missing ones."""
     session.received_bytes = stored.totals.received_bytes
     session.received_chunks = stored.totals.received_chunks
     return {

@@ -11,10 +11,11 @@ from django.conf import settings
 
 from ..errors import BadRequest, BodyBroken, TooLarge
 from ..hashing import parse_sha256
-from ..http.protocol import Answer, Receiver, RequestHead, UploadProtocol, require_identity_encoding
+from ..http.protocol import Answer, Body, RequestHead, UploadProtocol, require_identity_encoding
 from ..memory import memory_budget
+from ..services.principal import Principal
 from ..services.resumable_upload_service import ResumableUploadService
-from .chunk_answers import store
+from .chunk_answers import answer_chunk
 
 
 class JsonChunks(UploadProtocol):
@@ -23,19 +24,19 @@ class JsonChunks(UploadProtocol):
     name = "json"
     methods: ClassVar[frozenset[str]] = frozenset({"POST"})
 
-    def begin(self, head: RequestHead) -> Receiver:
+    def begin(self, head: RequestHead) -> Body:
         limit = json_body_limit()
         require_identity_encoding(head.headers)
         if head.content_length is not None and head.content_length > limit:
             raise _too_large(limit)
-        return _JsonChunkReceiver(head.user, limit)
+        return _JsonChunk(head.require_principal(), limit)
 
 
-class _JsonChunkReceiver(Receiver):
+class _JsonChunk(Body):
     """Holds one JSON document, which cannot be decoded before it is whole."""
 
-    def __init__(self, user: Any, limit: int) -> None:
-        self._user = user
+    def __init__(self, principal: Principal, limit: int) -> None:
+        self._principal = principal
         self._limit = limit
         self._blocks: list[bytes] = []
         self._size = 0
@@ -51,17 +52,17 @@ class _JsonChunkReceiver(Receiver):
         try:
             document = _parse(b"".join(self._blocks))
         finally:
-            self.break_off()
+            self.abort()
         upload_id, index, data, checksum = _fields(document)
-        service = ResumableUploadService(self._user)
+        service = ResumableUploadService(self._principal)
         chunk = service.receive_chunk(service.find(upload_id), index, checksum)
         if len(data) < chunk.span.size and chunk.span.exact:
             raise BodyBroken(f"Chunk {index} has {chunk.span.size} bytes; chunk_data has {len(data)}.")
         chunk.receive(data)
-        return store(chunk, JsonChunks.name)
+        return answer_chunk(chunk, JsonChunks.name)
 
-    def break_off(self) -> None:
-        memory_budget.give_back(self._size)
+    def abort(self) -> None:
+        memory_budget.release(self._size)
         self._size = 0
         self._blocks = []
 

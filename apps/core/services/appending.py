@@ -1,4 +1,24 @@
-"""Receiving bytes in order, over as many chunks as come: what tus and the IETF draft build upon."""
+"""Receiving bytes in order, over as many chunks as come: what tus and the IETF draft build upon.
+
+Append tokens
+    A sequential sender whose connection died does not know it, and neither does the server: the old request may hang
+    for minutes with bytes in its buffers. The sender asks for the offset and continues in a new request, so two
+    requests hold bytes for the same place, and the newer one must win *at once*, without waiting for the older one.
+
+    * Each sequential request begins by writing a random token of its own into the session's row
+      (``ledger.supersede_append``). The newest token is the one in the row; nothing is ever locked while bytes travel.
+    * Whatever a sequential request records is conditional on its token, in the same UPDATE that counts it: the receipt
+      of a whole chunk (``ledger.record``) and the size of a kept part (``ledger.record_partial``). A superseded request
+      records nothing, however late it comes to life.
+    * In the store, its writer loses the claim on the chunk to the newer one's (``supersede=True``), so that it cannot
+      change a byte there either. See ``storage.local.claims``.
+    * The offset that a new request is told is computed after its token is in the row: what an older one records before
+      that counts, and afterwards it records nothing. So bytes arrive exactly once.
+
+Kept parts
+    What arrived of a chunk when the body broke off is committed as a *partial*: its size and SHA-256 stand in the row,
+    and count towards the offset while they describe the bytes that are stored. A later request continues behind it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +30,13 @@ from ..grid import Span
 from ..models import UploadSession
 from ..storage import StagingMissing, get_store
 from . import ledger
-from .receiving import ChunkReceiver
+from .receiving import ChunkSink
 
 
-class AppendReceiver:
+class AppendSink:
     """Receives bytes in order from the first byte not yet kept, over as many chunks as come (tus, the IETF draft).
 
-    Opening one displaces an older one of the same session at once. Whatever had arrived when the body ends or breaks
+    Opening one supersedes an older one of the same session at once. Whatever had arrived when the body ends or breaks
     off is kept: whole chunks in the ledger, the rest as the kept part of the next one.
     """
 
@@ -28,20 +48,20 @@ class AppendReceiver:
         """
         ledger.require_active(session)
         self.session = session
-        self._token = ledger.take_over_append(session)
+        self._token = ledger.supersede_append(session)
         reached = append_offset(session)
         if offset != reached:
             raise OffsetMismatch(reached, offset)
         self.offset = offset
         self._grid = session.grid
-        self._chunk: ChunkReceiver | None = None
+        self._chunk: ChunkSink | None = None
 
     def receive(self, block: bytes) -> None:
         """Take the next bytes.
 
         Raises:
             TooLarge: more bytes than the file has. What fits is kept.
-            ContentRefused, ChunkConflict, ChunkSuperseded, StorageFull, SessionGone, Conflict: as ``ChunkReceiver``.
+            ContentRefused, ChunkConflict, ChunkSuperseded, StorageFull, SessionGone, Conflict: as ``ChunkSink``.
         """
         rest = memoryview(block)
         while rest:
@@ -56,30 +76,30 @@ class AppendReceiver:
 
     def finish(self) -> int:
         """The body ended; keep the rest. Returns the offset reached."""
-        return self.keep()
+        return self.commit_partial()
 
-    def break_off(self) -> int:
+    def abort(self) -> int:
         """The body broke off; keep what came. Returns the offset reached."""
-        return self.keep()
+        return self.commit_partial()
 
-    def keep(self) -> int:
-        """Make everything that arrived so far durable; the upload goes on at the offset returned."""
+    def commit_partial(self) -> int:
+        """Make everything that arrived so far durable; the upload resumes at the offset returned."""
         chunk, self._chunk = self._chunk, None
         if chunk is not None and chunk.received:
-            chunk.keep()
+            chunk.commit_partial()
         return self.offset
 
-    def _open_chunk(self) -> ChunkReceiver:
+    def _open_chunk(self) -> ChunkSink:
         end = self._grid.end
         if self.offset >= end:
             raise TooLarge(f"The file has {end} bytes; more arrived.", limit=end)
         index, start = divmod(self.offset, self._grid.chunk_size)
         span = self._grid.span(index)
-        self._chunk = ChunkReceiver(
+        self._chunk = ChunkSink(
             self.session,
             span,
             append_token=self._token,
-            writer=get_store().writer(self.session.upload_id, span, start=start, take_over=True),
+            writer=get_store(self.session.store).writer(self.session.staged, span, start=start, supersede=True),
             digest=_hash_kept(self.session, span, start),
             received=start,
         )
@@ -111,9 +131,9 @@ def record_kept_part(session: UploadSession) -> None:
     if digest.hexdigest() != session.partial_sha256:
         ledger.drop_partial(session)
         return
-    with get_store().exclusive(session.upload_id, chunks):
+    with get_store(session.store).exclusive(session.staged, chunks):
         if ledger.recorded_digest(session, chunks, session.append_token) is None:
-            ledger.record(session, chunks, span.size, digest.digest(), session.append_token)
+            ledger.record(session, span, span.size, digest.digest(), "", session.append_token)
 
 
 def _hash_kept(session: UploadSession, span: Span, size: int) -> hashlib._Hash:
@@ -122,7 +142,7 @@ def _hash_kept(session: UploadSession, span: Span, size: int) -> hashlib._Hash:
     if not size:
         return digest
     try:
-        with get_store().open(session.upload_id) as stored:
+        with get_store(session.store).open(session.staged) as stored:
             stored.seek(span.offset)
             while size and (block := stored.read(min(size, MIB))):
                 digest.update(block)

@@ -1,8 +1,8 @@
-"""Assembling: prove the stored bytes, judge them, publish them.
+"""Assembling: verify the stored bytes, validate them, publish them.
 
 The work belongs to whoever holds the session's lease and survives the request that began it. A server that dies stops
-renewing; the next ``complete``, ``status`` or cleanup takes over. Proof and publication can be repeated without harm,
-and only the holder of the lease can end the state ``assembling``.
+renewing; the next ``complete``, ``status`` or cleanup takes over. Verifying and publishing can be repeated without
+harm, and only the holder of the lease can end the state ``assembling``.
 
 A successor reads everything again. What its predecessor had read proves nothing: bytes that were only in the page cache
 are gone after a power failure, and the file is published by the bytes it has now.
@@ -21,14 +21,17 @@ from django.db import connection
 
 from ..conf import MIB, upload_settings
 from ..errors import ContentRefused
-from ..metrics import assemble_seconds
+from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
-from ..storage import StagingMissing, get_store
+from ..storage import PartsChanged, StagingMissing, StoredPart, get_store
 from . import transitions
+from .removal import remove_staged
 from .secure_file_upload_service import SecureFileUploadService
 
 logger = logging.getLogger(__name__)
+
+Status = UploadSession.Status
 
 
 class LeaseLost(Exception):
@@ -63,7 +66,7 @@ def _assemble_on_thread(session: UploadSession, lease: uuid.UUID) -> None:
 
 
 def assemble(session: UploadSession, lease: uuid.UUID) -> None:
-    """Prove, judge and publish, as the holder of ``lease``; ends the state ``assembling`` one way or another.
+    """Verify, validate and publish, as the holder of ``lease``; ends the state ``assembling`` one way or another.
 
     What is not a verdict on the content (a full disk, a lost database) is raised, and the lease given back.
     """
@@ -72,10 +75,15 @@ def assemble(session: UploadSession, lease: uuid.UUID) -> None:
         outcome = _Assembly(session, lease).run()
     except LeaseLost:
         return
+    except StagingMissing:
+        if UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING).exists():
+            transitions.release_lease(session, lease)
+            raise
+        return  # Removed meanwhile, bytes and all.
     except BaseException:
         transitions.release_lease(session, lease)
         raise
-    assemble_seconds.labels(outcome=outcome).observe(time.monotonic() - started)
+    observe_assembly(outcome, time.monotonic() - started)
 
 
 class _Assembly:
@@ -84,31 +92,30 @@ class _Assembly:
     def __init__(self, session: UploadSession, lease: uuid.UUID) -> None:
         self._session = session
         self._lease = lease
-        self._store = get_store()
+        self._store = get_store(session.store)
         self._size = session.total_size or 0
         self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
 
     def run(self) -> str:
-        self._wait_for_writers()
+        try:
+            self._store.seal(self._session.staged, self._parts())
+        except PartsChanged as changed:
+            return self._reopen(changed.indices)
         digest = self._hash_stored()
         if digest is None or (self._session.file_hash and digest != self._session.file_hash):
             return self._repair_or_fail()
         if not self._session.file_hash and (damaged := self._damaged_chunks()):
-            return self._give_back(damaged)
+            return self._reopen(damaged)
         try:
-            with self._store.open(self._session.upload_id) as stored:
+            with self._store.open(self._session.staged) as stored:
                 SecureFileUploadService.check_stored(self._session, stored)
         except ContentRefused as refusal:
             return self._fail(refusal)
         return self._publish(digest)
 
-    def _wait_for_writers(self) -> None:
-        """Let chunk writers that began before the state changed come to their end; later ones see the new state."""
-        try:
-            with self._store.frozen(self._session.upload_id):
-                pass
-        except StagingMissing:
-            pass  # Published by an earlier attempt, or lost: the proof will tell.
+    def _parts(self) -> Iterator[StoredPart]:
+        rows = self._session.receipts.order_by("index").values_list("index", "size", "etag")
+        return (StoredPart(*row) for row in rows.iterator(chunk_size=1000))
 
     def _hash_stored(self) -> str | None:
         """SHA-256 of the stored bytes, or None if there are too few of them."""
@@ -136,7 +143,7 @@ class _Assembly:
 
     def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
         try:
-            stored = self._store.open(self._session.upload_id)
+            stored = self._store.open(self._session.staged)
         except StagingMissing:
             return
         with stored:
@@ -159,7 +166,7 @@ class _Assembly:
     def _repair_or_fail(self) -> str:
         damaged = self._damaged_chunks()
         if damaged:
-            return self._give_back(damaged)
+            return self._reopen(damaged)
         return self._fail(
             ContentRefused(
                 "Every chunk is stored as it was sent, but the file's SHA-256 is not the declared one.",
@@ -167,24 +174,26 @@ class _Assembly:
             )
         )
 
-    def _give_back(self, damaged: list[int]) -> str:
-        self._store.begin(self._session.upload_id)
+    def _reopen(self, damaged: list[int]) -> str:
+        """Ask for the damaged chunks again."""
+        self._require(transitions.renew_lease(self._session, self._lease))
+        again = set(damaged)
+        handle = self._store.reopen(self._session.staged, (part for part in self._parts() if part.index not in again))
         logger.warning(
             "damaged chunks must be sent again",
             extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
         )
-        transitions.finish_damaged(self._session, self._lease, damaged)
+        transitions.finish_damaged(self._session, self._lease, damaged, handle=handle)
         return "damaged"
 
     def _fail(self, refusal: ContentRefused) -> str:
         if transitions.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail):
-            self._store.discard(self._session.upload_id)
-            transitions.forget_receipts(self._session)
+            remove_staged(self._session)
         return "failed"
 
     def _publish(self, digest: str) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
-        name = self._store.publish(self._session.upload_id, self._size)
+        name = self._store.publish(self._session.staged, self._size)
         if transitions.finish_completed(self._session, self._lease, sha256=digest, name=name):
             announce(self._session)
         return "completed"

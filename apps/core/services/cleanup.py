@@ -1,7 +1,9 @@
-"""Sweeping: overdue sessions, bytes nobody needs, old records, abandoned assemblies, unsent signals.
+"""Sweeping: overdue sessions, bytes nobody needs, old records, abandoned assemblies and removals, unsent signals.
 
-Every step is a compare-and-set or can be repeated, so it may run twice at once and during uploads. Completed files are
-never touched.
+Every step is a compare-and-set or can be repeated, so it may run twice at once and during uploads. A completed upload
+goes only when the ``completed_term_hours`` setting gives it a term. Published files without a record are reported,
+never removed: a sweep with the wrong database, or with a restored backup of it, would remove everything
+(``check_uploads`` does it, with guards).
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..conf import upload_settings
-from ..models import UploadSession
+from ..models import ChunkReceipt, UploadSession
 from ..storage import get_store
 from . import assembly, transitions
-from .resumable_upload_service import remove_bytes
+from .audit import unknown_files
+from .removal import finish_removing, remove, remove_staged
 
 Status = UploadSession.Status
 
@@ -35,8 +38,11 @@ class Summary:
     expired: int = 0
     resumed_assemblies: int = 0
     announced: int = 0
+    removed_completed: int = 0
+    finished_removals: int = 0
     deleted_records: int = 0
     removed_orphans: int = 0
+    unknown_files: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -64,8 +70,12 @@ class Cleanup:
         self._expire_overdue()
         self._resume_assemblies()
         self._announce_forgotten()
+        self._remove_completed()
+        self._finish_removals()
         self._delete_records()
+        self._forget_receipts()
         self._remove_orphans()
+        self._report_unknown_files()
         return self.summary
 
     def _expire_overdue(self) -> None:
@@ -73,7 +83,7 @@ class Cleanup:
             if not self._dry_run:
                 if not transitions.expire(session):
                     continue  # A chunk arrived meanwhile, or another sweep was here.
-                remove_bytes(session)
+                remove_staged(session)
             self.summary.expired += 1
             self._tell(f"expired {session.upload_id}")
 
@@ -108,25 +118,54 @@ class Cleanup:
             if not self._dry_run:
                 assembly.announce(session)
 
+    def _remove_completed(self) -> None:
+        term = upload_settings().completed_term_hours
+        if term is None:
+            return
+        ended_before = self._now - timedelta(hours=term)
+        for session in self._batches(UploadSession.objects.filter(status=Status.COMPLETED, ended_at__lte=ended_before)):
+            if not self._dry_run and not remove(session):
+                continue
+            self.summary.removed_completed += 1
+            self._tell(f"removed {session.upload_id}, whose term was over")
+
+    def _finish_removals(self) -> None:
+        for session in self._batches(UploadSession.objects.filter(status=Status.REMOVING)):
+            if not self._dry_run:
+                finish_removing(session)
+            self.summary.finished_removals += 1
+            self._tell(f"removed {session.upload_id}")
+
     def _delete_records(self) -> None:
         ended = UploadSession.objects.filter(status__in=(Status.CANCELLED, Status.EXPIRED, Status.FAILED))
         for session in self._batches(ended.filter(ended_at__lte=self._now - self._retention)):
-            if not self._dry_run:
-                # Bytes first: should the server die in between, the next sweep still finds the record.
-                get_store().discard(session.upload_id)
-                if not transitions.forget(session):
-                    continue
+            if not self._dry_run and not remove(session):
+                continue
             self.summary.deleted_records += 1
             self._tell(f"deleted the record of {session.upload_id} ({session.status})")
 
+    def _forget_receipts(self) -> None:
+        """Of completed uploads, whose SHA-256 says all that is left to say."""
+        if self._dry_run:
+            return
+        ChunkReceipt.objects.filter(
+            session__status=Status.COMPLETED, session__ended_at__lte=self._now - self._retention
+        ).delete()
+
     def _remove_orphans(self) -> None:
-        for upload_id, written in get_store().staged():
-            if written > self._now - ORPHAN_AGE or self._is_open(upload_id):
-                continue
-            if not self._dry_run:
-                get_store().discard(upload_id)
-            self.summary.removed_orphans += 1
-            self._tell(f"removed orphaned bytes of {upload_id}")
+        for alias in upload_settings().stores:
+            for staged, written in get_store(alias).staged():
+                if written > self._now - ORPHAN_AGE or self._is_open(staged.upload_id):
+                    continue
+                if not self._dry_run:
+                    get_store(alias).discard(staged)
+                self.summary.removed_orphans += 1
+                self._tell(f"removed orphaned bytes of {staged.upload_id}")
+
+    def _report_unknown_files(self) -> None:
+        for alias, found in unknown_files(self._now):
+            self.summary.unknown_files += 1
+            self._tell(f"{alias}: no record of {found.name} ({found.size} bytes); see check_uploads")
 
     @staticmethod
     def _is_open(upload_id: UUID) -> bool:

@@ -1,7 +1,7 @@
 """The three queries on the path of every chunk, as SQL.
 
 Django compiles a query anew each time it runs, which costs more than all else that the server does for a chunk of
-1 MiB. These are compiled once. They are plain SQL that SQLite (3.35 and later) and PostgreSQL share.
+1 MiB. These are compiled once for each kind of database: SQLite (3.35 and later), PostgreSQL, and MariaDB with MySQL.
 """
 
 from __future__ import annotations
@@ -20,31 +20,52 @@ from ..models import ChunkReceipt, UploadSession
 _SESSION = UploadSession._meta
 _RECEIPT = ChunkReceipt._meta
 
-_SELECT_CHUNK_STATE = f"""
-    SELECT s.status, s.append_token, r.sha256
-    FROM {_SESSION.db_table} s
-    LEFT JOIN {_RECEIPT.db_table} r ON r.session_id = s.id AND r."index" = %s
-    WHERE s.id = %s
-"""  # noqa: S608  # nothing but names of our own tables
+_RETURNING = " RETURNING received_chunks, received_bytes"
 
+
+@lru_cache(maxsize=4)
+def _select_chunk_state(vendor: str) -> str:
+    index = connection.ops.quote_name("index")
+    return f"""
+        SELECT s.status, s.append_token, r.sha256
+        FROM {_SESSION.db_table} s
+        LEFT JOIN {_RECEIPT.db_table} r ON r.session_id = s.id AND r.{index} = %s
+        WHERE s.id = %s
+    """  # noqa: S608  # nothing but names of our own tables
+
+
+# The guards say where a chunk may lie: within the declared size; or, while that is unknown, not behind the short chunk
+# that ends the file, and a short chunk not before any other.
 _COUNT_RECEIPT = f"""
     UPDATE {_SESSION.db_table} SET
         received_chunks = received_chunks + 1,
         received_bytes = received_bytes + %s,
         contiguous_chunks = contiguous_chunks + (CASE WHEN contiguous_chunks = %s THEN 1 ELSE 0 END),
+        chunks_end = (CASE WHEN chunks_end > %s THEN chunks_end ELSE %s END),
+        end_index = (CASE WHEN %s AND total_size IS NULL THEN %s ELSE end_index END),
         expires_at = %s,
         updated_at = %s
     WHERE id = %s AND status = 'active' AND (%s OR append_token = %s)
-    RETURNING received_chunks, received_bytes
+        AND (total_size IS NULL OR (NOT %s AND (total_size = %s OR (%s AND total_size > %s))))
+        AND (end_index IS NULL OR end_index > %s)
+        AND (%s OR total_size IS NOT NULL OR chunks_end <= %s)
 """  # noqa: S608
 
-_INSERT_RECEIPT = f'INSERT INTO {_RECEIPT.db_table} (session_id, "index", size, sha256)'
 
-# PostgreSQL does both in one statement, and so in one round trip instead of four.
-_COUNT_AND_INSERT = f"""
-    WITH counted AS ({_COUNT_RECEIPT}), inserted AS ({_INSERT_RECEIPT} SELECT %s, %s, %s, %s FROM counted)
-    SELECT received_chunks, received_bytes FROM counted
-"""  # noqa: S608
+@lru_cache(maxsize=4)
+def _insert_receipt(vendor: str) -> str:
+    index = connection.ops.quote_name("index")
+    return f"INSERT INTO {_RECEIPT.db_table} (session_id, {index}, size, sha256, etag)"
+
+
+@lru_cache(maxsize=4)
+def _count_and_insert(vendor: str) -> str:
+    """PostgreSQL does both in one statement, and so in one round trip instead of four."""
+    return f"""
+        WITH counted AS ({_COUNT_RECEIPT} {_RETURNING}),
+             inserted AS ({_insert_receipt(vendor)} SELECT %s, %s, %s, %s, %s FROM counted)
+        SELECT received_chunks, received_bytes FROM counted
+    """  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -62,16 +83,16 @@ def _session_select(vendor: str) -> _SessionSelect:
     sql, _ = compiler.as_sql()
     converters = compiler.get_converters([column for column, _, _ in compiler.select or []])
     return _SessionSelect(
-        f"{sql} WHERE upload_id = %s AND owner_id = %s",
+        f"{sql} WHERE upload_id = %s AND owner_id = %s AND status <> 'removing'",
         [field.attname for field in _SESSION.concrete_fields],
         [(position, expression, functions) for position, (functions, expression) in converters.items()],
     )
 
 
 def select_session(upload_id: uuid.UUID, owner_id: Any) -> UploadSession | None:
-    """The owner's session with all its fields."""
+    """The owner's session with all its fields; one that is being removed is hidden."""
     select = _session_select(connection.vendor)
-    row = _fetch_one(select.sql, (_prepared("upload_id", upload_id), owner_id))
+    row = _fetch_one(select.sql, (_prepared("upload_id", upload_id), _prepared("owner", owner_id)))
     if row is None:
         return None
     values = list(row)
@@ -83,51 +104,78 @@ def select_session(upload_id: uuid.UUID, owner_id: Any) -> UploadSession | None:
 
 def select_chunk_state(session_pk: int, index: int) -> tuple[str, uuid.UUID | None, bytes | None] | None:
     """Status and append token of a session, and the SHA-256 recorded for a chunk of it, of one moment."""
-    row = _fetch_one(_SELECT_CHUNK_STATE, (index, session_pk))
+    row = _fetch_one(_select_chunk_state(connection.vendor), (index, session_pk))
     if row is None:
         return None
     status, token, digest = row
     return status, _as_uuid(token), None if digest is None else bytes(digest)
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt to be written. ``is_short``: of fewer bytes than a chunk has, which only the last one may have."""
+
+    index: int
+    offset: int
+    size: int
+    digest: bytes
+    etag: str
+    is_short: bool
+
+
 def record_receipt(
     session_pk: int,
-    index: int,
-    size: int,
-    digest: bytes,
+    receipt: Receipt,
     *,
+    while_unknown: bool,
     append_token: uuid.UUID | None,
     expires_at: datetime,
     now: datetime,
 ) -> tuple[int, int] | None:
     """Write a receipt and count it, both or neither.
 
+    Args:
+        while_unknown: only if the size of the file is not declared yet.
+
     Returns:
-        Chunks and bytes the session has received with it; None if it takes no chunks (of this sequential request).
+        Chunks and bytes the session has received with it; None if it takes no chunks (here, or of this sequential
+        request).
 
     Raises:
         IntegrityError: there is a receipt for this chunk already.
     """
     adapt = connection.ops.adapt_datetimefield_value
+    index, end = receipt.index, receipt.offset + receipt.size
     count = (
-        size,
-        index,
-        adapt(expires_at),
-        adapt(now),
-        session_pk,
-        append_token is None,
-        _prepared("append_token", append_token),
+        *(receipt.size, index, index + 1, index + 1, receipt.is_short, index, adapt(expires_at), adapt(now)),
+        *(session_pk, append_token is None, _prepared("append_token", append_token)),
+        *(while_unknown, end, not receipt.is_short, end),
+        *(index, not receipt.is_short, index + 1),
     )
-    receipt = (session_pk, index, size, digest)
+    row = (session_pk, index, receipt.size, receipt.digest, receipt.etag)
     if connection.vendor == "postgresql":
-        row: tuple[int, int] | None = _fetch_one(_COUNT_AND_INSERT, count + receipt)
-        return row
+        counted: tuple[int, int] | None = _fetch_one(_count_and_insert(connection.vendor), count + row)
+        return counted
     with transaction.atomic():
-        counted: tuple[int, int] | None = _fetch_one(_COUNT_RECEIPT, count)
+        counted = _count(session_pk, count)
         if counted is not None:
             with connection.cursor() as cursor:
-                cursor.execute(f"{_INSERT_RECEIPT} VALUES (%s, %s, %s, %s)", receipt)
+                cursor.execute(f"{_insert_receipt(connection.vendor)} VALUES (%s, %s, %s, %s, %s)", row)
     return counted
+
+
+def _count(session_pk: int, parameters: tuple[Any, ...]) -> tuple[int, int] | None:
+    if connection.vendor == "sqlite":
+        counted: tuple[int, int] | None = _fetch_one(_COUNT_RECEIPT + _RETURNING, parameters)
+        return counted
+    # MariaDB and MySQL return nothing from an UPDATE; the row stays locked until the transaction ends.
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_RECEIPT, parameters)
+        if not cursor.rowcount:
+            return None
+    select = f"SELECT received_chunks, received_bytes FROM {_SESSION.db_table} WHERE id = %s"  # noqa: S608
+    counted = _fetch_one(select, (session_pk,))
+    return counted  # noqa: RET504  # typed
 
 
 def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> Any:

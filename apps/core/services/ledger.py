@@ -6,6 +6,7 @@ transaction. No function here waits for anything but the database.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,10 @@ from django.utils import timezone
 
 from ..conf import upload_settings
 from ..errors import BadRequest, Conflict, NotFound, SessionGone
+from ..grid import Grid, Span
 from ..models import UploadSession
 from . import hot_queries, quotas
+from .principal import Principal
 from .transitions import expire, next_expiry
 
 Status = UploadSession.Status
@@ -30,35 +33,68 @@ class Totals:
     received_bytes: int
 
 
-def find(owner: Any, upload_id: uuid.UUID) -> UploadSession:
-    """The owner's session.
+def find(principal: Principal, upload_id: uuid.UUID) -> UploadSession:
+    """The principal's session.
 
     Raises:
-        NotFound: there is none, or it is a stranger's.
+        NotFound: there is none, it is a stranger's, or it is being removed.
     """
-    session = hot_queries.select_session(upload_id, owner.pk)
+    session = hot_queries.select_session(upload_id, principal.user_id)
     if session is None:
         raise NotFound
     return session
 
 
-def find_open_twin(owner: Any, filename: str, total_size: int, file_hash: str) -> UploadSession | None:
-    """The owner's open session for the same file, if any."""
-    return UploadSession.objects.filter(
-        owner=owner, filename=filename, total_size=total_size, file_hash=file_hash, status__in=UploadSession.OPEN
-    ).first()
+def refresh(session: UploadSession) -> None:
+    """Read the row anew.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    try:
+        session.refresh_from_db()
+    except UploadSession.DoesNotExist:
+        raise NotFound from None
 
 
-def create(owner: Any, **fields: Any) -> UploadSession:
+def set_handle(session: UploadSession, handle: str) -> None:
+    """Keep the store's own name for what is staged."""
+    if handle != session.store_handle:
+        UploadSession.objects.filter(pk=session.pk).update(store_handle=handle)
+        session.store_handle = handle
+
+
+def dedupe_key(
+    principal: Principal, *, client_key: str, filename: str, total_size: int | None, file_hash: str
+) -> str | None:
+    """What tells an open session from all others, so that ``init`` is idempotent: the client's own key, or else name,
+    size and hash of the file; None if neither is known."""
+    if client_key:
+        parts = ["key", client_key]
+    elif file_hash and total_size is not None:
+        parts = ["file", filename, str(total_size), file_hash]
+    else:
+        return None
+    return hashlib.sha256("\0".join([principal.key, *parts]).encode()).hexdigest()
+
+
+def find_open_duplicate(key: str) -> UploadSession | None:
+    """The open session with this :func:`dedupe_key`, if any."""
+    return UploadSession.objects.filter(dedupe_key=key, status__in=UploadSession.OPEN).first()
+
+
+def create(principal: Principal, **fields: Any) -> UploadSession:
     """A new active session, its quota reserved.
 
     Raises:
         QuotaExceeded: it does not fit.
-        IntegrityError: an open session for the same file appeared meanwhile.
+        IntegrityError: an open session with the same ``dedupe_key`` appeared meanwhile.
     """
     with transaction.atomic():
-        quotas.open_session(owner, fields["total_size"] or 0)
-        return UploadSession.objects.create(owner=owner, expires_at=next_expiry(timezone.now()), **fields)
+        quotas.open_session(principal, fields["total_size"] or 0)
+        return UploadSession.objects.create(
+            owner_id=principal.user_id, expires_at=next_expiry(timezone.now()), **fields
+        )
 
 
 def require_active(session: UploadSession) -> None:
@@ -72,9 +108,11 @@ def require_active(session: UploadSession) -> None:
         if not session.is_expired:
             return
         expire(session)
-        session.refresh_from_db()
+        refresh(session)
     if session.status in (Status.EXPIRED, Status.CANCELLED):
         raise SessionGone(session.status)
+    if session.status == Status.REMOVING:
+        raise NotFound
     raise Conflict(
         f"The upload is {session.status} and takes no more chunks.", code="not_active", status_now=session.status
     )
@@ -91,6 +129,8 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
     if state is None:
         raise NotFound
     status, newest_token, digest = state
+    if status == Status.REMOVING:
+        raise NotFound
     if digest is not None:
         return digest
     if status != Status.ACTIVE:
@@ -101,46 +141,80 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
     return None
 
 
-def record(session: UploadSession, index: int, size: int, digest: bytes, append_token: uuid.UUID | None) -> Totals:
+def record(
+    session: UploadSession, span: Span, size: int, digest: bytes, etag: str, append_token: uuid.UUID | None
+) -> Totals:
     """Write the receipt of a stored chunk and count it.
 
     Args:
         append_token: the token of a sequential request, which must still be the newest; None for a chunk of its own.
 
     Raises:
-        SessionGone, Conflict: the session no longer takes chunks, or a newer sequential request took over.
+        SessionGone, Conflict: the session no longer takes chunks, none at this place, or a newer sequential request
+            superseded this one.
         QuotaExceeded: the size of the session is unknown, and these bytes no longer fit.
     """
-    if session.total_size is not None:
-        return _record(session, index, size, digest, append_token)
-    with transaction.atomic():
-        quotas.reserve_more(session.owner_id, size)
-        return _record(session, index, size, digest, append_token)
+    receipt = hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size)
+    if session.total_size is None:
+        counted = _reserve_and_record(session, receipt, append_token)
+        if counted is not None:
+            return counted
+        refresh(session)
+        if session.total_size is None:
+            raise _not_counted(session, receipt)
+        # Declared meanwhile, and reserved with it.
+    counted = _record(session, receipt, append_token, while_unknown=False)
+    if counted is None:
+        raise _not_counted(session, receipt)
+    return counted
 
 
-def _record(session: UploadSession, index: int, size: int, digest: bytes, append_token: uuid.UUID | None) -> Totals:
+class _NotCounted(Exception):
+    """Rolls a reservation back."""
+
+
+def _reserve_and_record(
+    session: UploadSession, receipt: hot_queries.Receipt, append_token: uuid.UUID | None
+) -> Totals | None:
+    try:
+        with transaction.atomic():
+            quotas.reserve_more(Principal.owning(session), receipt.size)
+            counted = _record(session, receipt, append_token, while_unknown=True)
+            if counted is None:
+                raise _NotCounted
+            return counted
+    except _NotCounted:
+        return None
+
+
+def _record(
+    session: UploadSession, receipt: hot_queries.Receipt, append_token: uuid.UUID | None, *, while_unknown: bool
+) -> Totals | None:
     now = timezone.now()
     counted = hot_queries.record_receipt(
         session.pk,
-        index,
-        size,
-        digest,
+        receipt,
+        while_unknown=while_unknown,
         append_token=append_token,
         expires_at=next_expiry(now, session.created_at),
         now=now,
     )
-    if counted is None:
-        raise _not_counted(session)
-    return Totals(*counted)
+    return None if counted is None else Totals(*counted)
 
 
 def totals(session: UploadSession) -> Totals:
-    """The counters as they are now."""
-    chunks, size = UploadSession.objects.values_list("received_chunks", "received_bytes").get(pk=session.pk)
-    return Totals(chunks, size)
+    """The counters as they are now.
+
+    Raises:
+        NotFound: the session is gone.
+    """
+    counters = UploadSession.objects.filter(pk=session.pk).values_list("received_chunks", "received_bytes").first()
+    if counters is None:
+        raise NotFound
+    return Totals(*counters)
 
 
-def take_over_append(session: UploadSession) -> uuid.UUID:
+def supersede_append(session: UploadSession) -> uuid.UUID:
     """Make the caller the newest sequential request; older ones can record nothing from now on.
 
     Raises:
@@ -148,9 +222,9 @@ def take_over_append(session: UploadSession) -> uuid.UUID:
     """
     token = uuid.uuid4()
     if not UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE).update(append_token=token):
-        session.refresh_from_db()
+        refresh(session)
         require_active(session)
-    session.refresh_from_db()
+    refresh(session)
     return token
 
 
@@ -158,7 +232,7 @@ def record_partial(session: UploadSession, index: int, size: int, sha256: str, a
     """Note that the first ``size`` bytes of a chunk are kept.
 
     Raises:
-        SessionGone, Conflict: the session no longer takes bytes, or a newer request took over.
+        SessionGone, Conflict: the session no longer takes bytes, or a newer request superseded this one.
     """
     now = timezone.now()
     kept = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, append_token=append_token).update(
@@ -208,56 +282,100 @@ def declare(session: UploadSession, *, total_size: int | None, file_hash: str | 
 def _declare_size(session: UploadSession, total_size: int) -> None:
     if session.total_size is not None:
         raise Conflict(f"The declared size is {session.total_size}, not {total_size}.", code="size_conflict")
-    limits = upload_settings()
     grid = session.grid
     # The same arithmetic as ever, with the size filled in.
     final = type(grid)(grid.chunk_size, total_size, grid.max_chunks)
-    if (final.total_chunks or 0) > limits.max_chunks:
-        raise BadRequest(f"A file of {total_size} bytes needs more than {limits.max_chunks} chunks.", code="bad_size")
-    last = (final.total_chunks or 0) - 1
-    for index, size in session.receipts.order_by("index").values_list("index", "size").iterator(chunk_size=1000):
-        if index > last or size != final.span(index).size:
-            raise Conflict(
-                f"Chunk {index} of {size} bytes does not fit a file of {total_size} bytes.",
-                code="size_conflict",
-                chunk_index=index,
-            )
+    total_chunks = final.total_chunks or 0
+    if total_chunks > upload_settings().max_chunks:
+        raise BadRequest(
+            f"A file of {total_size} bytes needs more than {upload_settings().max_chunks} chunks.", code="bad_size"
+        )
+    _require_fit(session, final)
     with transaction.atomic():
+        if total_size > session.received_bytes:
+            quotas.reserve_more(Principal.owning(session), total_size - session.received_bytes)
         declared = UploadSession.objects.filter(
             pk=session.pk, status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks
         ).update(total_size=total_size)
         if not declared:
             raise Conflict("The upload changed meanwhile; try again.", code="conflict")
-        if total_size > session.received_bytes:
-            quotas.reserve_more(session.owner_id, total_size - session.received_bytes)
     session.total_size = total_size
+
+
+def _require_fit(session: UploadSession, final: Grid) -> None:
+    """What is recorded must lie in the grid of the final size: all chunks whole, but for the last one."""
+    last = (final.total_chunks or 0) - 1
+    recorded = session.receipts.filter(index=last).values_list("size", flat=True).first()
+    misfit: int | None = None
+    if session.chunks_end > last + 1:
+        misfit = session.chunks_end - 1
+    elif recorded is not None and recorded != final.span(last).size:
+        misfit = last
+    elif session.end_index is not None and session.end_index != last:
+        misfit = session.end_index
+    if misfit is not None:
+        raise Conflict(
+            f"Chunk {misfit} does not fit a file of {final.total_size} bytes.", code="size_conflict", chunk_index=misfit
+        )
 
 
 def _declare_hash(session: UploadSession, file_hash: str) -> None:
     if session.file_hash:
         raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
+    changes: dict[str, Any] = {"file_hash": file_hash}
+    if session.dedupe_key is None:
+        changes["dedupe_key"] = dedupe_key(
+            Principal.owning(session),
+            client_key="",
+            filename=session.filename,
+            total_size=session.total_size,
+            file_hash=file_hash,
+        )
     try:
         with transaction.atomic():
-            declared = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, file_hash="").update(
-                file_hash=file_hash
-            )
+            declared = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, file_hash="").update(**changes)
     except IntegrityError:
-        raise Conflict("Another open upload of yours has the same name, size and hash.", code="twin_upload") from None
+        raise Conflict(
+            "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"
+        ) from None
     if not declared:
-        session.refresh_from_db()
+        refresh(session)
         if session.file_hash != file_hash:
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
     session.file_hash = file_hash
 
 
-def _not_counted(session: UploadSession) -> Exception:
-    session.refresh_from_db()
+def require_place(session: UploadSession, index: int) -> None:
+    """Refuse a chunk behind the short one that ends a file of unknown size.
+
+    Raises:
+        Conflict: nothing may lie there.
+    """
+    if session.end_index is not None and index > session.end_index:
+        raise Conflict(
+            f"Chunk {session.end_index} was shorter than {session.chunk_size} bytes and so ended the file; "
+            f"chunk {index} would lie behind it.",
+            code="chunk_beyond_end",
+            chunk_index=index,
+        )
+
+
+def _not_counted(session: UploadSession, receipt: hot_queries.Receipt | None = None) -> Exception:
+    refresh(session)
     try:
         require_active(session)
+        if receipt is not None:
+            require_place(session, receipt.index)
     except (SessionGone, Conflict) as error:
         return error
-    return _append_superseded()
+    if receipt is None or session.append_token is not None:
+        return _append_superseded()
+    return Conflict(
+        f"Chunk {receipt.index} of {receipt.size} bytes has no place in this file.",
+        code="chunk_beyond_end",
+        chunk_index=receipt.index,
+    )
 
 
 def _append_superseded() -> Conflict:
-    return Conflict("A newer request took this upload over.", code="append_superseded")
+    return Conflict("A newer request superseded this one.", code="append_superseded")

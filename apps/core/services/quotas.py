@@ -1,58 +1,73 @@
 """Quotas of an owner. Every change is one conditional UPDATE, so that parallel requests cannot overdraw.
 
-Call inside the transaction that makes the matching change of a session: both happen or neither.
+Call inside the transaction that makes the matching change of a session: both happen or neither. **The order of locks:**
+an owner's usage row is always locked before any of their session rows (:func:`lock` where nothing is reserved first),
+or two transactions could wait for each other for ever.
+
+Counters never go below zero: a counter that drifted must not keep a session from ending. ``check_uploads`` recounts.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
 from ..errors import QuotaExceeded
 from ..models import OwnerUsage
+from .principal import Principal
 
 if TYPE_CHECKING:
     from ..models import UploadSession
 
 
-def open_session(owner: Any, size: int) -> None:
+def limit_of(principal: Principal, name: str) -> int:
+    """A quota of one owner: the setting ``name``, or what the callable it names says for the user."""
+    value = getattr(upload_settings(), name)
+    if isinstance(value, str):
+        value = import_string(value)
+    return int(value(principal.user)) if callable(value) else int(value)
+
+
+def open_session(principal: Principal, size: int) -> None:
     """Count a new session of ``size`` bytes (0 while unknown).
 
     Raises:
         QuotaExceeded: the session or its bytes do not fit.
     """
-    OwnerUsage.objects.get_or_create(owner=owner)
-    if not _reserve(owner.pk, sessions=1, size=size):
-        raise _exceeded(owner.pk, size)
+    OwnerUsage.objects.get_or_create(owner_id=principal.user_id)
+    _reserve(principal, sessions=1, size=size)
 
 
-def reserve_more(owner_id: Any, size: int) -> None:
+def reserve_more(principal: Principal, size: int) -> None:
     """Reserve bytes that a session of unknown size just received.
 
     Raises:
         QuotaExceeded: they do not fit.
     """
-    if not _reserve(owner_id, sessions=0, size=size):
-        raise _exceeded(owner_id, size)
+    _reserve(principal, sessions=0, size=size)
 
 
-def close_session(session: UploadSession, *, stored: bool) -> None:
-    """Release what an ended session had reserved; ``stored`` counts its bytes as stored from now on."""
-    reserved = reserved_bytes(session)
-    changes: dict[str, Any] = {
-        "open_sessions": F("open_sessions") - 1,
-        "reserved_bytes": F("reserved_bytes") - reserved,
-    }
-    if stored:
-        changes["stored_bytes"] = F("stored_bytes") + reserved
-    OwnerUsage.objects.filter(owner=session.owner_id).update(**changes)
+def lock(owner_id: Any) -> None:
+    """Lock the owner's usage row until the transaction ends; nothing else may be locked yet."""
+    OwnerUsage.objects.select_for_update().filter(owner=owner_id).first()
+
+
+def close_session(session: UploadSession, *, stored: int) -> None:
+    """Release what an ended session had reserved; ``stored`` bytes of it are counted as stored from now on."""
+    OwnerUsage.objects.filter(owner=session.owner_id).update(
+        open_sessions=_less("open_sessions", 1),
+        reserved_bytes=_less("reserved_bytes", reserved_bytes(session)),
+        stored_bytes=F("stored_bytes") + stored,
+    )
 
 
 def forget_stored(owner_id: Any, size: int) -> None:
-    """Stop counting completed files whose records are gone."""
-    OwnerUsage.objects.filter(owner=owner_id).update(stored_bytes=F("stored_bytes") - size)
+    """Stop counting an upload that was removed."""
+    OwnerUsage.objects.filter(owner=owner_id).update(stored_bytes=_less("stored_bytes", size))
 
 
 def reserved_bytes(session: UploadSession) -> int:
@@ -60,25 +75,28 @@ def reserved_bytes(session: UploadSession) -> int:
     return session.received_bytes if session.total_size is None else session.total_size
 
 
-def _reserve(owner_id: Any, *, sessions: int, size: int) -> bool:
-    limits = upload_settings()
-    return bool(
-        OwnerUsage.objects.filter(
-            owner=owner_id,
-            open_sessions__lte=limits.max_open_sessions - sessions,
-            reserved_bytes__lte=limits.max_reserved_bytes - size,
-            stored_bytes__lte=limits.max_stored_bytes - size - F("reserved_bytes"),
-        ).update(open_sessions=F("open_sessions") + sessions, reserved_bytes=F("reserved_bytes") + size)
+def _less(name: str, amount: int) -> Combinable:
+    # Compared before it is subtracted: MariaDB and MySQL raise an error for an unsigned difference below zero.
+    return Case(When(Q(**{f"{name}__gte": amount}), then=F(name) - amount), default=Value(0))
+
+
+def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
+    most_sessions = limit_of(principal, "max_open_sessions")
+    most_reserved = limit_of(principal, "max_reserved_bytes")
+    most_stored = limit_of(principal, "max_stored_bytes")
+    row = OwnerUsage.objects.filter(owner=principal.user_id).alias(total=F("reserved_bytes") + F("stored_bytes"))
+    fits = row.filter(
+        open_sessions__lte=most_sessions - sessions,
+        reserved_bytes__lte=most_reserved - size,
+        total__lte=most_stored - size,
     )
-
-
-def _exceeded(owner_id: Any, size: int) -> QuotaExceeded:
-    limits = upload_settings()
-    usage = OwnerUsage.objects.get(owner=owner_id)
-    if usage.open_sessions >= limits.max_open_sessions:
-        return QuotaExceeded(
+    if fits.update(open_sessions=F("open_sessions") + sessions, reserved_bytes=F("reserved_bytes") + size):
+        return
+    usage = row.get()
+    if sessions and usage.open_sessions >= most_sessions:
+        raise QuotaExceeded(
             f"You have {usage.open_sessions} open uploads; complete or cancel one first.", quota="open_sessions"
         )
-    if usage.reserved_bytes + size > limits.max_reserved_bytes:
-        return QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
-    return QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")
+    if usage.reserved_bytes + size > most_reserved:
+        raise QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
+    raise QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")

@@ -1,6 +1,6 @@
 """Receiving bytes: objects that are fed blocks as they arrive and are then told how it ended.
 
-``receive(block)`` as often as needed, then either ``finish()`` (the body was whole) or ``break_off()`` (it was not).
+``receive(block)`` as often as needed, then either ``finish()`` (the body was whole) or ``abort()`` (it was not).
 Nothing is locked and no transaction is open between these calls, however long the network takes.
 """
 
@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..grid import Span
 from ..models import UploadSession
-from ..storage import Entry, StagingMissing, Writer, WriterDisplaced, get_store
+from ..storage import Entry, StagingMissing, Writer, WriterSuperseded, get_store
 from . import ledger
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
 
@@ -38,9 +38,9 @@ class StoredChunk:
 
 
 def _begin_anew(session: UploadSession) -> None:
-    session.refresh_from_db()
+    ledger.refresh(session)
     ledger.require_active(session)
-    get_store().begin(session.upload_id)
+    get_store(session.store).begin(session.upload_id, mime_type=session.mime_type)
 
 
 def _staging_lost(session: UploadSession) -> Conflict:
@@ -69,7 +69,7 @@ class _Head:
             SecureFileUploadService.check_head(self._session, self._seen)
 
 
-class ChunkReceiver:
+class ChunkSink:
     """Receives one whole chunk. All of it is recorded, or nothing."""
 
     def __init__(
@@ -88,7 +88,8 @@ class ChunkReceiver:
         self.received = received
         self._expected = expected_digest
         self._append_token = append_token
-        self._writer = writer or get_store().writer(session.upload_id, span)
+        self._store = get_store(session.store)
+        self._writer = writer or self._store.writer(session.staged, span)
         self._digest = digest or hashlib.sha256()
         self._head = _Head(session) if span.index == 0 and not received else None
 
@@ -106,7 +107,7 @@ class ChunkReceiver:
             StorageFull: the store has no room.
         """
         if len(block) > self.room:
-            self.break_off()
+            self.abort()
             raise TooLarge(f"Chunk {self.span.index} has {self.span.size} bytes; more arrived.", limit=self.span.size)
         try:
             if self._head:
@@ -114,7 +115,7 @@ class ChunkReceiver:
             self._digest.update(block)
             self._writer.write(block)
         except BaseException:
-            self.break_off()
+            self.abort()
             raise
         self.received += len(block)
 
@@ -130,29 +131,30 @@ class ChunkReceiver:
         """
         try:
             self._check_whole()
-            return self._store()
+            return self._commit_or_compare()
         finally:
             self._writer.discard()
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """The body did not arrive whole: give up what came of it."""
         self._writer.discard()
 
-    def keep(self) -> None:
+    def commit_partial(self) -> None:
         """The body broke off, but its bytes are the next ones in order: leave them in place for a later request.
 
         Raises:
-            ChunkSuperseded, SessionGone, Conflict: a newer request took over, or the session takes no more bytes.
+            ChunkSuperseded, SessionGone, Conflict: a newer request superseded this one, or the session takes no more
+            bytes.
         """
         assert self._append_token is not None
         index = self.span.index
         try:
-            with get_store().exclusive(self.session.upload_id, index) as entry:
+            with self._store.exclusive(self.session.staged, index) as entry:
                 if ledger.recorded_digest(self.session, index, self._append_token) is None:
-                    self._writer.keep(entry)
+                    self._writer.commit_partial(entry)
                     part = self._digest.hexdigest()
                     ledger.record_partial(self.session, index, self.received, part, self._append_token)
-        except WriterDisplaced:
+        except WriterSuperseded:
             raise ChunkSuperseded(index) from None
         except StagingMissing:
             raise _staging_lost(self.session) from None
@@ -169,14 +171,14 @@ class ChunkReceiver:
         if self._head:
             self._head.check()
 
-    def _store(self) -> StoredChunk:
+    def _commit_or_compare(self) -> StoredChunk:
         digest = self._digest.digest()
         index = self.span.index
         try:
-            with get_store().exclusive(self.session.upload_id, index) as entry:
+            with self._store.exclusive(self.session.staged, index) as entry:
                 recorded = self._recorded_digest(entry)
                 if recorded is None:
-                    return self._settle_and_record(entry, digest)
+                    return self._commit_and_record(entry, digest)
         except (StagingMissing, IntegrityError):
             # Published meanwhile, or the staged files were lost and made anew: the ledger knows what is recorded.
             recorded = ledger.recorded_digest(self.session, index, self._append_token)
@@ -186,12 +188,12 @@ class ChunkReceiver:
             raise ChunkConflict(index)
         return StoredChunk(index, ledger.totals(self.session))
 
-    def _settle_and_record(self, entry: Entry, digest: bytes) -> StoredChunk:
+    def _commit_and_record(self, entry: Entry, digest: bytes) -> StoredChunk:
         try:
-            self._writer.settle(entry)
-        except WriterDisplaced:
+            etag = self._writer.commit(entry)
+        except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
-        counted = ledger.record(self.session, self.span.index, self.received, digest, self._append_token)
+        counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
         return StoredChunk(self.span.index, counted)
 
     def _recorded_digest(self, entry: Entry) -> bytes | None:

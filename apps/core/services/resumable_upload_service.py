@@ -1,7 +1,8 @@
-"""The engine: create, receive bytes, status, complete, cancel. Every protocol is a translation onto these."""
+"""The engine: create, receive bytes, status, complete, cancel, remove. Every protocol is a translation onto these."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 from uuid import UUID
@@ -9,25 +10,28 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from ..conf import upload_settings
-from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, SessionGone, StorageFull, TooLarge
-from ..grid import fit_chunk_size
+from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone, TooLarge
+from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, ledger, transitions
-from .appending import AppendReceiver, append_offset, record_kept_part
-from .receiving import ChunkReceiver
+from . import assembly, ledger, removal, transitions
+from .appending import AppendSink, append_offset, record_kept_part
+from .audit import remember_store
+from .principal import Principal
+from .receiving import ChunkSink
 from .secure_file_upload_service import SecureFileUploadService
 
 Status = UploadSession.Status
 
 _POLL_SECONDS = 0.1
+_EMPTY_SHA256 = hashlib.sha256().hexdigest()
 
 
 class ResumableUploadService:
-    """The operations of one owner. Errors are those of :mod:`apps.core.errors`."""
+    """The operations of one owner, a user or a :class:`Principal`. Errors are those of the app's ``errors`` module."""
 
     def __init__(self, owner: Any) -> None:
-        self.owner = owner
+        self.principal = Principal.of(owner)
 
     def create(
         self,
@@ -38,67 +42,97 @@ class ResumableUploadService:
         file_hash: str = "",
         chunk_size: int | None = None,
         metadata: dict[str, Any] | None = None,
+        client_key: str = "",
     ) -> tuple[UploadSession, bool]:
-        """Begin an upload, or find the open one of the same owner, name, size and hash.
+        """Begin an upload, or find the open one with the same ``client_key``, or else of the same name, size and hash.
+
+        An empty file is completed at once.
 
         Args:
             total_size: bytes; None if the sender does not know yet.
             file_hash: SHA-256 of the whole file in lower-case hex; empty if it comes with ``complete``.
             chunk_size: a wish, in bytes.
+            client_key: whatever tells this upload from the sender's others.
 
         Returns:
             The session, and whether it is new.
 
         Raises:
             BadRequest: the name or the type is not accepted.
+            ContentRefused: an empty file has another hash.
+            Conflict: the ``client_key`` belongs to an open upload of another name, size or hash.
             TooLarge, QuotaExceeded, StorageFull: the file does not fit.
         """
         limits = upload_settings()
         name, declared_type = SecureFileUploadService.admit(filename, mime_type)
-        if total_size is not None and total_size > limits.max_file_size:
-            raise TooLarge(f"Files may have at most {limits.max_file_size} bytes.", limit=limits.max_file_size)
-        if total_size and file_hash and (twin := self._open_twin(name, total_size, file_hash)):
-            return twin, False
-        store = get_store()
-        self._require_room(total_size or 0)
+        self._require_size(total_size)
+        if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
+            raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
+        declared = {"filename": name, "total_size": total_size, "file_hash": file_hash}
+        key = ledger.dedupe_key(
+            self.principal, client_key=client_key, filename=name, total_size=total_size, file_hash=file_hash
+        )
+        if key and (duplicate := self._open_duplicate(key)):
+            return self._continue(duplicate, declared), False
+        store = get_store(limits.store)
+        store.require_room(total_size or 0)
         try:
             session = ledger.create(
-                self.owner,
-                filename=name,
+                self.principal,
+                **declared,
+                dedupe_key=key,
                 mime_type=declared_type,
-                total_size=total_size,
-                file_hash=file_hash,
                 metadata=metadata or {},
-                chunk_size=fit_chunk_size(
-                    total_size,
-                    chunk_size or limits.chunk_size,
-                    smallest=max(store.min_chunk_size, limits.min_chunk_size if chunk_size else 1),
-                    largest=limits.max_chunk_size,
-                    max_chunks=limits.max_chunks,
-                ),
+                store=limits.store,
+                chunk_size=self._chunk_size(total_size, chunk_size, store.min_chunk_size),
             )
         except IntegrityError:
             # Another request created the same session in this very moment.
-            twin = self._open_twin(name, total_size or 0, file_hash)
-            if twin is None:
+            duplicate = self._open_duplicate(key) if key else None
+            if duplicate is None:
                 raise Conflict("The same upload was begun and ended meanwhile; try again.") from None
-            return twin, False
-        store.begin(session.upload_id)
+            return self._continue(duplicate, declared), False
+        remember_store(limits.store)
+        ledger.set_handle(session, store.begin(session.upload_id, mime_type=session.mime_type))
+        if total_size == 0:
+            self.complete(session)
         return session, True
 
-    def _open_twin(self, name: str, total_size: int, file_hash: str) -> UploadSession | None:
-        twin = ledger.find_open_twin(self.owner, name, total_size, file_hash)
-        if twin is None or not twin.is_expired:
-            return twin
-        if transitions.expire(twin):
-            remove_bytes(twin)
-            return None
-        return self._open_twin(name, total_size, file_hash)
+    @staticmethod
+    def _require_size(total_size: int | None) -> None:
+        limit = upload_settings().max_file_size
+        if total_size is not None and total_size > limit:
+            raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
 
     @staticmethod
-    def _require_room(size: int) -> None:
-        if get_store().free_bytes() - size < upload_settings().min_free_disk_bytes:
-            raise StorageFull
+    def _chunk_size(total_size: int | None, wish: int | None, least: int) -> int:
+        limits = upload_settings()
+        if total_size is None:
+            # The grid must reach the largest file there may be.
+            least = max(least, ceil_div(limits.max_file_size, limits.max_chunks))
+        return fit_chunk_size(
+            total_size,
+            wish or limits.chunk_size,
+            smallest=max(least, limits.min_chunk_size if wish else 1),
+            largest=limits.max_chunk_size,
+            max_chunks=limits.max_chunks,
+        )
+
+    def _open_duplicate(self, key: str) -> UploadSession | None:
+        duplicate = ledger.find_open_duplicate(key)
+        if duplicate is None or not duplicate.is_expired:
+            return duplicate
+        self._expire(duplicate)
+        return self._open_duplicate(key)
+
+    @staticmethod
+    def _continue(session: UploadSession, declared: dict[str, Any]) -> UploadSession:
+        """An open session with the same key, if it is for the same file."""
+        if session.filename != declared["filename"] or session.total_size != declared["total_size"]:
+            raise Conflict("This client_key belongs to an open upload of another file.", code="client_key_conflict")
+        if declared["file_hash"]:
+            ledger.declare(session, total_size=None, file_hash=declared["file_hash"])
+        return session
 
     def find(self, upload_id: UUID) -> UploadSession:
         """The owner's session.
@@ -106,7 +140,7 @@ class ResumableUploadService:
         Raises:
             NotFound: there is none, or it is a stranger's.
         """
-        return ledger.find(self.owner, upload_id)
+        return ledger.find(self.principal, upload_id)
 
     def status(self, upload_id: UUID) -> UploadSession:
         """The session as it is now. An overdue session is expired, an abandoned assembly is taken over.
@@ -119,10 +153,10 @@ class ResumableUploadService:
             self._expire(session)
         if session.status == Status.ASSEMBLING:
             assembly.ensure_assembling(session)
-            session.refresh_from_db()
+            ledger.refresh(session)
         return session
 
-    def receive_chunk(self, session: UploadSession, index: int, expected_digest: bytes | None = None) -> ChunkReceiver:
+    def receive_chunk(self, session: UploadSession, index: int, expected_digest: bytes | None = None) -> ChunkSink:
         """Begin to receive one chunk.
 
         Args:
@@ -141,8 +175,9 @@ class ResumableUploadService:
                 code="bad_chunk_index",
             ) from None
         self._require_taking_chunks(session)
-        self._require_room(span.size)
-        return ChunkReceiver(session, span, expected_digest=expected_digest)
+        ledger.require_place(session, index)
+        get_store(session.store).require_room(span.size)
+        return ChunkSink(session, span, expected_digest=expected_digest)
 
     def _require_taking_chunks(self, session: UploadSession) -> None:
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
@@ -151,28 +186,58 @@ class ResumableUploadService:
             self._expire(session)
         ledger.require_active(session)
 
-    def receive_from(self, session: UploadSession, offset: int) -> AppendReceiver:
-        """Begin to receive bytes in order. Displaces an older request that does the same.
+    def receive_from(self, session: UploadSession, offset: int) -> AppendSink:
+        """Begin to receive bytes in order. Supersedes an older request that does the same.
 
         Raises:
             OffsetMismatch: ``offset`` is not where the upload continues.
             SessionGone, Conflict: the session takes no bytes.
         """
-        self._require_room(0)
-        return AppendReceiver(session, offset)
+        get_store(session.store).require_room(0)
+        return AppendSink(session, offset)
 
     @staticmethod
-    def offset(session: UploadSession) -> int:
-        """Where a sequential sender continues."""
+    def offset(session: UploadSession, *, supersede: bool = False) -> int:
+        """Where a sequential sender continues, in bytes.
+
+        Args:
+            supersede: end a request that still receives bytes in order, so that the offset stays what it is.
+
+        Raises:
+            SessionGone, Conflict: with ``supersede``, the session takes no more bytes.
+        """
+        if supersede:
+            ledger.supersede_append(session)
         return append_offset(session)
 
+    def declare_size(self, session: UploadSession, total_size: int) -> None:
+        """Fix the size of a file that was begun without one. The same size again is a success.
+
+        Raises:
+            TooLarge, QuotaExceeded: the file does not fit.
+            BadRequest: it needs more chunks than a session may have.
+            Conflict: another size was declared before, or the size does not fit what is stored.
+            SessionGone: expired or cancelled.
+        """
+        ledger.require_active(session)
+        self._require_size(total_size)
+        ledger.declare(session, total_size=total_size, file_hash=None)
+
     def complete(
-        self, session: UploadSession, *, file_hash: str | None = None, total_size: int | None = None
+        self,
+        session: UploadSession,
+        *,
+        file_hash: str | None = None,
+        total_size: int | None = None,
+        wait: float | None = None,
     ) -> UploadSession:
-        """Prove and publish the file. May be called again at any time, by anyone who may see the session.
+        """Verify and publish the file. May be called again at any time, by anyone who may see the session.
+
+        Args:
+            wait: seconds to wait for the end; the ``complete_wait`` setting by default.
 
         Returns:
-            The session: ``completed``, or ``assembling`` if that takes longer than the ``complete_wait`` setting.
+            The session: ``completed``, or ``assembling`` if that takes longer.
 
         Raises:
             MissingChunks: chunks are missing, or were found damaged and must be sent again.
@@ -185,22 +250,20 @@ class ResumableUploadService:
         else:
             self._require_same_declaration(session, file_hash, total_size)
         if session.status == Status.ASSEMBLING:
-            self._assemble_or_wait(session)
+            self._assemble_or_wait(session, upload_settings().complete_wait if wait is None else wait)
         return self._require_no_refusal(session)
 
     def _begin_assembling(self, session: UploadSession, *, file_hash: str | None, total_size: int | None) -> None:
         if session.is_expired:
             self._expire(session)
             ledger.require_active(session)
-        limit = upload_settings().max_file_size
-        if total_size is not None and total_size > limit:
-            raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
+        self._require_size(total_size)
         ledger.declare(session, total_size=total_size, file_hash=file_hash)
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
         record_kept_part(session)
         transitions.begin_assembling(session)
-        session.refresh_from_db()
+        ledger.refresh(session)
         if session.status == Status.ACTIVE:
             missing = session.missing_chunks
             raise MissingChunks(missing, f"{len(missing)} of {session.total_chunks} chunks are missing.")
@@ -213,15 +276,15 @@ class ResumableUploadService:
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
 
     @staticmethod
-    def _assemble_or_wait(session: UploadSession) -> None:
-        deadline = time.monotonic() + upload_settings().complete_wait
+    def _assemble_or_wait(session: UploadSession, wait: float) -> None:
+        deadline = time.monotonic() + wait
         thread = assembly.ensure_assembling(session)
         if thread is not None:
-            thread.join(upload_settings().complete_wait)
-        session.refresh_from_db()
+            thread.join(wait)
+        ledger.refresh(session)
         while session.status == Status.ASSEMBLING and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-            session.refresh_from_db()
+            ledger.refresh(session)
 
     @staticmethod
     def _require_no_refusal(session: UploadSession) -> UploadSession:
@@ -232,6 +295,8 @@ class ResumableUploadService:
             raise MissingChunks(missing, f"{len(missing)} stored chunks were damaged; send them again.")
         if session.status in (Status.CANCELLED, Status.EXPIRED):
             raise SessionGone(session.status)
+        if session.status == Status.REMOVING:
+            raise NotFound
         return session
 
     def cancel(self, session: UploadSession) -> UploadSession:
@@ -244,21 +309,22 @@ class ResumableUploadService:
         if session.status == Status.CANCELLED:
             return session
         if transitions.cancel(session):
-            remove_bytes(session)
+            removal.remove_staged(session)
             return session
-        session.refresh_from_db()
+        ledger.refresh(session)
         if session.status != Status.CANCELLED:
             ledger.require_active(session)
         return session
 
+    def remove(self, upload_id: UUID) -> None:
+        """Remove an upload in any state, record and file. Nothing happens if it is unknown, gone or a stranger's."""
+        try:
+            removal.remove(self.find(upload_id))
+        except NotFound:
+            return
+
     @staticmethod
     def _expire(session: UploadSession) -> None:
         if transitions.expire(session):
-            remove_bytes(session)
-        session.refresh_from_db()
-
-
-def remove_bytes(session: UploadSession) -> None:
-    """Remove what a session that ended without a file had staged, and its ledger."""
-    get_store().discard(session.upload_id)
-    transitions.forget_receipts(session)
+            removal.remove_staged(session)
+        ledger.refresh(session)

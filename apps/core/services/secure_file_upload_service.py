@@ -57,6 +57,8 @@ class SecureFileUploadService:
         Raises:
             ContentRefused: the bytes are executable, or contradict the declared type.
         """
+        if not head:
+            return  # An empty file contradicts nothing.
         if is_executable(head) and not upload_settings().allow_executables:
             raise ContentRefused("The file is an executable.", code="executable_refused")
         if contradicts(session.mime_type, head):

@@ -1,7 +1,21 @@
 """The moves of a session from state to state, each one compare-and-set, and the lease on its assembly.
 
-active -> assembling -> completed; active -> cancelled | expired; assembling -> active | failed. What an ended session
-had reserved of its owner's quota is given back in the same transaction.
+active -> assembling -> completed; active -> cancelled | expired; assembling -> active | failed; any -> removing -> no
+row. What an ended session had reserved of its owner's quota is given back in the same transaction.
+
+Leases
+    A large file takes minutes to assemble, longer than a request lives, and a server can die in the middle. So the work
+    belongs to whoever holds the session's *lease*: a random token and a time at which it runs out, both in the row.
+
+    * Taking it is one UPDATE, conditional on nobody having one that still runs (:func:`take_lease`). A row in
+      ``assembling`` without any is free too: its server died before it took one, or gave it back after an error. So
+      nothing stays in ``assembling``, whatever dies between two steps, as long as anybody asks (or cleanup runs).
+    * Its holder renews it several times within its length (:func:`renew_lease`, :func:`note_progress`). A holder that
+      was stopped for longer finds its token gone, and ends: each of these says False then.
+    * Whatever ends ``assembling`` is conditional on the token (:func:`finish_completed`, :func:`finish_failed`,
+      :func:`finish_damaged`), so of two who believe that they hold it, one ends the state.
+    * Between two renewals a former holder may still read, and publish: both can be repeated by its successor without
+      harm, since the same bytes go to the same name in one rename.
 """
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Max, Q, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
@@ -59,16 +73,24 @@ def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
 
 def finish_completed(session: UploadSession, lease: uuid.UUID, *, sha256: str, name: str) -> bool:
     """assembling -> completed. False if the lease was lost."""
-    return _end(session, Status.ASSEMBLING, Status.COMPLETED, {"lease_token": lease}, sha256=sha256, file=name)
+    size = session.total_size or 0
+    changes: dict[str, Any] = {"sha256": sha256, "file": name, "counted_bytes": size}
+    return _end(session, Status.ASSEMBLING, Status.COMPLETED, {"lease_token": lease}, stored=size, **changes)
 
 
 def finish_failed(session: UploadSession, lease: uuid.UUID, *, code: str, detail: str) -> bool:
     """assembling -> failed: the content is refused. False if the lease was lost."""
-    return _end(session, Status.ASSEMBLING, Status.FAILED, {"lease_token": lease}, error_code=code, error_detail=detail)
+    changes: dict[str, Any] = {"error_code": code, "error_detail": detail, "metadata": {}}
+    return _end(session, Status.ASSEMBLING, Status.FAILED, {"lease_token": lease}, **changes)
 
 
-def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int]) -> bool:
-    """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost."""
+def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int], *, handle: str) -> bool:
+    """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost.
+
+    Args:
+        damaged: their indices, at least one.
+        handle: of the staged bytes from now on, as the store's ``reopen`` gave it.
+    """
     now = timezone.now()
     with transaction.atomic():
         moved = _move(
@@ -80,17 +102,19 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
                 "expires_at": next_expiry(now),
                 "lease_expires_at": None,
                 "assembled_bytes": 0,
+                "store_handle": handle,
             },
         )
         if not moved:
             return False
         for start in range(0, len(damaged), 500):
             session.receipts.filter(index__in=damaged[start : start + 500]).delete()
-        size = session.receipts.aggregate(total=Sum("size"))["total"] or 0
+        left = session.receipts.aggregate(size=Sum("size"), last=Max("index"))
         UploadSession.objects.filter(pk=session.pk).update(
             received_chunks=session.receipts.count(),
-            received_bytes=size,
+            received_bytes=left["size"] or 0,
             contiguous_chunks=min(damaged),
+            chunks_end=0 if left["last"] is None else left["last"] + 1,
             partial_size=0,
         )
     return True
@@ -98,12 +122,39 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
 
 def cancel(session: UploadSession) -> bool:
     """active -> cancelled. False if it was not active."""
-    return _end(session, Status.ACTIVE, Status.CANCELLED, {})
+    return _end(session, Status.ACTIVE, Status.CANCELLED, {}, metadata={})
 
 
 def expire(session: UploadSession) -> bool:
     """active -> expired, if it still expires when ``session`` says. False if not: a chunk prolonged it, or it ended."""
-    return _end(session, Status.ACTIVE, Status.EXPIRED, {"expires_at": session.expires_at})
+    return _end(session, Status.ACTIVE, Status.EXPIRED, {"expires_at": session.expires_at}, metadata={})
+
+
+def begin_removing(session: UploadSession) -> bool:
+    """any -> removing: hidden from its owner, its bytes still counted until they are gone. False if it was there.
+
+    What an open session had reserved counts as stored meanwhile, so that removing can always take away
+    ``counted_bytes``.
+    """
+    with transaction.atomic():
+        quotas.lock(session.owner_id)
+        now = UploadSession.objects.select_for_update().filter(pk=session.pk).first()
+        if now is None or now.status == Status.REMOVING:
+            return False
+        counted = now.counted_bytes
+        if now.status in UploadSession.OPEN:
+            counted = quotas.reserved_bytes(now)
+            quotas.close_session(now, stored=counted)
+        UploadSession.objects.filter(pk=session.pk).update(
+            status=Status.REMOVING,
+            counted_bytes=counted,
+            dedupe_key=None,
+            lease_expires_at=None,
+            lease_token=None,
+            updated_at=timezone.now(),
+        )
+    session.refresh_from_db()
+    return True
 
 
 def mark_announced(session: UploadSession) -> None:
@@ -111,26 +162,20 @@ def mark_announced(session: UploadSession) -> None:
 
 
 def forget_receipts(session: UploadSession) -> None:
-    """Drop the ledger of an ended session, whose whole-file hash says all that is left to say."""
+    """Drop the ledger of an ended session."""
     ChunkReceipt.objects.filter(session=session).delete()
 
 
-def forget(session: UploadSession) -> bool:
-    """Delete the record of an ended session (never its file)."""
+def _end(
+    session: UploadSession, before: str, after: str, guard: dict[str, Any], *, stored: int = 0, **changes: Any
+) -> bool:
     with transaction.atomic():
-        deleted, _ = UploadSession.objects.filter(pk=session.pk).exclude(status__in=UploadSession.OPEN).delete()
-        if deleted and session.status == Status.COMPLETED:
-            quotas.forget_stored(session.owner_id, session.total_size or 0)
-    return bool(deleted)
-
-
-def _end(session: UploadSession, before: str, after: str, guard: dict[str, Any], **changes: Any) -> bool:
-    with transaction.atomic():
-        changes = {"ended_at": timezone.now(), "lease_expires_at": None, **changes}
+        quotas.lock(session.owner_id)
+        changes = {"ended_at": timezone.now(), "lease_expires_at": None, "dedupe_key": None, **changes}
         if not _move(session, before, after, changes=changes, **guard):
             return False
         session.refresh_from_db()
-        quotas.close_session(session, stored=after == Status.COMPLETED)
+        quotas.close_session(session, stored=stored)
     return True
 
 

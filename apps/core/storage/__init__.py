@@ -1,23 +1,51 @@
-"""Where bytes live: staged while uploading, published when complete."""
+"""Where bytes live: staged while uploading, published when complete.
+
+The ``STORES`` setting names stores by alias, as Django's ``STORAGES`` does. A session keeps the alias of the store that
+has its bytes, so the ``STORE`` setting, which says where new uploads go, may change at any time.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
-from .base import Entry, Store, Writer
-from .errors import StagingMissing, WriterDisplaced
-from .local import LocalStore
+from .base import Entry, PublishedObject, Staged, Store, StoredPart, Writer
+from .errors import PartsChanged, StagingMissing, WriterSuperseded
 
-__all__ = ["Entry", "StagingMissing", "Store", "Writer", "WriterDisplaced", "get_store"]
+__all__ = [
+    "Entry",
+    "PartsChanged",
+    "PublishedObject",
+    "Staged",
+    "StagingMissing",
+    "Store",
+    "StoredPart",
+    "Writer",
+    "WriterSuperseded",
+    "get_store",
+]
 
 
-@lru_cache(maxsize=1)
-def get_store() -> Store:
-    """The store in force."""
-    return LocalStore(upload_settings().storage_root())
+@lru_cache(maxsize=32)
+def get_store(alias: str) -> Store:
+    """The store with this alias.
+
+    Raises:
+        ImproperlyConfigured: ``STORES`` has none, or it cannot be made.
+    """
+    stores = upload_settings().stores
+    if alias not in stores:
+        raise ImproperlyConfigured(f"RESUMABLE_UPLOADS['STORES'] has no store {alias!r}; there are {sorted(stores)}.")
+    given = stores[alias]
+    try:
+        store: Store = import_string(given["BACKEND"])(**given.get("OPTIONS", {}))
+    except (ImportError, KeyError, TypeError) as error:
+        raise ImproperlyConfigured(f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error}") from error
+    return store
 
 
 def _reload(*, setting: str, **kwargs: object) -> None:

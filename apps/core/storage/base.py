@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
@@ -13,19 +14,45 @@ from django.core.files.storage import Storage
 from ..grid import Span
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The staged bytes of one upload. ``handle`` is what :meth:`Store.begin` gave for them."""
+
+    upload_id: UUID
+    handle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A chunk as its receipt has it: ``etag`` is what :meth:`Writer.commit` gave."""
+
+    index: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedObject:
+    """A published file, as the store sees it."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
 class Entry(Protocol):
     """Proof that the caller has one chunk of one upload for itself, for a short time without network waits."""
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nothing was ever settled or kept here, and nobody writes in place: then nothing can be recorded."""
+        """Whether nothing was ever committed here, and nobody writes in place: then nothing can be recorded."""
 
 
 class Writer(Protocol):
     """Stores the bytes of one chunk as they arrive, without disturbing what is stored for it already.
 
     Blocks given to :meth:`write` may stay in memory, or go to a place where they can be told apart from recorded
-    bytes, until :meth:`settle` makes them the chunk's bytes.
+    bytes, until :meth:`commit` makes them the chunk's bytes.
     """
 
     def write(self, block: bytes) -> None:
@@ -35,19 +62,22 @@ class Writer(Protocol):
             StorageFull: the store has no room; nothing recorded is touched.
         """
 
-    def settle(self, entry: Any) -> None:
+    def commit(self, entry: Any) -> str:
         """Make everything written the chunk's stored bytes. ``entry`` is what ``store.exclusive`` gave for this chunk.
 
+        Returns:
+            The store's own name for these bytes (an ETag), kept in the receipt; empty where it has none.
+
         Raises:
-            WriterDisplaced: a newer writer took the chunk over.
+            WriterSuperseded: a newer writer took the chunk over.
             StorageFull: the store has no room.
         """
 
-    def keep(self, entry: Any) -> None:
-        """Like :meth:`settle`, for the first part of a chunk whose rest will be written by a later writer."""
+    def commit_partial(self, entry: Any) -> None:
+        """Like :meth:`commit`, for the first part of a chunk whose rest will be written by a later writer."""
 
     def discard(self) -> None:
-        """Give up what was not settled. Safe to call at any time, any number of times."""
+        """Give up what was not committed. Safe to call at any time, any number of times."""
 
 
 class Store(Protocol):
@@ -61,47 +91,75 @@ class Store(Protocol):
     def published(self) -> Storage:
         """Django storage of the published files."""
 
-    def begin(self, upload_id: UUID) -> None:
-        """Make room for an upload. Does nothing when it is there."""
+    def begin(self, upload_id: UUID, *, mime_type: str) -> str:
+        """Make room for an upload; does nothing when it is there. Returns the handle to keep with the session."""
 
-    def writer(self, upload_id: UUID, span: Span, *, start: int = 0, take_over: bool = False) -> Writer:
-        """A writer for one chunk, from byte ``start`` of it on.
-
-        ``take_over`` displaces a writer at work on the same chunk at once (sequential protocols, where the newest
-        request rules); without it both may go on and the first to settle wins.
+    def require_room(self, size: int) -> None:
+        """
+        Raises:
+            StorageFull: ``size`` more bytes would leave less free than the ``min_free_disk_bytes`` setting.
         """
 
-    def exclusive(self, upload_id: UUID, index: int) -> AbstractContextManager[Entry]:
+    def writer(self, staged: Staged, span: Span, *, start: int = 0, supersede: bool = False) -> Writer:
+        """A writer for one chunk, from byte ``start`` of it on.
+
+        ``supersede`` ends a writer at work on the same chunk at once (sequential protocols, where the newest request
+        rules); without it both may continue and the first to commit wins.
+        """
+
+    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Entry]:
         """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
 
         Raises:
             StagingMissing: the upload's staged bytes are gone.
         """
 
-    def frozen(self, upload_id: UUID) -> AbstractContextManager[None]:
-        """Have all chunks for oneself: waits until every :meth:`exclusive` section of the upload is done."""
+    def seal(self, staged: Staged, parts: Iterable[StoredPart]) -> None:
+        """Let no writer change a byte any more. Sealing what is sealed, or published, is a success.
 
-    def open(self, upload_id: UUID) -> BinaryIO:
-        """The stored bytes of an upload, staged or published, from the start.
+        Raises:
+            PartsChanged: parts are not those of the receipts, which only a store that cannot lock finds out here.
+        """
+
+    def reopen(self, staged: Staged, intact: Iterable[StoredPart]) -> str:
+        """Take chunks again after :meth:`seal`, with the intact ones in their places; returns the new handle."""
+
+    def open(self, staged: Staged) -> BinaryIO:
+        """The stored bytes of a sealed or published upload, from the start. Some stores can read unsealed ones too.
 
         Raises:
             StagingMissing: there are none.
         """
 
-    def publish(self, upload_id: UUID, size: int) -> str:
+    def publish(self, staged: Staged, size: int) -> str:
         """Flush the bytes to disk and publish them in one atomic step; returns the name in :attr:`published`.
 
         Bytes behind ``size`` are cut off. Publishing what is published is a success.
         """
 
-    def discard(self, upload_id: UUID) -> None:
+    def name_of(self, staged: Staged) -> str:
+        """The name that :meth:`publish` gives, or gave."""
+
+    def discard(self, staged: Staged) -> None:
         """Remove staged bytes. Published files are not touched."""
 
-    def staged(self) -> Iterator[tuple[UUID, datetime]]:
+    def remove(self, name: str) -> None:
+        """Remove a published file. Removing what is gone is a success."""
+
+    def staged(self) -> Iterator[tuple[Staged, datetime]]:
         """Every upload with staged bytes, and when they were last written."""
 
-    def free_bytes(self) -> int:
-        """Room left for new bytes."""
+    def objects(self) -> Iterator[PublishedObject]:
+        """Every published file."""
+
+    def trash(self, name: str) -> None:
+        """Put a published file aside, where nothing reads it, until :meth:`empty_trash`."""
+
+    def empty_trash(self, age: timedelta) -> int:
+        """Remove for good what was put aside longer ago than ``age``; returns how many files."""
+
+    def identity(self) -> str:
+        """An id of this store, made when it is first asked for and kept in it."""
 
     def check(self) -> None:
         """Write, flush and remove a small file.

@@ -15,7 +15,15 @@ class StagingMissing(Exception):
     """The staged bytes of this upload are not there (ended, or deleted behind the server's back)."""
 
 
-class WriterDisplaced(Exception):
+class PartsChanged(Exception):
+    """Stored parts are not those that their receipts name: a late writer of an object store, which nothing can lock."""
+
+    def __init__(self, indices: list[int]) -> None:
+        super().__init__(indices)
+        self.indices = indices
+
+
+class WriterSuperseded(Exception):
     """A newer writer took this chunk over; this one can no longer change a byte of it."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def uploads(settings: Any) -> Any:
 
 @pytest.fixture
 def small_chunks(uploads: Any) -> None:
-    uploads(CHUNK_SIZE=4, MIN_CHUNK_SIZE=1)
+    uploads(CHUNK_SIZE=4, MIN_CHUNK_SIZE=1, MAX_FILE_SIZE=40_000)
 
 
 @pytest.fixture
@@ -87,19 +86,7 @@ def _asgi_url(django_db_setup: None) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(5)
-    _close_connections_of(application._threads)
-
-
-def _close_connections_of(threads: ThreadPoolExecutor) -> None:
-    everyone = threading.Barrier(len(threads._threads) or 1)
-
-    def close() -> None:
-        everyone.wait(10)
-        connections.close_all()
-
-    for _ in range(everyone.parties):
-        threads.submit(close)
-    threads.shutdown()
+    application.threads.close()
 
 
 @pytest.fixture(scope="session")

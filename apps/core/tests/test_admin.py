@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from apps.core.models import UploadSession
+from apps.core.models import OwnerUsage, UploadSession
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -65,4 +66,25 @@ def test_nothing_else_can_be_changed(admin: Client, session: UploadSession) -> N
     session.refresh_from_db()
     assert (session.filename, session.status) == ("<i>report.bin", "active")
     assert admin.get(reverse("admin:core_uploadsession_add")).status_code == 403
-    assert admin.post(reverse("admin:core_uploadsession_delete", args=[session.pk])).status_code == 403
+
+
+def test_deleting_asks_first_and_takes_the_bytes_along(admin: Client, session: UploadSession, store_root: Any) -> None:
+    delete = reverse("admin:core_uploadsession_delete", args=[session.pk])
+    assert "Are you sure" in admin.get(delete).content.decode()
+    assert UploadSession.objects.exists()
+    admin.post(delete, {"post": "yes"})
+    assert not UploadSession.objects.exists()
+    assert list((store_root / "staging").iterdir()) == []
+    assert OwnerUsage.objects.get().reserved_bytes == 0
+
+
+def test_deleting_many_asks_first_and_takes_the_bytes_along(admin: Client, service: Any, store_root: Any) -> None:
+    done = service.complete(service.create(filename="empty.bin", total_size=0)[0])
+    path = Path(done.file.path)
+    chosen = {"action": "delete_selected", "_selected_action": [done.pk]}
+    page = admin.post(LIST, chosen).content.decode()
+    assert "empty.bin" in page
+    assert path.exists()
+    admin.post(LIST, {**chosen, "post": "yes"})
+    assert not UploadSession.objects.exists()
+    assert not path.exists()

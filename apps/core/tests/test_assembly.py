@@ -90,7 +90,7 @@ def test_many_completes_at_once_do_the_work_once(service: Any, session: UploadSe
     answers: list[str] = []
 
     def complete(number: int) -> None:
-        mine = ledger.find(service.owner, session.upload_id)
+        mine = ledger.find(service.principal, session.upload_id)
         answers.append(service.complete(mine).status)
 
     together(6, complete)
@@ -182,7 +182,7 @@ def test_a_successor_reads_everything_again(service: Any, session: UploadSession
 
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
     transitions.begin_assembling(session)
-    get_store().publish(session.upload_id, len(DATA))
+    get_store("default").publish(session.staged, len(DATA))
     session.refresh_from_db()
     assert service.complete(session).status == "completed"
 

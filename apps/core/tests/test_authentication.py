@@ -14,6 +14,7 @@ from rest_framework.settings import api_settings
 
 from apps.core.http import authentication
 from apps.core.http.authentication import Refused, authenticate
+from apps.core.services.principal import Principal
 
 from .conftest import token_for
 
@@ -96,7 +97,7 @@ def request(**headers: str) -> HttpRequest:
 def test_what_the_header_alone_proves_is_asked_once(monkeypatch: pytest.MonkeyPatch, owner: Any, kind: Any) -> None:
     authenticators(monkeypatch, kind)
     for _ in range(2):
-        assert authenticate(request(Authorization="Bearer a")) == owner
+        assert authenticate(request(Authorization="Bearer a")).user == owner
     assert kind.asked == 1
     authenticate(request(Authorization="Bearer b"))
     assert kind.asked == 2
@@ -104,9 +105,9 @@ def test_what_the_header_alone_proves_is_asked_once(monkeypatch: pytest.MonkeyPa
 
 def test_a_token_of_knox_is_looked_up_once(owner: Any, django_assert_num_queries: Any) -> None:
     token = f"Bearer {token_for(owner)}"
-    assert authenticate(request(Authorization=token)) == owner
+    assert authenticate(request(Authorization=token)).user == owner
     with django_assert_num_queries(0):
-        assert authenticate(request(Authorization=token)) == owner
+        assert authenticate(request(Authorization=token)).user == owner
 
 
 @pytest.mark.parametrize("kind", [ByHeaders, ByTenant, ByAddress, ByMethod, ByCookie])
@@ -115,21 +116,21 @@ def test_what_depends_on_anything_else_is_asked_each_time(
 ) -> None:
     authenticators(monkeypatch, kind)
     for _ in range(2):
-        assert authenticate(request(Authorization="Bearer a")) == owner
+        assert authenticate(request(Authorization="Bearer a")).user == owner
     assert kind.asked == 2
 
 
 def test_another_header_may_name_another_user(monkeypatch: pytest.MonkeyPatch, owner: Any, stranger: Any) -> None:
     authenticators(monkeypatch, ByTenant)
-    assert authenticate(request(Authorization="Bearer a")) == owner
-    assert authenticate(request(Authorization="Bearer a", **{"X-User": "stranger"})) == stranger
+    assert authenticate(request(Authorization="Bearer a")).user == owner
+    assert authenticate(request(Authorization="Bearer a", **{"X-User": "stranger"})).user == stranger
 
 
 def test_the_cache_of_credentials_stays_small(monkeypatch: pytest.MonkeyPatch, owner: Any) -> None:
     authenticators(monkeypatch, ByHeader)
     for number in range(authentication._AcceptedCredentials.MOST + 10):
-        authentication._accepted.put(f"Bearer {number}", owner)
-    assert len(authentication._accepted._users) <= authentication._AcceptedCredentials.MOST
+        authentication._accepted.put(f"Bearer {number}", Principal.of(owner))
+    assert len(authentication._accepted._principals) <= authentication._AcceptedCredentials.MOST
 
 
 def test_a_cookie_is_not_remembered_under_a_header_that_nobody_used(owner: Any) -> None:
@@ -140,7 +141,7 @@ def test_a_cookie_is_not_remembered_under_a_header_that_nobody_used(owner: Any) 
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     with_cookie = RequestFactory().get("/", headers={"Authorization": "Basic eDp5"})
     with_cookie.COOKIES.update(cookies)
-    assert authenticate(with_cookie) == owner
+    assert authenticate(with_cookie).user == owner
     with pytest.raises(Refused):
         authenticate(request(Authorization="Basic eDp5"))
 

@@ -4,13 +4,15 @@ import os
 import time
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from apps.core.models import OwnerUsage, UploadSession
+from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 from apps.core.services import transitions
 from apps.core.storage import get_store
 
@@ -63,6 +65,43 @@ def test_old_records_go_and_completed_uploads_stay(service: Any) -> None:
     assert OwnerUsage.objects.get().stored_bytes == 4
 
 
+def test_receipts_of_completed_uploads_go_after_a_while(service: Any) -> None:
+    completed = service.complete(begin(service))
+    cleanup()
+    assert completed.receipts.exists()
+    ended_long_ago(completed)
+    cleanup()
+    assert not completed.receipts.exists()
+    completed.refresh_from_db()
+    assert completed.missing_chunks == []
+
+
+def test_a_term_may_be_set_for_completed_uploads(service: Any, uploads: Any) -> None:
+    old, young = service.complete(begin(service)), service.complete(begin(service))
+    ended_long_ago(old)
+    path = Path(old.file.path)
+    uploads(COMPLETED_TERM_HOURS=24)
+    assert "Would be: 1 completed uploads removed" in cleanup("--dry-run")
+    assert path.exists()
+    assert "1 completed uploads removed" in cleanup()
+    assert UploadSession.objects.get() == young
+    assert not path.exists()
+    assert OwnerUsage.objects.get().stored_bytes == 4
+
+
+def test_files_without_a_record_are_reported_and_stay(service: Any) -> None:
+    """The wrong database, or a restored backup of it, would lose every file."""
+    completed = service.complete(begin(service))
+    path = Path(completed.file.path)
+    hours_ago = time.time() - 7200
+    os.utime(path, (hours_ago, hours_ago))
+    assert "0 files without a record" in cleanup()
+    ChunkReceipt.objects.all().delete()
+    UploadSession.objects.all()._raw_delete("default")
+    assert "1 files without a record" in cleanup()
+    assert path.exists()
+
+
 def test_hours_sets_the_age_of_records_to_delete(service: Any) -> None:
     session = begin(service)
     service.cancel(session)
@@ -93,15 +132,15 @@ def test_batches_reach_every_session(service: Any) -> None:
 
 
 def test_only_old_orphans_are_removed(service: Any, store_root: Any) -> None:
-    old, fresh, used = begin(service), begin(service), begin(service)
+    old, fresh, used = uuid4(), uuid4(), begin(service).upload_id
     for orphan in (old, fresh):
-        UploadSession.objects.filter(pk=orphan.pk).delete()
+        get_store("default").begin(orphan, mime_type="text/plain")
     hours_ago = time.time() - 7200
-    for session in (old, used):
-        for path in (store_root / "staging").glob(f"{session.upload_id.hex}.*"):
+    for upload_id in (old, used):
+        for path in (store_root / "staging").glob(f"{upload_id.hex}.*"):
             os.utime(path, (hours_ago, hours_ago))
     assert "1 orphaned staging files removed" in cleanup()
-    assert {found for found, _ in get_store().staged()} == {fresh.upload_id, used.upload_id}
+    assert {found.upload_id for found, _ in get_store("default").staged()} == {fresh, used}
 
 
 def test_an_abandoned_assembly_is_finished(service: Any) -> None:

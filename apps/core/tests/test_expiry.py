@@ -55,7 +55,7 @@ def test_a_chunk_recorded_in_the_last_moment_saves_the_session(
     chunk = service.receive_chunk(session, 0)
     chunk.receive(b"0123")
     UploadSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    stale = ledger.find(service.owner, session.upload_id)
+    stale = ledger.find(service.principal, session.upload_id)
     real_expire = transitions.expire
 
     def expire_after_the_chunk(seen: UploadSession) -> bool:

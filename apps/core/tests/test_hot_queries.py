@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def session(service: Any) -> UploadSession:
-    begun: UploadSession = service.create(filename="a.bin", total_size=10, metadata={"a": [1]})[0]
+    begun: UploadSession = service.create(filename="a.bin", total_size=10, chunk_size=4, metadata={"a": [1]})[0]
     UploadSession.objects.update(append_token=uuid.uuid4())
     begun.refresh_from_db()
     return begun
@@ -25,8 +25,10 @@ def session(service: Any) -> UploadSession:
 
 def record(session: UploadSession, index: int, **options: Any) -> tuple[int, int] | None:
     now = timezone.now()
-    arguments = {"append_token": None, "expires_at": now, "now": now, **options}
-    return hot_queries.record_receipt(session.pk, index, 4, b"d" * 32, **arguments)
+    size = options.pop("size", 4)
+    receipt = hot_queries.Receipt(index, index * 4, size, b"d" * 32, "etag", is_short=size < 4)
+    arguments = {"while_unknown": False, "append_token": None, "expires_at": now, "now": now, **options}
+    return hot_queries.record_receipt(session.pk, receipt, **arguments)
 
 
 def test_a_selected_session_has_every_field_as_the_orm_gives_it(session: UploadSession) -> None:
@@ -45,7 +47,8 @@ def test_a_receipt_is_written_and_counted(session: UploadSession) -> None:
     assert record(session, 0) == (2, 8)
     session.refresh_from_db()
     assert (session.received_chunks, session.received_bytes, session.contiguous_chunks) == (2, 8, 1)
-    assert bytes(ChunkReceipt.objects.get(index=1).sha256) == b"d" * 32
+    receipt = ChunkReceipt.objects.get(index=1)
+    assert (bytes(receipt.sha256), receipt.etag) == (b"d" * 32, "etag")
 
 
 def test_a_second_receipt_for_a_chunk_changes_nothing(session: UploadSession) -> None:
@@ -56,7 +59,7 @@ def test_a_second_receipt_for_a_chunk_changes_nothing(session: UploadSession) ->
     assert session.received_chunks == 1
 
 
-@pytest.mark.parametrize("status", ["assembling", "completed", "cancelled", "expired", "failed"])
+@pytest.mark.parametrize("status", ["assembling", "completed", "cancelled", "expired", "failed", "removing"])
 def test_only_active_sessions_take_receipts(session: UploadSession, status: str) -> None:
     UploadSession.objects.update(status=status)
     assert record(session, 0) is None
@@ -66,6 +69,42 @@ def test_only_active_sessions_take_receipts(session: UploadSession, status: str)
 def test_only_the_newest_sequential_request_records(session: UploadSession) -> None:
     assert record(session, 0, append_token=uuid.uuid4()) is None
     assert record(session, 0, append_token=session.append_token) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("index", "size", "fits"),
+    [(0, 4, True), (1, 4, True), (2, 2, True), (2, 1, False), (2, 4, False), (1, 3, False), (3, 4, False)],
+)
+def test_only_what_lies_in_the_grid_is_recorded(session: UploadSession, index: int, size: int, fits: bool) -> None:
+    assert (record(session, index, size=size) is not None) == fits
+
+
+def test_a_declared_size_ends_the_time_of_unknown_size(session: UploadSession) -> None:
+    assert record(session, 0, while_unknown=True) is None
+    UploadSession.objects.update(total_size=None)
+    assert record(session, 0, while_unknown=True) == (1, 4)
+
+
+class TestUnknownSize:
+    @pytest.fixture(autouse=True)
+    def _unknown(self, session: UploadSession) -> None:
+        UploadSession.objects.update(total_size=None)
+
+    def test_a_short_chunk_fixes_the_end(self, session: UploadSession) -> None:
+        assert record(session, 2, size=3, while_unknown=True)
+        assert record(session, 3, while_unknown=True) is None
+        assert record(session, 1, while_unknown=True)
+        session.refresh_from_db()
+        assert (session.end_index, session.chunks_end) == (2, 3)
+
+    def test_a_short_chunk_before_another_is_refused(self, session: UploadSession) -> None:
+        assert record(session, 5, while_unknown=True)
+        assert record(session, 4, size=3, while_unknown=True) is None
+        assert record(session, 6, size=3, while_unknown=True)
+
+    def test_there_is_one_end(self, session: UploadSession) -> None:
+        assert record(session, 2, size=3, while_unknown=True)
+        assert record(session, 1, size=3, while_unknown=True) is None
 
 
 def test_the_state_of_a_chunk(session: UploadSession) -> None:

@@ -40,7 +40,7 @@ def receive(service: Any, session: UploadSession, index: int, data: bytes) -> No
 
 
 def stored(session: UploadSession) -> bytes:
-    with get_store().open(session.upload_id) as file:
+    with get_store("default").open(session.staged) as file:
         return file.read()
 
 
@@ -103,7 +103,8 @@ class TestChunks:
             receiver.finish()
         assert not ChunkReceipt.objects.exists()
 
-    def test_a_type_that_contradicts_is_refused_with_its_first_block(self, service: Any) -> None:
+    def test_a_type_that_contradicts_is_refused_with_its_first_block(self, service: Any, uploads: Any) -> None:
+        uploads(MAX_FILE_SIZE=MIB)
         session = begin(service, MIB, filename="a.png", chunk_size=MIB)
         receiver = service.receive_chunk(session, 0)
         with pytest.raises(ContentRefused):
@@ -166,7 +167,7 @@ def test_memory_held_is_given_back(service: Any, uploads: Any) -> None:
     receiver = service.receive_chunk(session, 0)
     receiver.receive(b"a" * (MIB // 2))
     assert memory_budget.exhausted(0)
-    receiver.break_off()
+    receiver.abort()
     assert not memory_budget.exhausted(0)
 
 
@@ -188,7 +189,7 @@ class TestInOrder:
         session = begin(service, 10)
         receiver = service.receive_from(session, 0)
         receiver.receive(b"012345")
-        assert receiver.break_off() == 6
+        assert receiver.abort() == 6
         session.refresh_from_db()
         assert session.received_chunks == 1
         assert service.offset(session) == 6
@@ -209,7 +210,7 @@ class TestInOrder:
         session = begin(service, 10)
         receiver = service.receive_from(session, 0)
         receiver.receive(b"012345")
-        receiver.break_off()
+        receiver.abort()
         session.refresh_from_db()
         with pytest.raises(OffsetMismatch) as mismatch:
             service.receive_from(session, offset)
@@ -221,11 +222,11 @@ class TestInOrder:
         older.receive(b"xx")
         newer = service.receive_from(session, 0)
         newer.receive(b"012")
-        newer.break_off()
+        newer.abort()
         with pytest.raises(UploadError) as superseded:
             older.receive(b"xxxx")
         assert superseded.value.code == "append_superseded"
-        older.break_off()
+        older.abort()
         session.refresh_from_db()
         assert service.offset(session) == 3
         assert stored(session)[:3] == b"012"
@@ -242,7 +243,7 @@ class TestInOrder:
         session = begin(service, 10)
         receiver = service.receive_from(session, 0)
         receiver.receive(b"012345")
-        receiver.break_off()
+        receiver.abort()
         part = next((store_root / "staging").glob("*.part"))
         part.write_bytes(b"0123!!")
         session.refresh_from_db()

@@ -348,7 +348,7 @@ class TestList:
         assert [session["upload_id"] for session in listed] == mine[::-1]
 
     def test_filters_by_status_and_hash(self, api: Api) -> None:
-        kept = api.init(b"kept")
+        kept = api.init(b"partial")
         cancelled = api.init(b"cancelled")
         api.post("cancel", {"upload_id": cancelled})
         assert [row["upload_id"] for row in api.get("?status=active").json()["results"]] == [kept]

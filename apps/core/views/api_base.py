@@ -19,13 +19,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ..conf import KIB
+from ..conf import KIB, PACKAGE
 from ..errors import TooLarge, UploadError
 from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
 from ..http.protocol import require_identity_encoding
-from ..metrics import refusals
+from ..metrics import count_refusal
+from ..services.principal import Principal
+from ..services.resumable_upload_service import ResumableUploadService
 
-logger = logging.getLogger("apps.core.requests")
+logger = logging.getLogger(f"{PACKAGE}.requests")
 
 BODY_LIMIT = 256 * KIB
 """Largest body of an ordinary view, in bytes."""
@@ -55,6 +57,16 @@ class UploadApiView(APIView):
     throttle_classes: Any = ()
     body_limit = BODY_LIMIT
 
+    @property
+    def principal(self) -> Principal:
+        """Who sent the request."""
+        return Principal.of(self.request.user)
+
+    @property
+    def service(self) -> ResumableUploadService:
+        """The engine, for who sent the request."""
+        return ResumableUploadService(self.principal)
+
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         view = super().as_view(**initkwargs)
@@ -76,7 +88,7 @@ class UploadApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         problem = self._problem(exc)
-        refusals.labels(code=problem.code).inc()
+        count_refusal(problem.code)
         response = Response(problem.document(), status=problem.status, headers=problem.headers())
         response.content_type = problem.headers()["Content-Type"]
         response.exception = True
@@ -129,7 +141,7 @@ def _first_sentence(detail: Any) -> str:
 
 def problem_response(problem: Problem) -> HttpResponse:
     """A problem outside of any JSON view."""
-    refusals.labels(code=problem.code).inc()
+    count_refusal(problem.code)
     return HttpResponse(problem.body(), status=problem.status, headers=problem.headers())
 
 

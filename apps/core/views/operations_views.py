@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from ..conf import upload_settings
-from ..http.problems import Problem, unauthenticated
+from ..errors import StorageFull
+from ..http.problems import UNKNOWN_PATH, Problem, unauthenticated
 from ..metrics import exposition
 from ..storage import get_store
 from .api_base import problem_response
@@ -42,7 +42,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not compare_digest(given.encode(), token.encode()):
         return problem_response(unauthenticated("Bearer"))
-    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+    exposed = exposition()
+    if exposed is None:
+        return problem_response(UNKNOWN_PATH)
+    body, content_type = exposed
+    return HttpResponse(body, content_type=content_type)
 
 
 def _database_answers() -> bool:
@@ -57,7 +61,7 @@ def _database_answers() -> bool:
 
 def _store_writable() -> bool:
     try:
-        get_store().check()
+        get_store(upload_settings().store).check()
         return True
     except OSError:
         logger.exception("the store is not writable")
@@ -66,6 +70,7 @@ def _store_writable() -> bool:
 
 def _store_has_room() -> bool:
     try:
-        return get_store().free_bytes() >= upload_settings().min_free_disk_bytes
-    except OSError:
+        get_store(upload_settings().store).require_room(0)
+        return True
+    except (OSError, StorageFull):
         return False

@@ -1,4 +1,4 @@
-"""The JSON API: what has small bodies. Chunks are protocols of their own (:mod:`apps.core.protocols`)."""
+"""The JSON API: what has small bodies. Chunks are protocols of their own (``protocols``)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..errors import BadRequest, NotFound
 from ..http.throttles import InitPerAddress, InitPerUser
 from ..models import UploadSession
 from ..serializers import (
+    PUBLIC_STATUSES,
     CompleteRequest,
     InitRequest,
     ProblemDocument,
@@ -27,7 +28,6 @@ from ..serializers import (
     UploadReference,
     session_document,
 )
-from ..services.resumable_upload_service import ResumableUploadService
 from .api_base import UploadApiView
 from .download import file_response
 
@@ -72,8 +72,8 @@ class InitUploadView(UploadApiView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Begin an upload, or return the open session of the same name, size and hash with what it already has."""
-        session, created = ResumableUploadService(request.user).create(**_checked(InitRequest(data=request.data)))
+        """Begin an upload, or return the open one of the same key (or name, size and hash) with what it already has."""
+        session, created = self.service.create(**_checked(InitRequest(data=request.data)))
         return Response(_document(session), status=201 if created else 200)
 
 
@@ -83,11 +83,11 @@ class UploadStatusView(UploadApiView):
     @extend_schema(operation_id="status", responses={200: Session, **problems(404)})
     def get(self, request: Request, upload_id: UUID) -> Response:
         """The whole session: state, progress, missing chunks, and the file once completed."""
-        return Response(_document(ResumableUploadService(request.user).status(upload_id)))
+        return Response(_document(self.service.status(upload_id)))
 
 
 class CompleteUploadView(UploadApiView):
-    """Prove and publish."""
+    """Verify and publish."""
 
     @extend_schema(
         operation_id="complete",
@@ -101,7 +101,7 @@ class CompleteUploadView(UploadApiView):
     def post(self, request: Request) -> Response:
         """Verify every byte and publish the file. May be repeated: the work is done once."""
         fields = _checked(CompleteRequest(data=request.data))
-        service = ResumableUploadService(request.user)
+        service = self.service
         session = service.find(fields["upload_id"])
         file_hash = fields.get("file_hash")
         if not session.file_hash and file_hash is None:
@@ -120,13 +120,25 @@ class CancelUploadView(UploadApiView):
     @extend_schema(operation_id="cancel", request=UploadReference, responses={200: Session, **problems(404, 409, 410)})
     def post(self, request: Request) -> Response:
         """End an active upload and remove its bytes."""
-        service = ResumableUploadService(request.user)
+        service = self.service
         session = service.find(_checked(UploadReference(data=request.data))["upload_id"])
         return Response(_document(service.cancel(session)))
 
 
+class UploadView(UploadApiView):
+    """One upload, whatever its state."""
+
+    @extend_schema(
+        operation_id="remove", request=None, responses={204: OpenApiResponse(description="It is gone."), **problems()}
+    )
+    def delete(self, request: Request, upload_id: UUID) -> Response:
+        """Remove an upload in any state, record and file. 204 for an unknown id too, so it may be repeated."""
+        self.service.remove(upload_id)
+        return Response(status=204)
+
+
 class _ListQuery(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=UploadSession.Status.choices, required=False)
+    status = serializers.ChoiceField(choices=PUBLIC_STATUSES, required=False)
     file_hash = Sha256Field(required=False)
 
 
@@ -143,8 +155,8 @@ class UploadListView(UploadApiView):
     @extend_schema(
         operation_id="list",
         parameters=[
-            OpenApiParameter("status", enum=UploadSession.Status.values),
-            OpenApiParameter("file_hash", description="SHA-256 in hex, declared or proven."),
+            OpenApiParameter("status", enum=[value for value, _ in PUBLIC_STATUSES]),
+            OpenApiParameter("file_hash", description="SHA-256 in hex, declared or verified."),
             OpenApiParameter("cursor", description="From the next or previous link of another page."),
             OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
         ],
@@ -153,7 +165,7 @@ class UploadListView(UploadApiView):
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""
         query = _checked(_ListQuery(data=request.query_params.dict()))
-        rows: QuerySet[UploadSession] = UploadSession.objects.filter(owner_id=request.user.pk, **query)
+        rows: QuerySet[UploadSession] = self.principal.sessions().filter(**query)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([session_document(row, file_url(row), summary=True) for row in page])
@@ -174,7 +186,7 @@ class UploadFileView(UploadApiView):
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """My completed file: as an attachment, never sniffed or run, with ranges and an ETag."""
-        session = ResumableUploadService(request.user).find(upload_id)
+        session = self.service.find(upload_id)
         if session.status != UploadSession.Status.COMPLETED:
             raise NotFound
         return file_response(request._request, session)

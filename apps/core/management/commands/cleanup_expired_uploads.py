@@ -15,20 +15,26 @@ LABELS = {
     "expired": "sessions expired",
     "resumed_assemblies": "abandoned assemblies resumed",
     "announced": "forgotten upload_completed signals sent",
+    "removed_completed": "completed uploads removed, whose term was over",
+    "finished_removals": "unfinished removals finished",
     "deleted_records": "old records deleted",
     "removed_orphans": "orphaned staging files removed",
+    "unknown_files": "files without a record (see check_uploads)",
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Expires overdue upload sessions, removes bytes nobody needs and old records (never a completed file), and "
-        "takes over what a killed server left half done. Safe to run twice at once and during uploads."
+        "Expires overdue upload sessions, removes bytes nobody needs and records of uploads that ended without a file, "
+        "and takes over what a killed server left half done. Completed uploads stay, unless COMPLETED_TERM_HOURS gives "
+        "them a term. Safe to run twice at once and during uploads."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--hours", type=float, help="delete records of sessions that ended longer ago than this (default: setting)"
+            "--hours",
+            type=float,
+            help="delete records of uploads that ended without a file longer ago than this (default: setting)",
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument("--verbose", action="store_true", help="name every session")

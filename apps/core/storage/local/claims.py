@@ -1,9 +1,34 @@
 """Who may write a chunk in place: one 16-byte entry per chunk in a file beside the staged bytes.
 
-Chunks are written at their final offset, so two senders of one chunk would write over each other. An entry says who
-writes there: nobody yet, one writer (its token), or nobody any more (settled). It is read and changed under a lock on
-just these 16 bytes, held for a few system calls. Open-file-description locks exclude threads and processes alike and
-vanish with a killed process.
+Why claims
+    Chunks are written at their final offset, so that completing copies nothing. Two senders of one chunk would then
+    write over each other, and the ledger cannot tell them apart: a receipt says that *a* SHA-256 is stored here, not
+    whose bytes are on the disk now. No lock can be held while a client sends (a client that stalls would hold it), so
+    what is held instead is a note: the claim.
+
+What an entry says
+    ========= =============================================================== ============================
+    FREE      nobody ever wrote here, or whoever did gave up                  may be claimed
+    *token*   the writer with this token writes in place                      its own to write; may be superseded
+    PARTIAL   the first bytes of the chunk are committed, the rest is to come may be claimed by who supersedes
+    COMMITTED the bytes are recorded, or about to be                          never written in place again
+    ========= =============================================================== ============================
+
+How it is used
+    An entry is read and changed under a lock on just these 16 bytes, held for a few system calls, never while waiting
+    for the network. Each write in place first checks, under the lock, that the entry still has the writer's own token,
+    so a superseded writer cannot change a byte: not even with data it had received before. Who finds a chunk claimed by
+    somebody else spools to an unnamed file; who commits first, under the lock and after asking the ledger, wins, and
+    the other one only compares digests. A token whose writer was killed is just a token: it blocks nobody, because
+    spooling is always possible and a sequential sender supersedes it.
+
+    The receipt is written inside the same exclusive section as the last bytes, so nobody can see COMMITTED without
+    finding the receipt, unless the process died in between; then the ledger, not the claim, decides, and the chunk is
+    sent again.
+
+The locks
+    Open-file-description locks exclude threads and processes alike and vanish with a killed process. Sealing an upload
+    takes the lock on all entries for an instant: whoever was inside an exclusive section is done by then.
 """
 
 from __future__ import annotations
@@ -17,8 +42,8 @@ from contextlib import contextmanager
 
 ENTRY_SIZE = 16
 FREE = bytes(ENTRY_SIZE)
-SETTLED = b"settled".ljust(ENTRY_SIZE, b"\0")
-KEPT = b"kept".ljust(ENTRY_SIZE, b"\0")
+COMMITTED = b"committed".ljust(ENTRY_SIZE, b"\0")
+PARTIAL = b"partial".ljust(ENTRY_SIZE, b"\0")
 
 # struct flock: type, whence, start, length, pid (which must be 0 for open-file-description locks).
 _FLOCK = struct.Struct("@hhqqi")

@@ -1,17 +1,18 @@
 """The store on local disk (or one shared file system).
 
-``staging/<id>.part`` holds the bytes of an upload, each chunk at its final offset, ``staging/<id>.claims`` says who
-writes which chunk (see :mod:`.claims`). Publishing renames the part file into ``files/``: nothing is copied.
-Names on disk are made from the upload id alone. Files are 0600, directories 0700, links are never followed.
+``staging/<id>.part`` holds the bytes of an upload, each chunk at its final offset (see :mod:`.staging`). Publishing
+renames the part file into ``files/``: nothing is copied. Names on disk are made from the upload id alone.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -20,72 +21,74 @@ from uuid import UUID
 from django.core.files.storage import FileSystemStorage
 
 from ...conf import upload_settings
+from ...errors import StorageFull
 from ...grid import Span
-from ..errors import storage_errors
-from .claims import ClaimEntry, locked_entry, locked_whole
+from ..base import PublishedObject, Staged, StoredPart
+from ..errors import StagingMissing, storage_errors
+from .claims import ClaimEntry
+from .staging import Staging, make_private_directory, open_private_directory
 from .writer import LocalWriter
+
+IDENTITY = "store-id"
 
 
 class LocalStore:
-    """Staging and published files below one directory of one file system."""
+    """Staging and published files below one directory of one file system.
+
+    Args:
+        location: the directory; below ``MEDIA_ROOT`` if it is relative. Default: the ``root`` setting.
+    """
 
     min_chunk_size = 1
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, location: str | Path | None = None) -> None:
+        self.root = upload_settings().below_media_root(location)
         self.published = FileSystemStorage(
-            location=root / "files", file_permissions_mode=0o600, directory_permissions_mode=0o700
+            location=self.root / "files", file_permissions_mode=0o600, directory_permissions_mode=0o700
         )
-
-    @cached_property
-    def _staging(self) -> int:
-        return self._open_directory("staging")
+        self._staging = Staging(self.root / "staging")
 
     @cached_property
     def _files(self) -> int:
-        return self._open_directory("files")
+        return open_private_directory(self.root / "files")
 
-    def _open_directory(self, name: str) -> int:
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            (self.root / name).mkdir(mode=0o700)
-        return os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    def begin(self, upload_id: UUID, *, mime_type: str) -> str:
+        self._staging.create(upload_id)
+        return ""
 
-    def open_staged(self, upload_id: UUID, kind: str, flags: int) -> int:
-        return os.open(
-            f"{upload_id.hex}.{kind}", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600, dir_fd=self._staging
-        )
+    def require_room(self, size: int) -> None:
+        stats = os.fstatvfs(self._staging.fd)
+        if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
+            raise StorageFull
 
-    def begin(self, upload_id: UUID) -> None:
-        with storage_errors():
-            for kind in ("part", "claims"):
-                with suppress(FileExistsError):
-                    os.close(self.open_staged(upload_id, kind, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    def writer(self, staged: Staged, span: Span, *, start: int = 0, supersede: bool = False) -> LocalWriter:
+        return LocalWriter(self._staging, staged.upload_id, span, start=start, supersede=supersede)
 
-    def writer(self, upload_id: UUID, span: Span, *, start: int = 0, take_over: bool = False) -> LocalWriter:
-        return LocalWriter(self, upload_id, span, start=start, take_over=take_over)
+    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[ClaimEntry]:
+        return self._staging.exclusive(staged.upload_id, index)
 
-    def exclusive(self, upload_id: UUID, index: int) -> AbstractContextManager[ClaimEntry]:
-        with storage_errors():
-            return locked_entry(self.open_staged(upload_id, "claims", os.O_RDWR), index)
+    def seal(self, staged: Staged, parts: Iterable[StoredPart]) -> None:
+        """Wait for the writers at work; later ones find that the session takes no chunks, and write nothing."""
+        with suppress(StagingMissing), self._staging.exclusive_whole(staged.upload_id):
+            pass  # Missing: published by an earlier attempt, or lost, which verifying will tell.
 
-    def frozen(self, upload_id: UUID) -> AbstractContextManager[None]:
-        with storage_errors():
-            return locked_whole(self.open_staged(upload_id, "claims", os.O_RDWR))
+    def reopen(self, staged: Staged, intact: Iterable[StoredPart]) -> str:
+        self._staging.create(staged.upload_id)
+        return ""
 
-    def open(self, upload_id: UUID) -> BinaryIO:
+    def open(self, staged: Staged) -> BinaryIO:
         with storage_errors():
             try:
-                fd = self.open_staged(upload_id, "part", os.O_RDONLY)
+                fd = self._staging.open(staged.upload_id, "part", os.O_RDONLY)
             except FileNotFoundError:
-                fd = os.open(self._published_name(upload_id), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._files)
+                fd = os.open(self.name_of(staged), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._files)
         return os.fdopen(fd, "rb", buffering=0)
 
-    def publish(self, upload_id: UUID, size: int) -> str:
-        name = self._published_name(upload_id)
+    def publish(self, staged: Staged, size: int) -> str:
+        name = self.name_of(staged)
         with storage_errors():
             try:
-                fd = self.open_staged(upload_id, "part", os.O_RDWR)
+                fd = self._staging.open(staged.upload_id, "part", os.O_RDWR)
             except FileNotFoundError:
                 os.stat(name, dir_fd=self._files, follow_symlinks=False)
                 return name
@@ -95,7 +98,7 @@ class LocalStore:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            self._move_to_published(upload_id, name)
+            self._move_to_published(staged.upload_id, name)
         return name
 
     def _move_to_published(self, upload_id: UUID, name: str) -> None:
@@ -105,52 +108,65 @@ class LocalStore:
             os.fsync(self._files)
         shelf = os.open(shelf_name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._files)
         try:
-            os.rename(f"{upload_id.hex}.part", file_name, src_dir_fd=self._staging, dst_dir_fd=shelf)
+            os.rename(f"{upload_id.hex}.part", file_name, src_dir_fd=self._staging.fd, dst_dir_fd=shelf)
             os.fsync(shelf)
         finally:
             os.close(shelf)
-        self._remove_staged(upload_id, "claims")
+        self._staging.remove_kind(upload_id, "claims")
 
-    @staticmethod
-    def _published_name(upload_id: UUID) -> str:
+    def name_of(self, staged: Staged) -> str:
         # The last byte of a random UUID spreads the files over 256 directories.
-        return f"{upload_id.hex[-2:]}/{upload_id.hex}"
+        return f"{staged.upload_id.hex[-2:]}/{staged.upload_id.hex}"
 
-    def discard(self, upload_id: UUID) -> None:
-        for kind in ("part", "claims"):
-            self._remove_staged(upload_id, kind)
+    def discard(self, staged: Staged) -> None:
+        self._staging.remove(staged.upload_id)
 
-    def _remove_staged(self, upload_id: UUID, kind: str) -> None:
+    def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(f"{upload_id.hex}.{kind}", dir_fd=self._staging)
+            os.unlink(name, dir_fd=self._files)
 
-    def staged(self) -> Iterator[tuple[UUID, datetime]]:
-        seen: set[UUID] = set()
-        with os.scandir(self._staging) as entries:
-            for entry in entries:
-                with suppress(ValueError, FileNotFoundError):
-                    upload_id = UUID(hex=entry.name.partition(".")[0])
-                    if upload_id in seen:
-                        continue
-                    seen.add(upload_id)
-                    written = os.stat(entry.name, dir_fd=self._staging, follow_symlinks=False).st_mtime
-                    yield upload_id, datetime.fromtimestamp(written, UTC)
+    def staged(self) -> Iterator[tuple[Staged, datetime]]:
+        for upload_id, written in self._staging.uploads():
+            yield Staged(upload_id), written
 
-    def spool(self) -> BinaryIO:
-        """An unnamed file for the bytes of a second sender; it vanishes with the process."""
-        return tempfile.TemporaryFile(dir=self.root / "staging", buffering=0)
+    def objects(self) -> Iterator[PublishedObject]:
+        for path in sorted((self.root / "files").glob("*/*")):
+            with suppress(FileNotFoundError):
+                stats = path.lstat()
+                modified = datetime.fromtimestamp(stats.st_mtime, UTC)
+                yield PublishedObject(f"{path.parent.name}/{path.name}", stats.st_size, modified)
 
-    def free_bytes(self) -> int:
-        stats = os.fstatvfs(self._staging)
-        return stats.f_bavail * stats.f_frsize
+    def trash(self, name: str) -> None:
+        make_private_directory(self.root / "trash")
+        aside = self.root / "trash" / name.replace("/", "-")
+        with suppress(FileNotFoundError):
+            (self.root / "files" / name).rename(aside)
+            os.utime(aside)  # Its age is counted from now on.
+
+    def empty_trash(self, age: timedelta) -> int:
+        removed = 0
+        for path in (self.root / "trash").glob("*"):
+            if path.lstat().st_mtime <= time.time() - age.total_seconds():
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def identity(self) -> str:
+        make_private_directory(self.root)
+        path = self.root / IDENTITY
+        if not path.exists():
+            fd, fresh = tempfile.mkstemp(dir=self.root)
+            with os.fdopen(fd, "w") as file:
+                file.write(secrets.token_hex(16))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(fresh, path)  # Whole or not at all, and only once.
+            os.unlink(fresh)
+        return path.read_text()
 
     def check(self) -> None:
-        os.fstat(self._staging)
-        with tempfile.TemporaryFile(dir=self.root / "staging") as probe:
+        os.fstat(self._staging.fd)
+        with self._staging.spool() as probe:
             probe.write(b"ready")
-            probe.flush()
             os.fsync(probe.fileno())
-
-    @staticmethod
-    def must_sync() -> bool:
-        return upload_settings().sync_chunks

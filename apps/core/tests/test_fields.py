@@ -1,4 +1,4 @@
-"""The grammar of Content-Digest."""
+"""The grammars of header fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.errors import BadRequest
-from apps.core.protocols.raw_chunks import content_digest
+from apps.core.protocols.fields import content_digest
 
 pytestmark = pytest.mark.unit
 

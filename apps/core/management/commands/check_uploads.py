@@ -1,0 +1,53 @@
+"""``manage.py check_uploads``: compares rows, files and quotas; ``--fix`` mends what can be mended."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...services.audit import TRASH_AGE, Audit, RefusedToFix
+
+
+class Command(BaseCommand):
+    help = (
+        "Compares completed uploads with their files, published files with their records, and counters with uploads. "
+        f"With --fix, files without a record go to the store's trash for {TRASH_AGE.days} days, and owners are "
+        "recounted; missing and changed files are only ever reported. Refuses to fix with a database that has never "
+        "seen the store."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--rehash", action="store_true", help="read every file and compare its SHA-256")
+        parser.add_argument("--fix", action="store_true", help="mend what can be mended")
+        parser.add_argument(
+            "--most-share",
+            type=float,
+            default=0.1,
+            help="refuse to put aside more than this share of all files (default: 0.1)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["most_share"] <= 1:
+            raise CommandError("--most-share must be from 0 to 1.")
+        audit = Audit(rehash=options["rehash"], tell=self.stdout.write)
+        findings = audit.run()
+        self.stdout.write(
+            f"{findings.known_files} completed uploads; {len(findings.missing_files)} files missing, "
+            f"{len(findings.wrong_files)} changed, {len(findings.unknown_files)} without a record; "
+            f"{len(findings.wrong_counters)} counters wrong"
+        )
+        if options["fix"]:
+            self._fix(audit, options["most_share"])
+            if findings.missing_files or findings.wrong_files:
+                raise CommandError("Missing and changed files cannot be mended here; restore them from a backup.")
+        elif findings:
+            raise CommandError("Not all is as it should be; --fix mends records and counters.")
+
+    def _fix(self, audit: Audit, most_share: float) -> None:
+        try:
+            audit.fix(most_share=most_share)
+        except RefusedToFix as refusal:
+            raise CommandError(f"Nothing was changed. {refusal}") from None
+        self.stdout.write("Mended what can be mended.")

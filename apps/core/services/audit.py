@@ -1,0 +1,181 @@
+"""Comparing what the database says with what the stores have, and mending the difference.
+
+Four things can differ, after a restored backup, a crash, or a disk that rots: a completed upload without its file, a
+file without a record, a file whose bytes changed, and a counter of an owner. What is mended is put where it can be
+taken back: files go to the store's trash for some days.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.files import File
+from django.db import transaction
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from ..conf import MIB, upload_settings
+from ..models import OwnerUsage, StoreIdentity, UploadSession
+from ..storage import PublishedObject, get_store
+from . import quotas
+
+Status = UploadSession.Status
+
+UNKNOWN_AGE = timedelta(hours=1)
+"""A published file is older than this before it counts as one without a record: publishing comes before recording."""
+TRASH_AGE = timedelta(days=14)
+"""How long files stay in a store's trash."""
+
+
+class RefusedToFix(Exception):
+    """Mending would remove more than can be right."""
+
+
+@dataclass
+class Findings:
+    """What an audit found, in words."""
+
+    missing_files: list[str] = field(default_factory=list)
+    wrong_files: list[str] = field(default_factory=list)
+    unknown_files: list[tuple[str, PublishedObject]] = field(default_factory=list)
+    wrong_counters: list[str] = field(default_factory=list)
+    known_files: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.missing_files or self.wrong_files or self.unknown_files or self.wrong_counters)
+
+
+def remember_store(alias: str) -> None:
+    """Note that this database has seen the store; called when it gets an upload."""
+    StoreIdentity.objects.get_or_create(identifier=get_store(alias).identity(), defaults={"alias": alias})
+
+
+def unknown_files(now: datetime) -> Iterator[tuple[str, PublishedObject]]:
+    """Published files that no session names, with their store's alias."""
+    for alias in upload_settings().stores:
+        batch: list[PublishedObject] = []
+        for found in get_store(alias).objects():
+            if found.modified > now - UNKNOWN_AGE:
+                continue
+            batch.append(found)
+            if len(batch) == 500:
+                yield from _without_record(alias, batch)
+                batch = []
+        yield from _without_record(alias, batch)
+
+
+def _without_record(alias: str, batch: list[PublishedObject]) -> Iterator[tuple[str, PublishedObject]]:
+    names = [found.name for found in batch]
+    known = set(UploadSession.objects.filter(file__in=names).values_list("file", flat=True))
+    # An assembly publishes before it records the name.
+    assembling = UploadSession.objects.filter(status__in=(Status.ASSEMBLING, Status.REMOVING), store=alias)
+    known |= {get_store(alias).name_of(session.staged) for session in assembling}
+    for found in batch:
+        if found.name not in known:
+            yield alias, found
+
+
+class Audit:
+    """One comparison.
+
+    Args:
+        rehash: read every file and compare its SHA-256 (all bytes of all files are read).
+        tell: called with a line of text for each finding.
+    """
+
+    def __init__(self, *, rehash: bool = False, tell: Callable[[str], None] = lambda line: None) -> None:
+        self._now = timezone.now()
+        self._rehash = rehash
+        self._tell = tell
+        self.findings = Findings()
+
+    def run(self) -> Findings:
+        self._compare_files()
+        for alias, found in unknown_files(self._now):
+            self.findings.unknown_files.append((alias, found))
+            self._tell(f"{alias}: no record of {found.name} ({found.size} bytes)")
+        self._compare_counters()
+        return self.findings
+
+    def _compare_files(self) -> None:
+        for session in UploadSession.objects.filter(status=Status.COMPLETED).order_by("pk").iterator(chunk_size=500):
+            self.findings.known_files += 1
+            try:
+                with session.file.open("rb") as stored:
+                    problem = self._difference(session, stored)
+            except FileNotFoundError:
+                self.findings.missing_files.append(str(session.upload_id))
+                self._tell(f"{session.upload_id}: its file {session.file.name} is missing")
+                continue
+            if problem:
+                self.findings.wrong_files.append(str(session.upload_id))
+                self._tell(f"{session.upload_id}: {problem}")
+
+    def _difference(self, session: UploadSession, stored: File[bytes]) -> str:
+        size = stored.seek(0, 2)
+        if size != session.total_size:
+            return f"its file has {size} bytes, not {session.total_size}"
+        if not self._rehash:
+            return ""
+        digest = hashlib.sha256()
+        stored.seek(0)
+        while block := stored.read(MIB):
+            digest.update(block)
+        return "" if digest.hexdigest() == session.sha256 else "its file has another SHA-256 than at completion"
+
+    def _compare_counters(self) -> None:
+        for usage in OwnerUsage.objects.order_by("pk").iterator(chunk_size=500):
+            counted = counted_usage(usage.owner_id)
+            for name, value in counted.items():
+                if getattr(usage, name) != value:
+                    self.findings.wrong_counters.append(f"{usage.owner_id}: {name}")
+                    self._tell(f"owner {usage.owner_id}: {name} is {getattr(usage, name)}, the uploads say {value}")
+
+    def fix(self, *, most_share: float) -> None:
+        """Put files without a record into the trash, recount every owner, and empty the trash of what is old.
+
+        Raises:
+            RefusedToFix: this database has never seen a store, or more than ``most_share`` of all files would go.
+        """
+        unknown = self.findings.unknown_files
+        for alias in {alias for alias, _ in unknown}:
+            if not StoreIdentity.objects.filter(identifier=get_store(alias).identity()).exists():
+                raise RefusedToFix(
+                    f"This database has never put an upload into the store {alias!r}: is it the right database?"
+                )
+        share = len(unknown) / max(self.findings.known_files + len(unknown), 1)
+        if share > most_share:
+            raise RefusedToFix(
+                f"{len(unknown)} files ({share:.0%} of all) have no record, more than the {most_share:.0%} that may be "
+                "removed at once: is it the right database, or an old backup of it? See --most-share."
+            )
+        for alias, found in unknown:
+            get_store(alias).trash(found.name)
+        for alias in upload_settings().stores:
+            get_store(alias).empty_trash(TRASH_AGE)
+        for owner_id in OwnerUsage.objects.values_list("owner_id", flat=True):
+            recount(owner_id)
+
+
+def counted_usage(owner_id: Any) -> dict[str, int]:
+    """An owner's counters, as the sessions say."""
+    reserved = Coalesce(F("total_size"), F("received_bytes"))
+    is_open = Q(status__in=UploadSession.OPEN)
+    counted = UploadSession.objects.filter(owner_id=owner_id).aggregate(
+        open_sessions=Count("pk", filter=is_open),
+        reserved_bytes=Coalesce(Sum(reserved, filter=is_open), 0),
+        stored_bytes=Coalesce(Sum("counted_bytes"), 0),
+    )
+    return {name: int(value) for name, value in counted.items()}
+
+
+def recount(owner_id: Any) -> None:
+    """Make an owner's counters what the sessions say; no session of theirs changes meanwhile."""
+    with transaction.atomic():
+        quotas.lock(owner_id)
+        OwnerUsage.objects.filter(owner=owner_id).update(**counted_usage(owner_id))

@@ -1,0 +1,70 @@
+"""The end of an upload's life: its bytes, then its row and its quota.
+
+Removing goes through the state ``removing``, so that a crash in between leaves something that cleanup finds: the bytes
+go first, and the row, which says where they are, in one transaction with the quota. Rows that somebody deletes with the
+ORM, or with their user, never pass that state; for them the same happens after the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from ..models import UploadSession
+from ..storage import get_store
+from . import quotas, transitions
+
+logger = logging.getLogger(__name__)
+
+Status = UploadSession.Status
+
+
+def remove(session: UploadSession) -> bool:
+    """Remove an upload in any state, record and file. False if it was gone already, or is being removed elsewhere."""
+    if not transitions.begin_removing(session):
+        return False
+    finish_removing(session)
+    return True
+
+
+def finish_removing(session: UploadSession) -> None:
+    """Remove the bytes, then the row, of a session in the state ``removing``. May be repeated."""
+    _remove_all_bytes(session)
+    with transaction.atomic():
+        quotas.lock(session.owner_id)
+        UploadSession.objects.filter(pk=session.pk, status=Status.REMOVING).delete()
+
+
+def remove_staged(session: UploadSession) -> None:
+    """Remove what a session that ended without a file had staged, and its ledger."""
+    get_store(session.store).discard(session.staged)
+    transitions.forget_receipts(session)
+
+
+def _remove_all_bytes(session: UploadSession) -> None:
+    # Staged first: an assembly at work publishes by a rename, before this, and what is published goes next; or after
+    # it, and finds nothing to rename.
+    store = get_store(session.store)
+    store.discard(session.staged)
+    store.remove(session.file.name or store.name_of(session.staged))
+
+
+def on_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
+    """``post_delete`` of a session, however it came about: its quota is released, and after the commit its bytes go."""
+    if instance.status in UploadSession.OPEN:
+        quotas.close_session(instance, stored=0)
+    else:
+        quotas.forget_stored(instance.owner_id, instance.counted_bytes)
+    transaction.on_commit(partial(_remove_bytes_of_deleted, instance), robust=True)
+
+
+def _remove_bytes_of_deleted(session: UploadSession) -> None:
+    try:
+        _remove_all_bytes(session)
+    except Exception:
+        logger.exception(
+            "bytes of a deleted upload stay; check_uploads finds them", extra={"upload_id": str(session.upload_id)}
+        )

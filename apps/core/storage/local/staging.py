@@ -1,0 +1,94 @@
+"""The staging directory of the local store: names, descriptors and locks, for the store and its writers.
+
+``<id>.part`` holds the bytes of an upload, ``<id>.claims`` says who writes which chunk (see :mod:`.claims`). Names are
+made from the upload id alone. Files are 0600, directories 0700, links are never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from ..errors import storage_errors
+from .claims import ClaimEntry, locked_entry, locked_whole
+
+KINDS = ("part", "claims")
+
+
+class Staging:
+    """Files of uploads that are under way, below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @cached_property
+    def fd(self) -> int:
+        """The open directory."""
+        return open_private_directory(self.directory)
+
+    def open(self, upload_id: UUID, kind: str, flags: int) -> int:
+        return os.open(f"{upload_id.hex}.{kind}", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600, dir_fd=self.fd)
+
+    def create(self, upload_id: UUID) -> None:
+        """Make both files, unless they are there."""
+        with storage_errors():
+            for kind in KINDS:
+                with suppress(FileExistsError):
+                    os.close(self.open(upload_id, kind, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+    def remove(self, upload_id: UUID) -> None:
+        for kind in KINDS:
+            self.remove_kind(upload_id, kind)
+
+    def remove_kind(self, upload_id: UUID, kind: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{upload_id.hex}.{kind}", dir_fd=self.fd)
+
+    def exclusive(self, upload_id: UUID, index: int) -> AbstractContextManager[ClaimEntry]:
+        """The entry of one chunk, locked."""
+        with storage_errors():
+            return locked_entry(self.open(upload_id, "claims", os.O_RDWR), index)
+
+    def exclusive_whole(self, upload_id: UUID) -> AbstractContextManager[None]:
+        """All entries, locked: every :meth:`exclusive` section that began before is done."""
+        with storage_errors():
+            return locked_whole(self.open(upload_id, "claims", os.O_RDWR))
+
+    def spool(self) -> BinaryIO:
+        """An unnamed file for the bytes of a second sender; it vanishes with the process."""
+        return tempfile.TemporaryFile(dir=self.directory, buffering=0)
+
+    def uploads(self) -> Iterator[tuple[UUID, datetime]]:
+        """Every upload with files here, and when they were last written."""
+        seen: set[UUID] = set()
+        with os.scandir(self.fd) as entries:
+            for entry in entries:
+                with suppress(ValueError, FileNotFoundError):
+                    upload_id = UUID(hex=entry.name.partition(".")[0])
+                    if upload_id in seen:
+                        continue
+                    seen.add(upload_id)
+                    written = os.stat(entry.name, dir_fd=self.fd, follow_symlinks=False).st_mtime
+                    yield upload_id, datetime.fromtimestamp(written, UTC)
+
+
+def open_private_directory(path: Path) -> int:
+    """Open a directory, which is made first with all above it that is missing, for its owner alone."""
+    make_private_directory(path)
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def make_private_directory(path: Path) -> None:
+    """``mkdir -p`` whose every new directory is 0700 (``Path.mkdir`` gives the mode to the last one alone)."""
+    if path.is_dir() or path.is_symlink():
+        return
+    make_private_directory(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)

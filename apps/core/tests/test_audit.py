@@ -1,0 +1,124 @@
+"""``check_uploads``: what differs is found, and what can be mended is."""
+
+from __future__ import annotations
+
+import os
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.core.models import OwnerUsage, StoreIdentity, UploadSession
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
+
+
+def check(*arguments: str) -> str:
+    out = StringIO()
+    try:
+        call_command("check_uploads", *arguments, stdout=out)
+    except CommandError as error:
+        return f"{out.getvalue()}\n{error}"
+    return out.getvalue()
+
+
+@pytest.fixture
+def done(service: Any) -> UploadSession:
+    return upload(service)
+
+
+def upload(service: Any) -> UploadSession:
+    session: UploadSession = service.create(filename="a.bin", total_size=4)[0]
+    sink = service.receive_chunk(session, 0)
+    sink.receive(b"0123")
+    sink.finish()
+    return service.complete(session)  # type: ignore[no-any-return]
+
+
+def forget(session: UploadSession) -> Path:
+    """Lose the record, as a restored backup does."""
+    path = Path(session.file.path)
+    session.receipts.all().delete()
+    UploadSession.objects.filter(pk=session.pk)._raw_delete("default")
+    hours_ago = time.time() - 7200
+    os.utime(path, (hours_ago, hours_ago))
+    return path
+
+
+def test_what_is_right_is_said_to_be(done: UploadSession) -> None:
+    assert "1 completed uploads; 0 files missing, 0 changed, 0 without a record; 0 counters wrong" in check("--rehash")
+
+
+def test_a_missing_file_is_found(done: UploadSession) -> None:
+    Path(done.file.path).unlink()
+    assert f"{done.upload_id}: its file" in check()
+    assert "restored" not in check()
+    assert "restore them from a backup" in check("--fix")
+
+
+def test_a_shorter_file_is_found(done: UploadSession) -> None:
+    os.truncate(done.file.path, 3)
+    assert "its file has 3 bytes, not 4" in check()
+
+
+def test_rot_is_found_on_request(done: UploadSession) -> None:
+    Path(done.file.path).write_bytes(b"012X")
+    assert "0 changed" in check()
+    assert "another SHA-256 than at completion" in check("--rehash")
+
+
+def test_a_file_without_a_record_goes_to_the_trash_for_some_days(service: Any, store_root: Path) -> None:
+    kept = [upload(service) for _ in range(9)]
+    path = forget(upload(service))
+    assert "1 without a record" in check()
+    assert path.exists()
+    assert "Mended" in check("--fix")
+    assert not path.exists()
+    assert [file.read_bytes() for file in (store_root / "trash").iterdir()] == [b"0123"]
+    assert all(Path(session.file.path).exists() for session in kept)
+
+
+def test_a_young_file_may_get_its_record_yet(done: UploadSession) -> None:
+    path = forget(done)
+    os.utime(path)
+    assert "0 without a record" in check()
+
+
+def test_nothing_is_removed_for_a_database_that_never_saw_the_store(done: UploadSession) -> None:
+    path = forget(done)
+    StoreIdentity.objects.all().delete()
+    assert "has never put an upload into the store" in check("--fix", "--most-share", "1")
+    assert path.exists()
+
+
+def test_nothing_is_removed_when_it_is_too_much(service: Any) -> None:
+    upload(service)
+    path = forget(upload(service))
+    assert "(50% of all)" in check("--fix")
+    assert path.exists()
+    assert "Mended" in check("--fix", "--most-share", "0.5")
+    assert not path.exists()
+
+
+def test_counters_are_made_what_the_uploads_say(service: Any, done: UploadSession) -> None:
+    service.create(filename="b.bin", total_size=7)
+    OwnerUsage.objects.update(open_sessions=5, reserved_bytes=0, stored_bytes=99)
+    assert "3 counters wrong" in check()
+    check("--fix")
+    usage = OwnerUsage.objects.get()
+    assert (usage.open_sessions, usage.reserved_bytes, usage.stored_bytes) == (1, 7, 4)
+
+
+def test_a_counter_that_drifted_does_not_keep_a_session_from_ending(service: Any) -> None:
+    session = service.create(filename="b.bin", total_size=7)[0]
+    OwnerUsage.objects.update(open_sessions=0, reserved_bytes=3)
+    assert service.cancel(session).status == "cancelled"
+    assert OwnerUsage.objects.get().reserved_bytes == 0
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.1"])
+def test_a_senseless_share_is_refused(share: str, transactional_db: None) -> None:
+    assert "must be from 0 to 1" in check("--most-share", share)

@@ -1,0 +1,169 @@
+"""One request of a protocol, alike under both drivers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+from django.test import RequestFactory
+from django.urls import path, re_path
+
+from apps.core.http.asgi import INFORMATIONAL, UploadApplication
+from apps.core.http.protocol import Answer, Body, CorsNeeds, RequestHead, UploadProtocol
+from apps.core.http.wsgi import INFORMATIONAL as WSGI_INFORMATIONAL
+from apps.core.http.wsgi import protocol_view
+from apps.core.services.principal import Principal
+
+from .api import Api
+
+pytestmark = pytest.mark.integration
+
+
+class Echo(UploadProtocol):
+    """Answers with what it saw of the head, and knows its senders by itself."""
+
+    name = "echo"
+    methods: ClassVar[frozenset[str]] = frozenset({"HEAD", "PATCH", "DELETE", "OPTIONS"})
+    public_methods: ClassVar[frozenset[str]] = frozenset({"OPTIONS"})
+    cors = CorsNeeds(request_headers=frozenset({"Upload-Offset"}), exposed_headers=frozenset({"Upload-Length"}))
+
+    def authenticate(self, request: Any) -> Principal:
+        return Principal(request.GET["signed-by"])
+
+    def begin(self, head: RequestHead) -> Answer | Body:
+        if head.method == "OPTIONS":
+            assert head.principal is None
+            return Answer(204, headers={"Tus-Version": "1.0.0"})
+        if head.method == "PATCH":
+            return _EchoBody(head)
+        return Answer(204 if head.method == "DELETE" else 200, headers={"Upload-Offset": head.require_principal().key})
+
+
+class _EchoBody(Body):
+    interim = Answer(104, headers={"Location": "/here"})
+
+    def __init__(self, head: RequestHead) -> None:
+        self._head = head
+        self._received = 0
+
+    def receive(self, block: bytes) -> Answer | None:
+        self._received += len(block)
+        return Answer(104, headers={"Upload-Offset": str(self._received)})
+
+    def finish(self) -> Answer:
+        return Answer(200, f"{self._head.query['signed-by']} {self._received}".encode())
+
+    def abort(self) -> None:
+        """Nothing to give up."""
+
+
+ECHO = protocol_view(Echo())
+urlpatterns = [path("echo", ECHO), re_path("", lambda request: None)]  # type: ignore[arg-type, return-value]
+
+
+@pytest.fixture
+def _echo(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+
+
+@pytest.fixture
+def anonymous(base_url: str, transactional_db: None) -> Any:
+    with Api(base_url, None) as client:
+        yield client
+
+
+@pytest.mark.usefixtures("_echo")
+class TestAlikeUnderBothDrivers:
+    def url(self, api: Api) -> str:
+        return f"{api.base_url}/echo?signed-by=7"
+
+    @pytest.mark.parametrize(("method", "status"), [("DELETE", 204), ("HEAD", 200)])
+    def test_without_content_there_is_no_content_length(self, anonymous: Api, method: str, status: int) -> None:
+        answer = anonymous.http.request(method, self.url(anonymous), timeout=10)
+        assert (answer.status_code, answer.headers["Upload-Offset"]) == (status, "user:7")
+        assert "Content-Length" not in answer.headers
+        assert "Content-Type" not in answer.headers
+
+    def test_a_public_method_needs_no_authentication(self, anonymous: Api) -> None:
+        answer = anonymous.http.options(f"{anonymous.base_url}/echo", timeout=10)
+        assert (answer.status_code, answer.headers["Tus-Version"]) == (204, "1.0.0")
+
+    def test_other_methods_are_refused_with_those_there_are(self, anonymous: Api) -> None:
+        answer = anonymous.http.put(self.url(anonymous), data=b"x", timeout=10)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, HEAD, OPTIONS, PATCH")
+
+    def test_a_protocol_sees_the_query_string_and_the_body(self, anonymous: Api) -> None:
+        answer = anonymous.http.patch(self.url(anonymous), data=b"0123", timeout=10)
+        assert (answer.status_code, answer.content) == (200, b"7 4")
+
+    def test_preflights_name_what_the_protocol_needs(self, anonymous: Api, uploads: Any) -> None:
+        uploads(CORS_ALLOWED_ORIGINS=("https://app.example.com",))
+        headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+        answer = anonymous.http.options(self.url(anonymous), headers=headers, timeout=10)
+        assert answer.status_code == 204
+        assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+        assert "Upload-Offset" in answer.headers["Access-Control-Allow-Headers"]
+        assert "Upload-Length" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Tus-Version" not in answer.headers
+
+
+def test_options_says_what_there_is(base_url: str, transactional_db: None) -> None:
+    with Api(base_url, None) as anonymous:
+        answer = anonymous.http.options(f"{anonymous.url}/chunk/00000000-0000-4000-8000-000000000000/0", timeout=10)
+    assert (answer.status_code, answer.headers["Allow"]) == (204, "OPTIONS, PUT")
+    assert "Content-Length" not in answer.headers
+
+
+@pytest.mark.usefixtures("_echo")
+class TestInterimAnswers:
+    def scope(self, extensions: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "method": "PATCH",
+            "path": "/echo",
+            "query_string": b"signed-by=7",
+            "headers": [(b"host", b"localhost"), (b"content-length", b"4")],
+            "extensions": extensions,
+        }
+
+    def sent(self, extensions: dict[str, Any], transactional_db: None) -> list[Any]:
+        application = UploadApplication(None)  # type: ignore[arg-type]
+        sent: list[Any] = []
+        body = iter(
+            [{"type": "http.request", "body": b"01", "more_body": True}, {"type": "http.request", "body": b"23"}]
+        )
+
+        async def receive() -> Any:
+            return next(body)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(application(self.scope(extensions), receive, send))
+        application.threads.close()
+        return sent
+
+    def test_they_are_sent_where_the_asgi_server_can(
+        self, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+        messages = self.sent({INFORMATIONAL: {}}, transactional_db)
+        assert [(m["type"], m.get("status")) for m in messages[:3]] == [
+            (INFORMATIONAL, 104),
+            (INFORMATIONAL, 104),
+            ("http.response.start", 200),
+        ]
+        assert messages[0]["headers"] == [(b"location", b"/here")]
+        assert messages[1]["headers"] == [(b"upload-offset", b"2")]
+
+    def test_and_nowhere_else(self, transactional_db: None) -> None:
+        messages = self.sent({}, transactional_db)
+        assert [m["type"] for m in messages] == ["http.response.start", "http.response.body"]
+
+    def test_they_are_sent_where_the_wsgi_server_can(self, transactional_db: None) -> None:
+        sent: list[Any] = []
+        request = RequestFactory().patch("/echo?signed-by=7", b"0123")
+        request.META[WSGI_INFORMATIONAL] = lambda status, headers: sent.append((status, dict(headers)))
+        assert ECHO(request).status_code == 200
+        assert sent == [(104, {"Location": "/here"}), (104, {"Upload-Offset": "4"})]

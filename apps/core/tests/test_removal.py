@@ -1,0 +1,182 @@
+"""Removing: bytes first, then row and quota; whatever dies in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from apps.core.errors import NotFound
+from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
+from apps.core.services import assembly, removal, transitions
+from apps.core.services.cleanup import Cleanup, default_retention
+from apps.core.storage import get_store
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
+
+STATES = ["active", "assembling", "completed", "cancelled", "failed", "expired"]
+
+
+def begin(service: Any, data: bytes = b"0123") -> UploadSession:
+    session: UploadSession = service.create(filename="a.bin", total_size=len(data), metadata={"a": 1})[0]
+    sink = service.receive_chunk(session, 0)
+    sink.receive(data)
+    sink.finish()
+    return session
+
+
+def in_state(service: Any, status: str) -> UploadSession:
+    session = begin(service)
+    if status == "completed":
+        service.complete(session)
+    elif status == "cancelled":
+        service.cancel(session)
+    elif status == "expired":
+        session.refresh_from_db()
+        transitions.expire(session)
+    elif status in ("assembling", "failed"):
+        transitions.begin_assembling(session)
+        lease = transitions.take_lease(session)
+        if status == "failed":
+            assert lease is not None
+            transitions.finish_failed(session, lease, code="refused", detail="No.")
+    session.refresh_from_db()
+    assert session.status == status
+    return session
+
+
+def usage() -> tuple[int, int, int]:
+    row = OwnerUsage.objects.get()
+    return row.open_sessions, row.reserved_bytes, row.stored_bytes
+
+
+def files(store_root: Path) -> list[Path]:
+    return [path for path in store_root.rglob("*") if path.is_file() and path.name != "store-id"]
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_an_upload_can_be_removed_in_any_state(service: Any, store_root: Path, status: str) -> None:
+    session = in_state(service, status)
+    service.remove(session.upload_id)
+    assert not UploadSession.objects.exists()
+    assert not ChunkReceipt.objects.exists()
+    assert files(store_root) == []
+    assert usage() == (0, 0, 0)
+
+
+def test_removing_what_is_not_there_is_a_success(service: Any) -> None:
+    service.remove(uuid4())
+
+
+def test_a_strangers_upload_stays(service: Any, stranger: Any) -> None:
+    session = begin(service)
+    type(service)(stranger).remove(session.upload_id)
+    session.refresh_from_db()
+    assert session.status == "active"
+
+
+@pytest.mark.parametrize("status", ["active", "completed"])
+def test_meanwhile_it_is_hidden_and_still_counted(service: Any, status: str) -> None:
+    session = in_state(service, status)
+    assert transitions.begin_removing(session)
+    assert usage() == (0, 0, 4)
+    with pytest.raises(NotFound):
+        service.find(session.upload_id)
+    assert not service.principal.sessions().exists()
+    with pytest.raises(NotFound):
+        service.complete(session)
+
+
+def test_a_chunk_on_its_way_finds_nothing(service: Any) -> None:
+    session: UploadSession = service.create(filename="a.bin", total_size=8)[0]
+    sink = service.receive_chunk(session, 0)
+    sink.receive(b"0123")
+    service.remove(session.upload_id)
+    with pytest.raises(NotFound):
+        sink.finish()
+
+
+@pytest.mark.parametrize("bytes_gone", [False, True])
+def test_cleanup_finishes_what_a_crash_left(service: Any, store_root: Path, bytes_gone: bool) -> None:
+    session = in_state(service, "completed")
+    transitions.begin_removing(session)
+    if bytes_gone:
+        get_store("default").remove(session.file.name)
+    summary = Cleanup(retention=default_retention(), batch_size=10, dry_run=False).run()
+    assert summary.finished_removals == 1
+    assert not UploadSession.objects.exists()
+    assert files(store_root) == []
+    assert usage() == (0, 0, 0)
+
+
+def test_the_bytes_go_before_the_row(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = in_state(service, "completed")
+
+    def fail(name: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr(get_store("default"), "remove", fail)
+    with pytest.raises(OSError):  # noqa: PT011
+        service.remove(session.upload_id)
+    session.refresh_from_db()
+    assert session.status == "removing"
+
+
+def test_an_assembly_at_work_does_not_publish_what_was_removed(service: Any, store_root: Path) -> None:
+    session = in_state(service, "active")
+    transitions.begin_assembling(session)
+    lease = transitions.take_lease(session)
+    assert lease is not None
+    session.refresh_from_db()
+    at_work = assembly._Assembly(session, lease)
+    digest = at_work._hash_stored()
+    service.remove(session.upload_id)
+    with pytest.raises(assembly.LeaseLost):
+        at_work._publish(digest or "")
+    assembly.assemble(session, lease)
+    assert files(store_root) == []
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_rows_deleted_by_the_orm_take_their_bytes_along(service: Any, store_root: Path, status: str) -> None:
+    in_state(service, status)
+    UploadSession.objects.all().delete()
+    assert files(store_root) == []
+    assert usage() == (0, 0, 0)
+
+
+def test_rows_deleted_with_their_user_take_their_bytes_along(service: Any, store_root: Path) -> None:
+    in_state(service, "completed")
+    begin(service)
+    get_user_model()._default_manager.get(username="owner").delete()
+    assert files(store_root) == []
+    assert not OwnerUsage.objects.exists()
+
+
+def test_a_rolled_back_deletion_leaves_the_bytes(service: Any) -> None:
+    session = in_state(service, "completed")
+    with transaction.atomic():
+        session.delete()
+        transaction.set_rollback(True)
+    session = UploadSession.objects.get()
+    with session.file.open("rb") as file:
+        assert file.read() == b"0123"
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired", "failed"])
+def test_the_metadata_of_what_ended_without_a_file_goes(service: Any, status: str) -> None:
+    assert in_state(service, status).metadata == {}
+
+
+def test_the_metadata_of_a_completed_upload_stays(service: Any) -> None:
+    assert in_state(service, "completed").metadata == {"a": 1}
+
+
+def test_removing_twice_at_once_is_done_once(service: Any) -> None:
+    session = in_state(service, "completed")
+    assert removal.remove(session)
+    assert not removal.remove(session)
