@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from resumable_upload import (
+from resumable_uploads_client import (
     AsyncUploader,
     ConnectionFailed,
     FileChanged,
@@ -262,7 +262,7 @@ def test_a_session_that_expired_is_replaced(
 UPLOAD = """
 import sys
 from pathlib import Path
-from resumable_upload import Uploader
+from resumable_uploads_client import Uploader
 with Uploader(sys.argv[1], sys.argv[2], state_directory=Path(sys.argv[3])) as uploader:
     print(uploader.upload(sys.argv[4]).upload_id)
 """

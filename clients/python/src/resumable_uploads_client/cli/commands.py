@@ -18,11 +18,11 @@ from .output import Output
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="resumable-upload-client")
+@click.version_option(package_name="resumable-uploads-client")
 def cli() -> None:
     """Get files across: in pieces, verified, and on from where it stopped.
 
-    The server comes from --to, RESUMABLE_UPLOAD_URL or login; the token from RESUMABLE_UPLOAD_TOKEN or login.
+    The server comes from --to, RESUMABLE_UPLOADS_URL or login; the token from RESUMABLE_UPLOADS_TOKEN or login.
     Exit codes: 0 done, 1 a file could not be read or something else failed, 2 wrong usage, 3 not logged in, 4 refused,
     5 the server could not be reached, 130 interrupted.
     """
@@ -31,10 +31,10 @@ def cli() -> None:
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that talks to a server; gives it an ``uploader`` and its ``output``."""
 
-    @click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", metavar="URL", help="Where the API is.")
+    @click.option("--to", "url", envvar="RESUMABLE_UPLOADS_URL", metavar="URL", help="Where the API is.")
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
     @click.option("--ca-certs", type=click.Path(exists=True), help="Trust these certificates instead of the system's.")
-    @click.option("--proxy", envvar="RESUMABLE_UPLOAD_PROXY", metavar="URL", help="Go through this HTTP proxy.")
+    @click.option("--proxy", envvar="RESUMABLE_UPLOADS_PROXY", metavar="URL", help="Go through this HTTP proxy.")
     @click.option("--stall-timeout", type=float, default=30.0, show_default=True, help="Seconds without progress.")
     @wraps(command)
     def with_uploader(
@@ -164,8 +164,8 @@ def get(uploader: Uploader, output: Output, upload_id: str, path: str) -> None:
 
 
 @cli.command()
-@click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", prompt="Where is the API", metavar="URL")
-@click.option("--token", envvar="RESUMABLE_UPLOAD_TOKEN", prompt=True, hide_input=True)
+@click.option("--to", "url", envvar="RESUMABLE_UPLOADS_URL", prompt="Where is the API", metavar="URL")
+@click.option("--token", envvar="RESUMABLE_UPLOADS_TOKEN", prompt=True, hide_input=True)
 def login(url: str, token: str) -> None:
     """Check a token and store it, readable by you alone."""
     with Uploader(url, token, retry_delays=()) as uploader:
@@ -180,4 +180,4 @@ def completion(shell: str) -> None:
     """Print what makes SHELL complete this command."""
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "resumable-upload", "_RESUMABLE_UPLOAD_COMPLETE").source())
+    click.echo(kind(cli, {}, "resumable-uploads", "_RESUMABLE_UPLOADS_COMPLETE").source())

@@ -21,7 +21,7 @@ BLOCK_BYTES = 2**20
 def download_file(
     api: UploadApi, upload_id: str, path: Path, retrying: Retrying, stop: Event, meter: ProgressMeter
 ) -> Path:
-    """Download a completed upload to a path, or into a directory. See :meth:`resumable_upload.Uploader.download`."""
+    """Download a completed upload to a path, or into a directory. See :meth:`Uploader.download`."""
     session = retrying.run(lambda: api.status(upload_id))
     if session["file"] is None:
         raise NotFound(f"This upload is {session['status']}; there is no file yet.", code="not_completed")

@@ -103,7 +103,7 @@ class Uploader:
             stop: set it, from any thread, to stop; the server keeps what it has.
 
         Raises:
-            UploadError: see :mod:`resumable_upload.errors`.
+            UploadError: see :mod:`resumable_uploads_client.errors`.
             OSError: the file cannot be read.
         """
         fields = {"metadata": metadata, "mime_type": mime_type, "chunk_size": chunk_size}

@@ -1,4 +1,4 @@
-"""The command ``resumable-upload``.
+"""The command ``resumable-uploads``.
 
 Exit codes: 0 done; 1 a file could not be read or something else failed; 2 wrong usage; 3 not logged in; 4 the server
 refused the file; 5 the server could not be reached or failed; 130 interrupted.
