@@ -108,7 +108,7 @@ def test_json_is_for_machines(command: Command, make_file: MakeFile) -> None:
     assert session["status"] == "completed"
 
 
-def test_interrupting_and_running_the_same_command_again_goes_on(
+def test_interrupting_and_running_the_same_command_again_resumes(
     command: Command, make_file: MakeFile, proxy: FlakyProxy
 ) -> None:
     path = make_file(20 * MIB)
@@ -118,7 +118,7 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
     _, said = process.communicate(timeout=10)
     assert time.monotonic() - started < 3
     assert process.returncode == 130
-    assert b"Run the same command again" in said
+    assert b"Run the same command again to resume." in said
     assert b"Traceback" not in said
     proxy.bytes_per_second = None
     proxy.bytes_sent = 0
@@ -126,7 +126,7 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
     assert proxy.bytes_sent < 16 * MIB
 
 
-def test_a_killed_command_goes_on_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
+def test_a_killed_command_resumes_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
     path = make_file(20 * MIB)
     process = command.put_until(path, 12 * MIB, proxy)
     process.kill()

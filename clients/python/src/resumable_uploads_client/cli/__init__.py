@@ -47,7 +47,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Run the same command again to go on.", err=True)
+        click.echo("Interrupted. Run the same command again to resume.", err=True)
         sys.exit(130)
     except UploadError as error:
         click.echo(error.detail, err=True)

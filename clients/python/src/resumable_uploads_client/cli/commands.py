@@ -20,7 +20,7 @@ from .output import Output
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="resumable-uploads-client")
 def cli() -> None:
-    """Get files across: in pieces, verified, and on from where it stopped.
+    """Get files across: in pieces, verified, resumed where they stopped.
 
     The server comes from --to, RESUMABLE_UPLOADS_URL or login; the token from RESUMABLE_UPLOADS_TOKEN or login.
     Exit codes: 0 done, 1 a file could not be read or something else failed, 2 wrong usage, 3 not logged in, 4 refused,
@@ -64,7 +64,7 @@ def put(
     name: str | None,
     chunk_size: int | None,
 ) -> list[Exception]:
-    """Upload FILE..., or go on with them; - is standard input."""
+    """Upload FILE..., or resume them; - is standard input."""
     if name and len(files) > 1:
         raise click.UsageError("--name is for one file.")
     failures: list[Exception] = []
@@ -114,7 +114,7 @@ def _tell_completed(output: Output, label: str, result: UploadResult) -> None:
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True)
 @connected
 def resume(uploader: Uploader, output: Output, upload_id: str, file: str, parallel: int) -> None:
-    """Go on with an upload that may have been begun elsewhere."""
+    """Resume an upload that may have been begun elsewhere."""
     with output.progress(file) as on_progress:
         result = uploader.resume(upload_id, file, parallel=parallel, on_progress=on_progress)
     _tell_completed(output, file, result)
@@ -157,7 +157,7 @@ def cancel(uploader: Uploader, output: Output, upload_id: str) -> None:
 @click.argument("path", type=click.Path(), default=".")
 @connected
 def get(uploader: Uploader, output: Output, upload_id: str, path: str) -> None:
-    """Download a completed file, or go on with it, and verify it."""
+    """Download a completed file, or resume such a download, and verify it."""
     with output.progress(upload_id) as on_progress:
         found = uploader.download(upload_id, path, on_progress=on_progress)
     output.result(str(found), event="downloaded", upload_id=upload_id, path=str(found))
