@@ -20,7 +20,7 @@ CHUNK_BYTES = 8 * 2**20
 OURS = """
 import sys
 from pathlib import Path
-from resumable_upload import Uploader
+from resumable_uploads_client import Uploader
 url, token, file, state, chunk_size = sys.argv[1:]
 with Uploader(url, token, state_directory=Path(state)) as uploader:
     uploader.upload(file, chunk_size=int(chunk_size), parallel=4)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from resumable_upload import Uploader
+from resumable_uploads_client import Uploader
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess

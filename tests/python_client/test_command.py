@@ -25,7 +25,7 @@ MakeFile = Callable[..., Path]
 
 
 class Command:
-    """Runs ``resumable-upload`` with a home of its own."""
+    """Runs ``resumable-uploads`` with a home of its own."""
 
     def __init__(self, url: str, token: str, home: Path) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESUMABLE_UPLOAD")}
@@ -34,18 +34,20 @@ class Command:
             "HOME": str(home),
             "XDG_STATE_HOME": str(home / "state"),
             "XDG_CONFIG_HOME": str(home / "config"),
-            "RESUMABLE_UPLOAD_URL": url,
-            "RESUMABLE_UPLOAD_TOKEN": token,
+            "RESUMABLE_UPLOADS_URL": url,
+            "RESUMABLE_UPLOADS_TOKEN": token,
         }
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
-        return subprocess.Popen([sys.executable, "-m", "resumable_upload", *arguments], env=self.environment, **options)
+        return subprocess.Popen(
+            [sys.executable, "-m", "resumable_uploads_client", *arguments], env=self.environment, **options
+        )
 
     def __call__(
         self, *arguments: str, code: int = 0, stdin: bytes | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         done = subprocess.run(
-            [sys.executable, "-m", "resumable_upload", *arguments],
+            [sys.executable, "-m", "resumable_uploads_client", *arguments],
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -106,7 +108,7 @@ def test_json_is_for_machines(command: Command, make_file: MakeFile) -> None:
     assert session["status"] == "completed"
 
 
-def test_interrupting_and_running_the_same_command_again_goes_on(
+def test_interrupting_and_running_the_same_command_again_resumes(
     command: Command, make_file: MakeFile, proxy: FlakyProxy
 ) -> None:
     path = make_file(20 * MIB)
@@ -116,7 +118,7 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
     _, said = process.communicate(timeout=10)
     assert time.monotonic() - started < 3
     assert process.returncode == 130
-    assert b"Run the same command again" in said
+    assert b"Run the same command again to resume." in said
     assert b"Traceback" not in said
     proxy.bytes_per_second = None
     proxy.bytes_sent = 0
@@ -124,7 +126,7 @@ def test_interrupting_and_running_the_same_command_again_goes_on(
     assert proxy.bytes_sent < 16 * MIB
 
 
-def test_a_killed_command_goes_on_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
+def test_a_killed_command_resumes_too(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
     path = make_file(20 * MIB)
     process = command.put_until(path, 12 * MIB, proxy)
     process.kill()
@@ -171,7 +173,7 @@ def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_p
 def test_login_stores_a_token_that_works_readable_by_its_owner_alone(
     command: Command, make_file: MakeFile, tmp_path: Path
 ) -> None:
-    url, token = (command.environment.pop(f"RESUMABLE_UPLOAD_{name}") for name in ("URL", "TOKEN"))
+    url, token = (command.environment.pop(f"RESUMABLE_UPLOADS_{name}") for name in ("URL", "TOKEN"))
     assert b"login" in command("put", str(make_file(9)), code=2).stderr
     command("login", "--to", url, "--token", "wrong", code=3)
     command("login", "--to", url, "--token", token)
@@ -191,10 +193,10 @@ def test_exit_codes_tell_what_happened(command: Command, make_file: MakeFile, tm
     assert b"not accepted" in done.stderr or b"not allowed" in done.stderr
     lines = command.json("put", str(refused), code=4)
     assert (lines[-1]["event"], lines[-1]["code"]) == ("failed", "extension_not_allowed")
-    command.environment["RESUMABLE_UPLOAD_TOKEN"] = "wrong"
+    command.environment["RESUMABLE_UPLOADS_TOKEN"] = "wrong"
     command("put", str(good), code=3)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_it(command: Command, shell: str) -> None:
-    assert b"_RESUMABLE_UPLOAD_COMPLETE" in command("completion", shell).stdout
+    assert b"_RESUMABLE_UPLOADS_COMPLETE" in command("completion", shell).stdout

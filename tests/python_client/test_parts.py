@@ -11,8 +11,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from resumable_upload import FileChanged, Interrupted, Progress, UploadError
-from resumable_upload.errors import (
+from resumable_uploads_client import FileChanged, Interrupted, Progress, UploadError
+from resumable_uploads_client.errors import (
     Conflict,
     ConnectionFailed,
     NotAuthenticated,
@@ -25,12 +25,12 @@ from resumable_upload.errors import (
     error_of,
     parse_retry_after,
 )
-from resumable_upload.progress import ProgressMeter
-from resumable_upload.reading import Chunk, Reading, hash_of
-from resumable_upload.retrying import Retrying
-from resumable_upload.sessions import MIB, preferred_chunk_size
-from resumable_upload.sources import open_source
-from resumable_upload.state import StateDirectory
+from resumable_uploads_client.progress import ProgressMeter
+from resumable_uploads_client.reading import Chunk, Reading, hash_of
+from resumable_uploads_client.retrying import Retrying
+from resumable_uploads_client.sessions import MIB, preferred_chunk_size
+from resumable_uploads_client.sources import open_source
+from resumable_uploads_client.state import StateDirectory
 
 pytestmark = pytest.mark.unit
 

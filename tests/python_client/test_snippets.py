@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from resumable_upload import Uploader
+from resumable_uploads_client import Uploader
 
 from ..server_process import PROJECT, ServerProcess
 from ..test_docs import snippets
@@ -43,8 +43,8 @@ def environment(home: Path, server: ServerProcess) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),
-        "RESUMABLE_UPLOAD_URL": f"{server.base_url}/api/v1/upload",
-        "RESUMABLE_UPLOAD_TOKEN": server.token,
+        "RESUMABLE_UPLOADS_URL": f"{server.base_url}/api/v1/upload",
+        "RESUMABLE_UPLOADS_TOKEN": server.token,
     }
 
 
@@ -151,8 +151,8 @@ def test_a_proxy_and_a_private_ca_are_used(
 
 
 def test_the_readmes_tour_runs(server: ServerProcess, environment: dict[str, str], home: Path) -> None:
-    (tour,) = (text for text in snippets("README.md", "python") if "from resumable_upload" in text)
-    (shell,) = (text for text in snippets("README.md", "bash") if "resumable-upload" in text)
+    (tour,) = (text for text in snippets("README.md", "python") if "from resumable_uploads_client" in text)
+    (shell,) = (text for text in snippets("README.md", "bash") if "resumable-uploads put" in text)
     shell = shell.replace("http://127.0.0.1:8000", server.base_url)
     environment |= {"VENV": str(Path(sys.executable).parent.parent)}
     run(f"cd {PROJECT}\n{shell}", environment, home)
@@ -165,7 +165,7 @@ def test_the_readmes_tour_runs(server: ServerProcess, environment: dict[str, str
 
 
 def test_the_exit_codes_are_documented() -> None:
-    from resumable_upload.cli import EXIT_CODES
+    from resumable_uploads_client.cli import EXIT_CODES
 
     text = (PROJECT / DOCUMENT).read_text()
     for code in {0, 1, 2, 130, *EXIT_CODES.values()}:

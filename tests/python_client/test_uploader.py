@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from resumable_upload import (
+from resumable_uploads_client import (
     AsyncUploader,
     ConnectionFailed,
     FileChanged,
@@ -83,7 +83,7 @@ def test_a_file_arrives_as_it_is(uploader: Uploader, make_file: MakeFile, tmp_pa
     assert seen[-1].percentage == 100
 
 
-def test_goes_on_in_another_process_with_what_is_missing(
+def test_resumes_in_another_process_with_what_is_missing(
     uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
     path = make_file(20 * MIB)
@@ -104,7 +104,7 @@ def test_goes_on_in_another_process_with_what_is_missing(
     assert not list((tmp_path / "state").glob("*.json"))
 
 
-def test_goes_on_without_a_state_directory(
+def test_resumes_without_a_state_directory(
     make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
     path = make_file(10 * MIB)
@@ -262,7 +262,7 @@ def test_a_session_that_expired_is_replaced(
 UPLOAD = """
 import sys
 from pathlib import Path
-from resumable_upload import Uploader
+from resumable_uploads_client import Uploader
 with Uploader(sys.argv[1], sys.argv[2], state_directory=Path(sys.argv[3])) as uploader:
     print(uploader.upload(sys.argv[4]).upload_id)
 """
@@ -286,13 +286,13 @@ def test_two_processes_with_one_file_share_a_session(
 def test_two_uploads_that_know_nothing_of_each_other_end_with_one_file(
     make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
-    path = make_file(10 * MIB, "twins.bin")
+    path = make_file(10 * MIB, "duplicates.bin")
     proxy.bytes_per_second = 20e6
     uploaders = [new_uploader(proxy, server, tmp_path, state_directory=tmp_path / str(number)) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda each: each.upload(path), uploaders))
     assert {stored_sha256(uploaders[0], result.upload_id, tmp_path) for result in results} == {sha256_of(path)}
-    assert not [session for session in uploaders[0].list(status="active") if session["filename"] == "twins.bin"]
+    assert not [session for session in uploaders[0].list(status="active") if session["filename"] == "duplicates.bin"]
 
 
 def test_many_threads_share_one_uploader(uploader: Uploader, make_file: MakeFile) -> None:
@@ -382,7 +382,7 @@ def test_an_upload_can_be_resumed_by_its_id_looked_at_and_cancelled(
         uploader.cancel(result.upload_id)
 
 
-def test_a_download_goes_on_where_it_broke_and_is_verified(
+def test_a_download_resumes_where_it_broke_and_is_verified(
     uploader: Uploader, make_file: MakeFile, tmp_path: Path
 ) -> None:
     path = make_file(8 * MIB)

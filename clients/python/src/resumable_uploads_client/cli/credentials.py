@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from platformdirs import user_config_path
 
-CREDENTIALS = user_config_path("resumable-upload", appauthor=False) / "credentials.json"
+CREDENTIALS = user_config_path("resumable-uploads", appauthor=False) / "credentials.json"
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def find(url: str | None) -> Credentials:
     stored = _stored()
     url = url or (stored.url if stored else None)
     if url is None:
-        raise click.UsageError("Say where to: --to URL, RESUMABLE_UPLOAD_URL, or resumable-upload login.")
-    token = os.environ.get("RESUMABLE_UPLOAD_TOKEN")
+        raise click.UsageError("Say where to: --to URL, RESUMABLE_UPLOADS_URL, or resumable-uploads login.")
+    token = os.environ.get("RESUMABLE_UPLOADS_TOKEN")
     if token is None:
         token = stored.token if stored and stored.url.rstrip("/") == url.rstrip("/") else ""
     return Credentials(url, token)

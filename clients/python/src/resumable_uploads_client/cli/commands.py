@@ -18,11 +18,11 @@ from .output import Output
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="resumable-upload-client")
+@click.version_option(package_name="resumable-uploads-client")
 def cli() -> None:
-    """Get files across: in pieces, verified, and on from where it stopped.
+    """Get files across: in pieces, verified, resumed where they stopped.
 
-    The server comes from --to, RESUMABLE_UPLOAD_URL or login; the token from RESUMABLE_UPLOAD_TOKEN or login.
+    The server comes from --to, RESUMABLE_UPLOADS_URL or login; the token from RESUMABLE_UPLOADS_TOKEN or login.
     Exit codes: 0 done, 1 a file could not be read or something else failed, 2 wrong usage, 3 not logged in, 4 refused,
     5 the server could not be reached, 130 interrupted.
     """
@@ -31,10 +31,10 @@ def cli() -> None:
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that talks to a server; gives it an ``uploader`` and its ``output``."""
 
-    @click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", metavar="URL", help="Where the API is.")
+    @click.option("--to", "url", envvar="RESUMABLE_UPLOADS_URL", metavar="URL", help="Where the API is.")
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
     @click.option("--ca-certs", type=click.Path(exists=True), help="Trust these certificates instead of the system's.")
-    @click.option("--proxy", envvar="RESUMABLE_UPLOAD_PROXY", metavar="URL", help="Go through this HTTP proxy.")
+    @click.option("--proxy", envvar="RESUMABLE_UPLOADS_PROXY", metavar="URL", help="Go through this HTTP proxy.")
     @click.option("--stall-timeout", type=float, default=30.0, show_default=True, help="Seconds without progress.")
     @wraps(command)
     def with_uploader(
@@ -64,7 +64,7 @@ def put(
     name: str | None,
     chunk_size: int | None,
 ) -> list[Exception]:
-    """Upload FILE..., or go on with them; - is standard input."""
+    """Upload FILE..., or resume them; - is standard input."""
     if name and len(files) > 1:
         raise click.UsageError("--name is for one file.")
     failures: list[Exception] = []
@@ -114,7 +114,7 @@ def _tell_completed(output: Output, label: str, result: UploadResult) -> None:
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True)
 @connected
 def resume(uploader: Uploader, output: Output, upload_id: str, file: str, parallel: int) -> None:
-    """Go on with an upload that may have been begun elsewhere."""
+    """Resume an upload that may have been begun elsewhere."""
     with output.progress(file) as on_progress:
         result = uploader.resume(upload_id, file, parallel=parallel, on_progress=on_progress)
     _tell_completed(output, file, result)
@@ -157,15 +157,15 @@ def cancel(uploader: Uploader, output: Output, upload_id: str) -> None:
 @click.argument("path", type=click.Path(), default=".")
 @connected
 def get(uploader: Uploader, output: Output, upload_id: str, path: str) -> None:
-    """Download a completed file, or go on with it, and verify it."""
+    """Download a completed file, or resume such a download, and verify it."""
     with output.progress(upload_id) as on_progress:
         found = uploader.download(upload_id, path, on_progress=on_progress)
     output.result(str(found), event="downloaded", upload_id=upload_id, path=str(found))
 
 
 @cli.command()
-@click.option("--to", "url", envvar="RESUMABLE_UPLOAD_URL", prompt="Where is the API", metavar="URL")
-@click.option("--token", envvar="RESUMABLE_UPLOAD_TOKEN", prompt=True, hide_input=True)
+@click.option("--to", "url", envvar="RESUMABLE_UPLOADS_URL", prompt="Where is the API", metavar="URL")
+@click.option("--token", envvar="RESUMABLE_UPLOADS_TOKEN", prompt=True, hide_input=True)
 def login(url: str, token: str) -> None:
     """Check a token and store it, readable by you alone."""
     with Uploader(url, token, retry_delays=()) as uploader:
@@ -180,4 +180,4 @@ def completion(shell: str) -> None:
     """Print what makes SHELL complete this command."""
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "resumable-upload", "_RESUMABLE_UPLOAD_COMPLETE").source())
+    click.echo(kind(cli, {}, "resumable-uploads", "_RESUMABLE_UPLOADS_COMPLETE").source())

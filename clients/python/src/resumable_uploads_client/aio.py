@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class AsyncUploader:
-    """:class:`~resumable_upload.Uploader` for asyncio. Takes its arguments; ``on_progress`` is called on the loop.
+    """:class:`Uploader` for asyncio. Takes its arguments; ``on_progress`` is called on the loop.
 
     Cancelling a task stops its upload; the server keeps what it has.
     """

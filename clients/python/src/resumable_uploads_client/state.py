@@ -21,8 +21,8 @@ KEPT_SECONDS = 8 * 24 * 3600
 """The server forgets sessions after a week at the latest."""
 
 
-DEFAULT_STATE_DIRECTORY = user_state_path("resumable-upload", appauthor=False)
-"""``$XDG_STATE_HOME/resumable-upload``, or what the platform has for it."""
+DEFAULT_STATE_DIRECTORY = user_state_path("resumable-uploads", appauthor=False)
+"""``$XDG_STATE_HOME/resumable-uploads``, or what the platform has for it."""
 
 
 class StateDirectory:

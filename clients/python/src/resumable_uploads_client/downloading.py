@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped, and are what was published or nothing."""
+"""Downloads that resume where they stopped, and are what was published or nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK_BYTES = 2**20
 def download_file(
     api: UploadApi, upload_id: str, path: Path, retrying: Retrying, stop: Event, meter: ProgressMeter
 ) -> Path:
-    """Download a completed upload to a path, or into a directory. See :meth:`resumable_upload.Uploader.download`."""
+    """Download a completed upload to a path, or into a directory. See :meth:`Uploader.download`."""
     session = retrying.run(lambda: api.status(upload_id))
     if session["file"] is None:
         raise NotFound(f"This upload is {session['status']}; there is no file yet.", code="not_completed")
@@ -61,7 +61,7 @@ def _fetch_rest(
     answer = api.open_file(session["upload_id"], start=start, etag=session["file"]["sha256"])
     try:
         if start and answer.status != 206:
-            raise UploadError("The server does not continue downloads.", code="no_ranges")
+            raise UploadError("The server does not resume downloads.", code="no_ranges")
         for block in answer.stream(BLOCK_BYTES):
             if stop.is_set():
                 raise Interrupted("The download was stopped.")

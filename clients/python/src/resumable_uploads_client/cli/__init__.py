@@ -1,4 +1,4 @@
-"""The command ``resumable-upload``.
+"""The command ``resumable-uploads``.
 
 Exit codes: 0 done; 1 a file could not be read or something else failed; 2 wrong usage; 3 not logged in; 4 the server
 refused the file; 5 the server could not be reached or failed; 130 interrupted.
@@ -47,7 +47,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Run the same command again to go on.", err=True)
+        click.echo("Interrupted. Run the same command again to resume.", err=True)
         sys.exit(130)
     except UploadError as error:
         click.echo(error.detail, err=True)

@@ -89,7 +89,7 @@ class Uploader:
         chunk_size: int | None = None,
         stop: Event | None = None,
     ) -> UploadResult:
-        """Upload a file, or go on with it where an earlier attempt stopped.
+        """Upload a file, or resume it where an earlier attempt stopped.
 
         Args:
             path_or_file: a path or an open binary file, which is uploaded from its beginning; one that cannot be
@@ -103,7 +103,7 @@ class Uploader:
             stop: set it, from any thread, to stop; the server keeps what it has.
 
         Raises:
-            UploadError: see :mod:`resumable_upload.errors`.
+            UploadError: see :mod:`resumable_uploads_client.errors`.
             OSError: the file cannot be read.
         """
         fields = {"metadata": metadata, "mime_type": mime_type, "chunk_size": chunk_size}
@@ -120,7 +120,7 @@ class Uploader:
         parallel: int = 4,
         stop: Event | None = None,
     ) -> UploadResult:
-        """Go on with an upload that may have been begun elsewhere. Arguments and errors as of :meth:`upload`."""
+        """Resume an upload that may have been begun elsewhere. Arguments and errors as of :meth:`upload`."""
         with open_source(path_or_file) as source:
             work = self._work(source, on_progress, stop)
             session = work.retrying.run(lambda: self._sessions.resume(upload_id, source))
@@ -146,7 +146,7 @@ class Uploader:
         on_progress: OnProgress | None = None,
         stop: Event | None = None,
     ) -> Path:
-        """Download a completed file, or go on with it, and verify its SHA-256. Returns where it is.
+        """Download a completed file, or resume such a download, and verify its SHA-256. Returns where it is.
 
         Args:
             path: of the file, or of a directory to put it into under its name.
@@ -174,7 +174,7 @@ class Uploader:
     def _upload(
         self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], tuple[Session, bool]]
     ) -> UploadResult:
-        """A session that was lost, has the bytes of another version of the file, or a twin, is replaced."""
+        """A session that was lost, has the bytes of another version of the file, or is a duplicate, is replaced."""
         session, resumed = work.retrying.run(partial(open_session, False))
         for _ in range(MOST_REPLACEMENTS):
             transfer = self._transfer(work, source, session, parallel)
@@ -184,7 +184,7 @@ class Uploader:
                 if not source.rewindable:
                     raise
                 if error.code == "twin_upload":
-                    give_way = partial(self._give_way_to_twin, session, transfer.file_hash)
+                    give_way = partial(self._give_way_to_duplicate, session, transfer.file_hash)
                     session, resumed = work.retrying.run(give_way), True
                 elif error.code in SESSION_LOST or (resumed and error.code in OTHER_BYTES):
                     self._sessions.forget(source)
@@ -203,12 +203,12 @@ class Uploader:
             self._api, session, source, parallel=parallel, retrying=work.retrying, stop=work.stop, meter=work.meter
         )
 
-    def _give_way_to_twin(self, session: Session, file_hash: str) -> Session:
-        """Another open upload of mine has the same file: drop ours, and go on with that one."""
-        for twin in self._api.list(file_hash=file_hash):
-            if twin["upload_id"] != session["upload_id"] and twin["status"] in ("active", "assembling", "completed"):
+    def _give_way_to_duplicate(self, session: Session, file_hash: str) -> Session:
+        """Another open upload of mine has the same file: drop ours, and resume that one."""
+        for other in self._api.list(file_hash=file_hash):
+            if other["upload_id"] != session["upload_id"] and other["status"] in ("active", "assembling", "completed"):
                 self._api.cancel(session["upload_id"])
-                return self._api.status(twin["upload_id"])
+                return self._api.status(other["upload_id"])
         raise Conflict("Another upload of this file is just ending. Try again.", code="twin_upload")
 
     def _result(self, session: Session) -> UploadResult:
