@@ -105,7 +105,7 @@ def test_cleanup_finishes_what_a_crash_left(service: Any, store_root: Path, byte
     session = in_state(service, "completed")
     transitions.begin_removing(session)
     if bytes_gone:
-        get_store("default").remove(session.file.name)
+        get_store("default").remove(session.file.name or "")
     summary = Cleanup(retention=default_retention(), batch_size=10, dry_run=False).run()
     assert summary.finished_removals == 1
     assert not UploadSession.objects.exists()
