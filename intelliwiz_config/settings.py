@@ -76,6 +76,7 @@ ASGI_APPLICATION = "intelliwiz_config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "intelliwiz_config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -152,6 +153,8 @@ if env.bool("SECURE_PROXY", default=False):
     CSRF_COOKIE_SECURE = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The server sets PROMETHEUS_MULTIPROC_DIR for its processes; commands count nothing.
+SILENCED_SYSTEM_CHECKS = ["resumable_uploads.W004"]
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 REST_FRAMEWORK = {
@@ -177,9 +180,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "apps.core.schema.add_protocols",
+        "apps.core.openapi.add_protocols",
     ],
-    "ENUM_NAME_OVERRIDES": {"UploadStatusEnum": "apps.core.models.upload_session.UploadSession.Status"},
+    "ENUM_NAME_OVERRIDES": {"UploadStatusEnum": "apps.core.serializers.PUBLIC_STATUSES"},
 }
 
 LOGGING = {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from .conf import KIB, UploadSettings, upload_settings
+from . import metrics
+from .conf import KIB, PACKAGE, UploadSettings, upload_settings
 
 JSON_SLACK = 4 * KIB
 """Room in a JSON chunk for everything but the data."""
@@ -28,9 +32,6 @@ _POSITIVE = (
     "session_ttl_hours",
     "session_max_age_hours",
     "record_retention_hours",
-    "max_open_sessions",
-    "max_reserved_bytes",
-    "max_stored_bytes",
     "lease_seconds",
     "receive_timeout",
     "receive_buffer_bytes",
@@ -59,12 +60,38 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return messages + wrong
     return (
         messages
+        + _check_quotas(limits)
         + _check_body_size(limits)
         + _check_types(limits)
         + _check_validators(limits)
         + _check_cors(limits)
+        + _check_stores(limits)
         + _check_sqlite()
+        + _check_shared_cache()
+        + _check_metrics()
+        + _say_what_is_off()
     )
+
+
+def _check_quotas(limits: UploadSettings) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    for name in ("max_open_sessions", "max_reserved_bytes", "max_stored_bytes"):
+        value = getattr(limits, name)
+        if callable(value) or (isinstance(value, int) and value > 0):
+            continue
+        try:
+            found = isinstance(value, str) and callable(import_string(value))
+        except ImportError:
+            found = False
+        if not found:
+            messages.append(
+                Error(
+                    f"RESUMABLE_UPLOADS[{name.upper()!r}] must be a number greater than 0, or a callable that gets the "
+                    "user, or its dotted path.",
+                    id="resumable_uploads.E011",
+                )
+            )
+    return messages
 
 
 def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
@@ -122,6 +149,77 @@ def _check_cors(limits: UploadSettings) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def _check_stores(limits: UploadSettings) -> list[CheckMessage]:
+    if limits.store not in limits.stores:
+        return [
+            Error(
+                f"RESUMABLE_UPLOADS['STORE'] is {limits.store!r}, which STORES does not have.",
+                id="resumable_uploads.E008",
+            )
+        ]
+    messages: list[CheckMessage] = []
+    for alias, given in limits.stores.items():
+        try:
+            import_string(given["BACKEND"])
+        except (ImportError, KeyError, TypeError) as error:
+            messages.append(Error(f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error!r}", id="resumable_uploads.E009"))
+            continue
+        is_local = given["BACKEND"] == f"{PACKAGE}.storage.local.LocalStore"
+        location = given.get("OPTIONS", {}).get("location") or limits.root
+        if is_local and not settings.MEDIA_ROOT and not Path(location).is_absolute():
+            messages.append(
+                Error(
+                    f"The store {alias!r} is below MEDIA_ROOT, which is not set: files would land wherever the server "
+                    "was started.",
+                    hint="Set MEDIA_ROOT, or an absolute RESUMABLE_UPLOADS['ROOT'].",
+                    id="resumable_uploads.E010",
+                )
+            )
+    return messages
+
+
+_PRIVATE_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
+
+
+def _check_shared_cache() -> list[CheckMessage]:
+    backend = str(settings.CACHES.get("default", {}).get("BACKEND", ""))
+    if settings.DEBUG or not backend.endswith(_PRIVATE_CACHES):
+        return []
+    return [
+        Warning(
+            "The default cache is not shared between processes: each counts the throttles for itself.",
+            hint="Use Redis, Memcached, the database or files as CACHES['default'].",
+            id="resumable_uploads.W003",
+        )
+    ]
+
+
+def _check_metrics() -> list[CheckMessage]:
+    if settings.DEBUG or not metrics.AVAILABLE or os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return []
+    return [
+        Warning(
+            "PROMETHEUS_MULTIPROC_DIR is not set: with several server processes, metrics are those of one of them.",
+            hint="Set it to an empty directory of the server's own, before the server starts.",
+            id="resumable_uploads.W004",
+        )
+    ]
+
+
+def _say_what_is_off() -> list[CheckMessage]:
+    parts = {
+        "knox": ("tokens", "the command upload_token"),
+        "drf_spectacular": ("openapi", "the OpenAPI schema"),
+    }
+    off = [(extra, what) for app, (extra, what) in parts.items() if not apps.is_installed(app)]
+    if not metrics.AVAILABLE:
+        off.append(("metrics", "Prometheus metrics"))
+    return [
+        Info(f"Off: {what}.", hint=f"Install the extra {extra!r}.", id=f"resumable_uploads.I{number:03}")
+        for number, (extra, what) in enumerate(off, 1)
+    ]
 
 
 def _check_sqlite() -> list[CheckMessage]:

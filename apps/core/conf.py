@@ -16,8 +16,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 PACKAGE = __name__.rpartition(".")[0]
-"""Where the app was installed: ``apps.core`` in the project it comes with, ``resumable_uploads`` elsewhere. Loggers are
-called after it."""
+"""Where the app was installed; loggers are called after it."""
 
 KIB = 1024
 MIB = 1024 * KIB

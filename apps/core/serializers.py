@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from .conf import KIB
@@ -22,7 +20,6 @@ PUBLIC_STATUSES = [choice for choice in UploadSession.Status.choices if choice[0
 """The states that an owner can see."""
 
 
-@extend_schema_field(OpenApiTypes.INT64)
 class StrictInteger(serializers.IntegerField):
     """A JSON number without a fraction: no strings, floats or booleans."""
 
@@ -41,9 +38,6 @@ class StrictString(serializers.CharField):
         return super().to_internal_value(data)
 
 
-@extend_schema_field(
-    {"type": "string", "pattern": "^[0-9a-fA-F]{64}$", "description": "SHA-256, 64 hexadecimal digits"}
-)
 class Sha256Field(StrictString):
     """A SHA-256 in hex; kept in lower case."""
 
@@ -54,7 +48,6 @@ class Sha256Field(StrictString):
             raise serializers.ValidationError(str(error), code="bad_digest") from None
 
 
-@extend_schema_field(OpenApiTypes.UUID)
 class UploadIdField(serializers.UUIDField):
     """An upload id as text."""
 
@@ -64,9 +57,6 @@ class UploadIdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-@extend_schema_field(
-    {"type": "object", "additionalProperties": True, "description": "A small JSON object of your own."}
-)
 class MetadataField(serializers.JSONField):
     """A small JSON object."""
 

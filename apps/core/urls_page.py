@@ -1,4 +1,4 @@
-"""The page for people: ``path("", include("apps.core.urls_page"))``.
+"""The page for people, for a project to include.
 
 Needs sessions, ``django.contrib.staticfiles``, session authentication in DRF, and URLs named ``login`` (see the
 ``LOGIN_URL`` setting) and ``logout``.

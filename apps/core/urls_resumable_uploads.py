@@ -1,4 +1,4 @@
-"""The upload API: ``path("api/v1/upload/", include("apps.core.urls_resumable_uploads"))``."""
+"""The upload API, for a project to include at ``api/v1/upload/`` or anywhere else."""
 
 from django.urls import path, re_path
 

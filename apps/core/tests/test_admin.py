@@ -29,7 +29,7 @@ def session(service: Any) -> UploadSession:
     return begun
 
 
-LIST = reverse("admin:core_uploadsession_changelist")
+LIST = reverse(f"admin:{UploadSession._meta.app_label}_uploadsession_changelist")
 
 
 def test_the_list_shows_status_owner_and_a_progress_bar(admin: Client, session: UploadSession) -> None:
@@ -59,17 +59,17 @@ def test_actions_end_active_sessions(
 
 
 def test_nothing_else_can_be_changed(admin: Client, session: UploadSession) -> None:
-    change = reverse("admin:core_uploadsession_change", args=[session.pk])
+    change = reverse(f"admin:{UploadSession._meta.app_label}_uploadsession_change", args=[session.pk])
     page = admin.get(change)
     assert page.status_code == 200
     admin.post(change, {"filename": "other.bin", "status": "completed"})
     session.refresh_from_db()
     assert (session.filename, session.status) == ("<i>report.bin", "active")
-    assert admin.get(reverse("admin:core_uploadsession_add")).status_code == 403
+    assert admin.get(reverse(f"admin:{UploadSession._meta.app_label}_uploadsession_add")).status_code == 403
 
 
 def test_deleting_asks_first_and_takes_the_bytes_along(admin: Client, session: UploadSession, store_root: Any) -> None:
-    delete = reverse("admin:core_uploadsession_delete", args=[session.pk])
+    delete = reverse(f"admin:{UploadSession._meta.app_label}_uploadsession_delete", args=[session.pk])
     assert "Are you sure" in admin.get(delete).content.decode()
     assert UploadSession.objects.exists()
     admin.post(delete, {"post": "yes"})

@@ -42,7 +42,8 @@ def by_admin(service: Any, stale: UploadSession) -> object:
     client = Client()
     client.force_login(get_user_model()._default_manager.create_superuser("root"))
     return client.post(
-        reverse("admin:core_uploadsession_changelist"), {"action": "expire_uploads", "_selected_action": [stale.pk]}
+        reverse(f"admin:{UploadSession._meta.app_label}_uploadsession_changelist"),
+        {"action": "expire_uploads", "_selected_action": [stale.pk]},
     )
 
 

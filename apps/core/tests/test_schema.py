@@ -27,6 +27,7 @@ OPERATIONS = {
     ("/api/v1/upload/chunk/{upload_id}/{index}", "put"),
     ("/api/v1/upload/complete", "post"),
     ("/api/v1/upload/cancel", "post"),
+    ("/api/v1/upload/{upload_id}", "delete"),
     ("/api/v1/upload/status/{upload_id}", "get"),
     ("/api/v1/upload/file/{upload_id}", "get"),
 }

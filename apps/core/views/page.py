@@ -38,4 +38,4 @@ def strict_csp(view: View) -> View:
 @login_required
 def uploads_page(request: HttpRequest) -> HttpResponse:
     """Upload, watch, continue and download, for the user who is logged in."""
-    return render(request, "core/uploads.html")
+    return render(request, "resumable_uploads/uploads.html")

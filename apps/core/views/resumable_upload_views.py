@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -21,9 +20,6 @@ from ..serializers import (
     PUBLIC_STATUSES,
     CompleteRequest,
     InitRequest,
-    ProblemDocument,
-    Session,
-    SessionPage,
     Sha256Field,
     UploadReference,
     session_document,
@@ -32,14 +28,6 @@ from .api_base import UploadApiView
 from .download import file_response
 
 RETRY_AFTER_SECONDS = 1
-
-
-def problems(*statuses: int) -> dict[tuple[int, str], Any]:
-    """The error answers of an operation, for the schema. 400, 401 and 413 can befall any of them."""
-    return {
-        (status, "application/problem+json"): OpenApiResponse(ProblemDocument)
-        for status in (400, 401, 413, 415, *statuses)
-    }
 
 
 def _document(session: UploadSession) -> dict[str, Any]:
@@ -62,15 +50,6 @@ class InitUploadView(UploadApiView):
 
     throttle_classes = (InitPerUser, InitPerAddress)
 
-    @extend_schema(
-        operation_id="init",
-        request=InitRequest,
-        responses={
-            201: Session,
-            200: OpenApiResponse(Session, description="An open session for this file."),
-            **problems(429, 507),
-        },
-    )
     def post(self, request: Request) -> Response:
         """Begin an upload, or return the open one of the same key (or name, size and hash) with what it already has."""
         session, created = self.service.create(**_checked(InitRequest(data=request.data)))
@@ -80,7 +59,6 @@ class InitUploadView(UploadApiView):
 class UploadStatusView(UploadApiView):
     """Look at a session."""
 
-    @extend_schema(operation_id="status", responses={200: Session, **problems(404)})
     def get(self, request: Request, upload_id: UUID) -> Response:
         """The whole session: state, progress, missing chunks, and the file once completed."""
         return Response(_document(self.service.status(upload_id)))
@@ -89,15 +67,6 @@ class UploadStatusView(UploadApiView):
 class CompleteUploadView(UploadApiView):
     """Verify and publish."""
 
-    @extend_schema(
-        operation_id="complete",
-        request=CompleteRequest,
-        responses={
-            200: Session,
-            202: OpenApiResponse(Session, description="Assembling; ask again after Retry-After seconds."),
-            **problems(404, 409, 410, 422, 429, 507),
-        },
-    )
     def post(self, request: Request) -> Response:
         """Verify every byte and publish the file. May be repeated: the work is done once."""
         fields = _checked(CompleteRequest(data=request.data))
@@ -117,7 +86,6 @@ class CompleteUploadView(UploadApiView):
 class CancelUploadView(UploadApiView):
     """Give up."""
 
-    @extend_schema(operation_id="cancel", request=UploadReference, responses={200: Session, **problems(404, 409, 410)})
     def post(self, request: Request) -> Response:
         """End an active upload and remove its bytes."""
         service = self.service
@@ -128,9 +96,6 @@ class CancelUploadView(UploadApiView):
 class UploadView(UploadApiView):
     """One upload, whatever its state."""
 
-    @extend_schema(
-        operation_id="remove", request=None, responses={204: OpenApiResponse(description="It is gone."), **problems()}
-    )
     def delete(self, request: Request, upload_id: UUID) -> Response:
         """Remove an upload in any state, record and file. 204 for an unknown id too, so it may be repeated."""
         self.service.remove(upload_id)
@@ -152,16 +117,6 @@ class SessionPages(CursorPagination):
 class UploadListView(UploadApiView):
     """My sessions."""
 
-    @extend_schema(
-        operation_id="list",
-        parameters=[
-            OpenApiParameter("status", enum=[value for value, _ in PUBLIC_STATUSES]),
-            OpenApiParameter("file_hash", description="SHA-256 in hex, declared or verified."),
-            OpenApiParameter("cursor", description="From the next or previous link of another page."),
-            OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
-        ],
-        responses={200: SessionPage, **problems(404)},
-    )
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""
         query = _checked(_ListQuery(data=request.query_params.dict()))
@@ -174,16 +129,6 @@ class UploadListView(UploadApiView):
 class UploadFileView(UploadApiView):
     """Download."""
 
-    @extend_schema(
-        operation_id="download",
-        parameters=[OpenApiParameter("Range", location=OpenApiParameter.HEADER, description="RFC 9110, one range.")],
-        responses={
-            (200, "application/octet-stream"): OpenApiResponse(bytes, description="The file."),
-            (206, "application/octet-stream"): OpenApiResponse(bytes, description="The range."),
-            304: OpenApiResponse(description="Not modified."),
-            **problems(404, 416),
-        },
-    )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """My completed file: as an attachment, never sniffed or run, with ranges and an ETag."""
         session = self.service.find(upload_id)

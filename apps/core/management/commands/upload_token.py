@@ -6,10 +6,18 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from knox.models import AuthToken
+
+
+def _token_model() -> Any:
+    if not apps.is_installed("knox"):
+        raise CommandError("This needs knox: install the extra 'tokens', and add 'knox' to INSTALLED_APPS.")
+    from knox.models import AuthToken
+
+    return AuthToken
 
 
 class Command(BaseCommand):
@@ -29,6 +37,7 @@ class Command(BaseCommand):
         which.add_argument("--all", action="store_true", help="every token of the user")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._tokens = _token_model()
         user_model = get_user_model()
         try:
             user = user_model._default_manager.get_by_natural_key(options["username"])
@@ -39,18 +48,18 @@ class Command(BaseCommand):
     def _issue(self, user: Any, options: dict[str, Any]) -> None:
         if options["days"] <= 0:
             raise CommandError("--days must be greater than 0.")
-        _, token = AuthToken.objects.create(user, expiry=timedelta(days=options["days"]))
+        _, token = self._tokens.objects.create(user, expiry=timedelta(days=options["days"]))
         self.stdout.write(token)
 
     def _list(self, user: Any, options: dict[str, Any]) -> None:
-        for token in AuthToken.objects.filter(user=user).order_by("created"):
+        for token in self._tokens.objects.filter(user=user).order_by("created"):
             state = (
                 "expired" if token.expiry and token.expiry <= timezone.now() else f"until {token.expiry:%Y-%m-%d %H:%M}"
             )
             self.stdout.write(f"{token.token_key}  issued {token.created:%Y-%m-%d %H:%M}  {state}")
 
     def _revoke(self, user: Any, options: dict[str, Any]) -> None:
-        tokens = AuthToken.objects.filter(user=user)
+        tokens = self._tokens.objects.filter(user=user)
         if options["key"]:
             tokens = tokens.filter(token_key=options["key"])
         revoked, _ = tokens.delete()

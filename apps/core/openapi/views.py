@@ -1,0 +1,103 @@
+"""Operations of the JSON API in the OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiViewExtension
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+
+from ..serializers import (
+    PUBLIC_STATUSES,
+    CompleteRequest,
+    InitRequest,
+    ProblemDocument,
+    Session,
+    SessionPage,
+    UploadReference,
+)
+from ..views import resumable_upload_views as views
+
+
+def _problems(*statuses: int) -> dict[Any, Any]:
+    """The error answers of an operation. 400, 401 and 413 can befall any of them."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(ProblemDocument)
+        for status in (400, 401, 413, 415, *statuses)
+    }
+
+
+def _describe(view: Any, **operations: Any) -> None:
+    """Have the schema describe the methods of a view so."""
+
+    class Description(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+        target_class = view
+
+        def view_replacement(self) -> Any:
+            described = type(self.target.__name__, (self.target,), {"__doc__": self.target.__doc__})
+            return extend_schema_view(**operations)(described)
+
+
+_describe(
+    views.InitUploadView,
+    post=extend_schema(
+        operation_id="init",
+        request=InitRequest,
+        responses={
+            201: Session,
+            200: OpenApiResponse(Session, description="An open session for this file."),
+            **_problems(409, 422, 429, 507),
+        },
+    ),
+)
+_describe(views.UploadStatusView, get=extend_schema(operation_id="status", responses={200: Session, **_problems(404)}))
+_describe(
+    views.CompleteUploadView,
+    post=extend_schema(
+        operation_id="complete",
+        request=CompleteRequest,
+        responses={
+            200: Session,
+            202: OpenApiResponse(Session, description="Assembling; ask again after Retry-After seconds."),
+            **_problems(404, 409, 410, 422, 429, 507),
+        },
+    ),
+)
+_describe(
+    views.CancelUploadView,
+    post=extend_schema(
+        operation_id="cancel", request=UploadReference, responses={200: Session, **_problems(404, 409, 410)}
+    ),
+)
+_describe(
+    views.UploadView,
+    delete=extend_schema(
+        operation_id="remove", request=None, responses={204: OpenApiResponse(description="It is gone."), **_problems()}
+    ),
+)
+_describe(
+    views.UploadListView,
+    get=extend_schema(
+        operation_id="list",
+        parameters=[
+            OpenApiParameter("status", enum=[value for value, _ in PUBLIC_STATUSES]),
+            OpenApiParameter("file_hash", description="SHA-256 in hex, declared or verified."),
+            OpenApiParameter("cursor", description="From the next or previous link of another page."),
+            OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
+        ],
+        responses={200: SessionPage, **_problems(404)},
+    ),
+)
+_describe(
+    views.UploadFileView,
+    get=extend_schema(
+        operation_id="download",
+        parameters=[OpenApiParameter("Range", location=OpenApiParameter.HEADER, description="RFC 9110, one range.")],
+        responses={
+            (200, "application/octet-stream"): OpenApiResponse(bytes, description="The file."),
+            (206, "application/octet-stream"): OpenApiResponse(bytes, description="The range."),
+            304: OpenApiResponse(description="Not modified."),
+            **_problems(404, 416),
+        },
+    ),
+)

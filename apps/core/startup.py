@@ -1,0 +1,17 @@
+"""What the app does once all models are loaded; ``AppConfig.ready`` calls it."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db.models.signals import post_delete
+
+
+def ready() -> None:
+    """Register the system checks, follow deleted rows, and describe the API where drf-spectacular is installed."""
+    from . import checks  # noqa: F401
+    from .models import UploadSession
+    from .services.removal import on_row_deleted
+
+    post_delete.connect(on_row_deleted, sender=UploadSession, dispatch_uid="resumable_uploads")
+    if apps.is_installed("drf_spectacular"):
+        from . import openapi  # noqa: F401
