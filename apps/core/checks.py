@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,8 @@ def _check_metrics() -> list[CheckMessage]:
 
 
 def _say_what_is_off() -> list[CheckMessage]:
+    if sys.argv[1:2] != ["check"]:
+        return []  # Every command runs the checks, and would say it again.
     parts = {
         "knox": ("tokens", "the command upload_token"),
         "drf_spectacular": ("openapi", "the OpenAPI schema"),

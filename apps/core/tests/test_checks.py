@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -93,6 +94,7 @@ def test_metrics_of_one_process_are_warned_of(settings: Any, monkeypatch: pytest
 
 def test_what_is_not_installed_is_said_to_be_off(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "AVAILABLE", False)
+    monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app not in ("knox", "drf_spectacular")]
     hints = [str(message.hint) for message in run_checks(tags=["resumable_uploads"])]
     assert [extra for extra in ("tokens", "openapi", "metrics") if f"Install the extra '{extra}'." in hints] == [

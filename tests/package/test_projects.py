@@ -1,0 +1,252 @@
+"""Fresh projects of all kinds, each with the built wheel and a real upload through a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.server_process import PROJECT
+
+from .project import Project, readme_snippets
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+DATA = os.urandom(3_000_000)
+
+BASICS = """
+INSTALLED_APPS += ["rest_framework", "resumable_uploads"]
+MEDIA_ROOT = BASE_DIR / "media"
+DATABASES["default"].setdefault("OPTIONS", {})
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"
+"""
+
+KNOX = """
+INSTALLED_APPS += ["knox"]
+REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"]}
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer"}
+"""
+
+PLAIN_TOKENS = """
+INSTALLED_APPS += ["rest_framework.authtoken"]
+REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"]}
+"""
+
+ASGI = """
+from resumable_uploads.asgi import UploadApplication
+application = UploadApplication(application)
+"""
+
+
+def urls(prefix: str) -> str:
+    return (
+        "from django.urls import include\n"
+        f"urlpatterns += [path('{prefix}', include('resumable_uploads.urls_resumable_uploads'))]"
+    )
+
+
+def upload(api: str, authorization: str) -> None:
+    """A whole upload, a download and a removal."""
+    with requests.Session() as http:
+        http.headers["Authorization"] = authorization
+        fields = {
+            "filename": "holiday.bin",
+            "total_size": len(DATA),
+            "file_hash": hashlib.sha256(DATA).hexdigest(),
+            "client_key": "k",
+        }
+        begun = http.post(f"{api}init", json=fields, timeout=20)
+        assert begun.status_code == 201, begun.text
+        assert http.post(f"{api}init", json=fields, timeout=20).json()["upload_id"] == begun.json()["upload_id"]
+        upload_id, size = begun.json()["upload_id"], begun.json()["chunk_size"]
+        for index in reversed(range(begun.json()["total_chunks"])):
+            chunk = DATA[index * size : (index + 1) * size]
+            answer = http.put(f"{api}chunk/{upload_id}/{index}", data=chunk, timeout=20)
+            assert answer.status_code == 200, answer.text
+        done = http.post(f"{api}complete", json={"upload_id": upload_id}, timeout=20)
+        assert done.status_code == 200, done.text
+        address = api.split("/", 3)
+        file = http.get("/".join(address[:3]) + done.json()["file"]["url"], timeout=20)
+        assert file.content == DATA
+        assert http.post(f"{api}init", json={"filename": "empty.bin", "total_size": 0}, timeout=20).json()["file"]
+        assert http.delete(f"{api}{upload_id}", timeout=20).status_code == 204
+        assert http.get(f"{api}status/{upload_id}", timeout=20).status_code == 404
+
+
+def assert_in_order(project: Project) -> None:
+    project.manage("migrate", "--verbosity=0")
+    project.manage("makemigrations", "--check", "--dry-run")
+    project.manage("check", "--fail-level=WARNING")
+
+
+SEARCH = """
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from resumable_uploads.models import OwnerUsage
+client = Client(headers={"host": "localhost"})
+client.force_login(get_user_model().objects.get(is_superuser=True))
+for model in ("uploadsession", "ownerusage"):
+    page = client.get(reverse(f"admin:resumable_uploads_{model}_changelist"), {"q": "owner"})
+    assert page.status_code == 200, page
+print(OwnerUsage.objects.count())
+"""
+
+
+def test_the_readme_makes_a_project_that_takes_uploads(tmp_path: Path, site: Path) -> None:
+    project = Project(tmp_path / "project", site)
+    snippets = readme_snippets()
+    assert [path for path, _ in snippets] == [
+        f"mysite/{name}.py" for name in ("settings", "urls", "asgi", "uploads", "apps")
+    ]
+    for path, text in snippets:
+        project.append(path, text)
+    assert_in_order(project)
+    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
+    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    token = project.manage("upload_token", "issue", "owner").strip()
+    for kind in ("runserver", "asgi"):
+        server = project.serve(kind)
+        with server as address:
+            upload(f"{address}/api/v1/upload/", f"Bearer {token}")
+        assert "owner uploaded holiday.bin: " in server.log.read_text()
+        assert "owner uploaded empty.bin: " in server.log.read_text()
+    project.run("-c", SEARCH)
+
+
+def test_a_project_with_a_user_model_an_app_core_and_a_package_apps_of_its_own(tmp_path: Path, site: Path) -> None:
+    project = Project(tmp_path / "project", site)
+    for package in ("core", "apps", "apps/people"):
+        project.append(f"{package}/__init__.py", "")
+    project.append("core/templates/core/base.html", "the host's own")
+    project.append("core/models.py", "from django.db import models\n\n\nclass Thing(models.Model):\n    pass\n")
+    project.append(
+        "apps/people/models.py",
+        "import uuid\n"
+        "from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager\n"
+        "from django.contrib.auth.models import PermissionsMixin\n"
+        "from django.db import models\n\n\n"
+        "class Person(AbstractBaseUser, PermissionsMixin):\n"
+        "    id = models.UUIDField(primary_key=True, default=uuid.uuid4)\n"
+        "    email = models.EmailField(unique=True)\n"
+        "    is_staff = models.BooleanField(default=True)\n"
+        "    USERNAME_FIELD = 'email'\n"
+        "    objects = BaseUserManager()\n",
+    )
+    project.append("mysite/settings.py", BASICS + KNOX)
+    project.append("mysite/settings.py", "INSTALLED_APPS += ['core', 'apps.people']\nAUTH_USER_MODEL = 'people.Person'")
+    project.append("mysite/urls.py", urls("files/in/"))
+    project.append("mysite/asgi.py", ASGI)
+    project.manage("makemigrations", "people", "core", "--verbosity=0")
+    assert_in_order(project)
+    people = (
+        "from apps.people.models import Person; Person.objects.create(email='owner@example.com', is_superuser=True)"
+    )
+    project.run("-c", f"import django; django.setup(); {people}")
+    token = project.manage("upload_token", "issue", "owner@example.com").strip()
+    with project.serve("asgi") as address:
+        upload(f"{address}/files/in/", f"Bearer {token}")
+    project.run("-c", SEARCH)
+    found = "from django.template.loader import get_template; print(get_template('core/base.html').render())"
+    assert "the host's own" in project.run("-c", f"import django; django.setup(); {found}")
+
+
+def test_the_hard_dependencies_are_enough(tmp_path: Path, wheel: Path) -> None:
+    """In an environment of its own, in which nothing else is installed."""
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)], check=True)
+    installed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in ("knox", "prometheus", "spectacular", "uvicorn") if name in installed]
+    project = Project(tmp_path / "project", None, python)
+    project.append("mysite/settings.py", BASICS + PLAIN_TOKENS)
+    project.append("mysite/urls.py", urls("api/v1/upload/"))
+    assert_in_order(project)
+    said = project.manage("check")
+    assert [extra for extra in ("tokens", "openapi", "metrics") if f"Install the extra '{extra}'" in said] == [
+        "tokens",
+        "openapi",
+        "metrics",
+    ]
+    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
+    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    token = project.manage("drf_create_token", "owner").split()[2]
+    with project.serve("runserver") as address:
+        upload(f"{address}/api/v1/upload/", f"Token {token}")
+    for command in ("cleanup_expired_uploads", "check_uploads"):
+        project.manage(command)
+
+
+@pytest.mark.parametrize("vendor", ["postgresql", "mariadb"])
+def test_other_databases(tmp_path: Path, site: Path, vendor: str) -> None:
+    url = os.environ.get(f"{vendor.upper()}_URL")
+    if not url:
+        pytest.skip(f"needs {vendor}: set {vendor.upper()}_URL (.ci/run starts one)")
+    project = Project(tmp_path / "project", site, DATABASE_URL=url)
+    project.append(
+        "mysite/settings.py", "import environ\nDATABASES = {'default': environ.Env().db_url('DATABASE_URL')}"
+    )
+    project.append("mysite/settings.py", BASICS + KNOX)
+    project.append("mysite/urls.py", urls("api/v1/upload/"))
+    assert_in_order(project)
+    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
+    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    token = project.manage("upload_token", "issue", "owner").strip()
+    with project.serve("wsgi") as address:
+        upload(f"{address}/api/v1/upload/", f"Bearer {token}")
+    project.run("-c", SEARCH)
+    project.manage("check_uploads")
+
+
+def test_a_project_that_has_an_apps_core_with_migrations(tmp_path: Path) -> None:
+    """The steps of docs/INSTALLATION.md, run as they stand there."""
+    project = Project(tmp_path / "project", None)
+    project.append("apps/__init__.py", "")
+    project.append("apps/core/__init__.py", "")
+    project.append(
+        "apps/core/apps.py",
+        "from django.apps import AppConfig\n\n\nclass CoreConfig(AppConfig):\n    name = 'apps.core'\n",
+    )
+    project.append("apps/core/models/__init__.py", "from .thing import Thing\n")
+    project.append(
+        "apps/core/models/thing.py", "from django.db import models\n\n\nclass Thing(models.Model):\n    pass\n"
+    )
+    project.append("apps/core/admin.py", "from django.contrib import admin\n")
+    project.append("mysite/settings.py", "INSTALLED_APPS += ['apps.core']")
+    project.manage("makemigrations", "core", "--verbosity=0", "--name=thing")
+    (project.directory / "apps/core/migrations/0001_thing.py").rename(
+        project.directory / "apps/core/migrations/0008_thing.py"
+    )
+    project.manage("migrate", "--verbosity=0")
+    text = (PROJECT / "docs/INSTALLATION.md").read_text().partition("## An `apps/core` of your own")[2]
+    script = text.partition("```bash\n")[2].partition("```")[0]
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    shutil.copytree(PROJECT / "apps", checkout / "apps")
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=project.directory,
+        env={**os.environ, "CHECKOUT": str(checkout), "LATEST": "0008_thing"},
+        check=True,
+    )
+    project.append("mysite/settings.py", BASICS.replace('"resumable_uploads"', '"knox"') + KNOX.replace('"knox"', ""))
+    project.append("mysite/urls.py", urls("api/v1/upload/").replace("resumable_uploads.", "apps.core."))
+    assert_in_order(project)
+    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
+    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    token = project.manage("upload_token", "issue", "owner").strip()
+    with project.serve("runserver") as address:
+        upload(f"{address}/api/v1/upload/", f"Bearer {token}")
+    project.run(
+        "-c", SEARCH.replace("admin:resumable_uploads_", "admin:core_").replace("resumable_uploads.", "apps.core.")
+    )
