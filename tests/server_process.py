@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
@@ -100,9 +101,17 @@ class ServerProcess:
 
 
 def _new_database(url: str) -> str:
-    import psycopg
-
     name = f"server_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    if url.startswith("postgres"):
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+    else:
+        import MySQLdb
+
+        parts = urlsplit(url)
+        connection = MySQLdb.connect(host=parts.hostname, port=parts.port, user=parts.username, password=parts.password)
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+        connection.close()
     return url.rpartition("/")[0] + f"/{name}"

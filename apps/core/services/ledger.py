@@ -90,6 +90,7 @@ def create(principal: Principal, **fields: Any) -> UploadSession:
         QuotaExceeded: it does not fit.
         IntegrityError: an open session with the same ``dedupe_key`` appeared meanwhile.
     """
+    quotas.begin(principal)
     with transaction.atomic():
         quotas.open_session(principal, fields["total_size"] or 0)
         return UploadSession.objects.create(

@@ -32,13 +32,17 @@ def limit_of(principal: Principal, name: str) -> int:
     return int(value(principal.user)) if callable(value) else int(value)
 
 
+def begin(principal: Principal) -> None:
+    """Make the owner's usage row, if there is none. Not inside a transaction: an insert locks more than its row."""
+    OwnerUsage.objects.get_or_create(owner_id=principal.user_id)
+
+
 def open_session(principal: Principal, size: int) -> None:
     """Count a new session of ``size`` bytes (0 while unknown).
 
     Raises:
         QuotaExceeded: the session or its bytes do not fit.
     """
-    OwnerUsage.objects.get_or_create(owner_id=principal.user_id)
     _reserve(principal, sessions=1, size=size)
 
 
