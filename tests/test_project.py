@@ -20,8 +20,8 @@ YAML = sorted([*GITHUB.rglob("*.yml"), PROJECT / ".pre-commit-config.yaml"])
 REPOSITORY = "https://github.com/resumable-uploads/django-resumable-uploads"
 
 
-def project() -> dict[str, Any]:
-    metadata: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+def project(folder: str = ".") -> dict[str, Any]:
+    metadata: dict[str, Any] = tomllib.loads((PROJECT / folder / "pyproject.toml").read_text())["project"]
     return metadata
 
 
@@ -43,10 +43,11 @@ def released() -> list[str]:
     return [match[1] for match in matches if match]
 
 
-def test_the_version_is_the_changelogs_newest_and_the_npm_packages() -> None:
+def test_all_packages_have_the_version_that_is_the_changelogs_newest() -> None:
     lock = package("package-lock.json")
     newest = released()[0]
     assert newest == project()["version"]
+    assert newest == project("clients/python")["version"]
     assert newest == package()["version"]
     assert newest == lock["version"] == lock["packages"][""]["version"]
 
@@ -99,6 +100,9 @@ def test_the_hooks_call_tools_that_make_lint_calls() -> None:
     (local,) = load(PROJECT / ".pre-commit-config.yaml")["repos"]
     assert local["repo"] == "local"
     lint = (PROJECT / "Makefile").read_text() + json.dumps(package()["scripts"])
+    shipped = (PROJECT / "apps/core/static").glob("[!j]*/*.js")
+    (biome,) = (hook for hook in local["hooks"] if hook["id"] == "biome")
+    assert all(re.search(biome["files"], path.relative_to(PROJECT).as_posix()) for path in shipped)
     for hook in local["hooks"]:
         assert hook["language"] == "system"
         tool, command = hook["entry"].removeprefix(".venv/bin/").split()[:2]
