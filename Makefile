@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CLIENT := clients/javascript
 export HOST PORT DATA_DIR SERVER
 
-.PHONY: run setup setup-dev test lint bench token client clean
+.PHONY: run setup setup-dev test test-quick lint bench token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve
@@ -18,6 +18,9 @@ token: $(VENV)/.runtime  ## print the demo user's Bearer token
 
 test: $(VENV)/.dev $(CLIENT)/node_modules/.installed  ## all tests; see CONTRIBUTING.md for the real parts they can use
 	$(BIN)/pytest
+
+test-quick: $(VENV)/.dev  ## the app's tests without server processes and browsers; under a minute
+	$(BIN)/pytest -m "not slow and not browser" apps
 
 lint: $(VENV)/.dev $(CLIENT)/node_modules/.installed
 	$(BIN)/ruff check .

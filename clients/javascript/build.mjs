@@ -1,15 +1,17 @@
-// node build.mjs [--tests | --browser-file PATH [--without-hash]]: everything that is shipped, or one thing for a test.
+// node build.mjs [--package | --tests | --browser-file PATH [--without-hash]]: everything that is shipped, or a part of it.
 import { readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const BROWSER_FILE = "../../apps/core/static/js/resumable-upload-client.js";
+const IN_PACKAGE = "dist/resumable-upload-client.js";
 const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "warning" };
 
 function browserFile(outfile, options = {}) {
   return build({ ...common, ...options, entryPoints: ["src/browser.ts"], format: "iife", minify: true, outfile });
 }
 
-function modules() {
+/** What is in the npm package, but for the types. */
+function packaged() {
   rmSync("dist", { recursive: true, force: true });
   const esm = { ...common, format: "esm", outdir: "dist" };
   return Promise.all([
@@ -22,6 +24,7 @@ function modules() {
     }),
     // A worker is loaded by its address and resolves no package names.
     build({ ...esm, entryPoints: { worker: "src/reading/worker.ts" }, minify: true }),
+    browserFile(IN_PACKAGE),
   ]);
 }
 
@@ -55,8 +58,8 @@ function page(entryPoint, outdir) {
 
 const [task, path, variant] = process.argv.slice(2);
 if (task === "--tests") await tests();
-else if (task === "--modules") await modules();
+else if (task === "--package") await packaged();
 else if (task === "--page") await page(path, variant);
 else if (task === "--browser-file")
   await browserFile(path, variant === "--without-hash" ? { external: ["hash-wasm"] } : {});
-else await Promise.all([browserFile(BROWSER_FILE), modules()]);
+else await Promise.all([browserFile(BROWSER_FILE), packaged()]);

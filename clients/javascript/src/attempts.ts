@@ -51,7 +51,7 @@ export class Attempts {
     this.endTurn();
   }
 
-  /** Go on, also instead of waiting for the next attempt. */
+  /** Resume, also instead of waiting for the next attempt. */
   resume(): void {
     this.#gate.open();
     this.#retrying.wake();

@@ -9,7 +9,7 @@ import type { Supplied } from "./supplied.js";
  * - `queued`: waits for its turn among the uploader's files
  * - `starting`: asks the server what it has
  * - `uploading`
- * - `waiting`: offline, or the server cannot be reached; goes on by itself
+ * - `waiting`: offline, or the server cannot be reached; resumes by itself
  * - `paused`: until `resume()`
  * - `verifying`: everything is sent; the server proves the whole file
  * - `completed`, `failed`, `aborted`: ended
@@ -76,7 +76,7 @@ export interface UploadOptions extends UploadEvents {
   filename?: string;
   /** Stops the upload as `abort()` does. */
   signal?: AbortSignal;
-  /** Continue this session, which may have been begun on another device. */
+  /** Resume this session, which may have been begun on another device. */
   uploadId?: string;
   /** False: begin anew even if an unfinished upload of this file is remembered. */
   resume?: boolean;
@@ -106,7 +106,7 @@ export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filen
   storage?: UploadStorage;
 }
 
-/** An unfinished upload that a file may continue. */
+/** An unfinished upload that a file may resume. */
 export interface PreviousUpload {
   uploadId: string;
   filename: string;

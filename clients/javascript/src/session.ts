@@ -6,7 +6,7 @@ import type { UploadOptions } from "./options.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
 
-/** The states of sessions that can be continued, or are done. */
+/** The states of sessions that can be resumed, or are done. */
 export const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
 
 export interface OpenedSession {
@@ -33,7 +33,7 @@ export class SessionOpener {
     this.#wished = options.uploadId;
   }
 
-  /** @param anew do not continue an earlier session */
+  /** @param anew do not resume an earlier session */
   open(anew: boolean, signal: AbortSignal): Promise<OpenedSession> {
     // Two tabs that are given the same file share one session instead of opening two.
     return exclusively(this.#fingerprint, signal, async () => {
@@ -48,7 +48,7 @@ export class SessionOpener {
     });
   }
 
-  /** Continue this session when opening the next time. */
+  /** Resume this session when opening the next time. */
   wish(uploadId: string): void {
     this.#wished = uploadId;
   }

@@ -1,4 +1,4 @@
-/** What is remembered of an unfinished upload, so that it can go on after a reload. */
+/** What is remembered of an unfinished upload, so that it can resume after a reload. */
 export interface RememberedUpload {
   uploadId: string;
   fingerprint: string;

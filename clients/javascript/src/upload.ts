@@ -79,7 +79,7 @@ export class Upload implements Promise<UploadResult> {
     return this.#uploadId;
   }
 
-  /** A {@link ChunkState} for each chunk, once the grid is known; changes as the upload goes on. */
+  /** A {@link ChunkState} for each chunk, once the grid is known; changes as the upload proceeds. */
   get chunks(): Readonly<Uint8Array> | undefined {
     return this.#transfer?.chunks;
   }
@@ -108,13 +108,13 @@ export class Upload implements Promise<UploadResult> {
     this.#progress.pause();
   }
 
-  /** Go on after `pause()`, or at once instead of waiting for the next attempt. */
+  /** Resume after `pause()`, or at once instead of waiting for the next attempt. */
   resume(): void {
     if (!this.#ended) this.#attempts.resume();
   }
 
   /**
-   * End the upload here; the promise is rejected with `aborted`. What the server has stays, and the same file goes on
+   * End the upload here; the promise is rejected with `aborted`. What the server has stays, and the same file resumes
    * from there, unless `cancel` tells the server to forget it.
    *
    * @throws {UploadError} when the server cannot be told; it forgets the upload by itself then, in time
@@ -207,7 +207,7 @@ export class Upload implements Promise<UploadResult> {
     return this.#transfer;
   }
 
-  /** Another open session of mine has the same file, whole or nearly: drop ours, and go on with that one. */
+  /** Another open session of mine has the same file, whole or nearly: drop ours, and resume that one. */
   #giveWayToTwin(uploadId: string, sha256: string): Promise<void> {
     const { api } = this.#shared;
     return this.#attempts.run(async (signal) => {

@@ -25,7 +25,7 @@ export class Uploader {
   }
 
   /**
-   * Upload a file, or go on with it where an earlier attempt in this browser stopped.
+   * Upload a file, or resume it where an earlier attempt in this browser stopped.
    *
    * @returns the upload, which can be paused, resumed and aborted, and awaited for its result
    */
@@ -56,8 +56,8 @@ export class Uploader {
   }
 
   /**
-   * Unfinished uploads that this file may continue, for applications that ask before they do: those of this browser
-   * first, then those of the same name and size that were begun elsewhere. Continue one with
+   * Unfinished uploads that this file may resume, for applications that ask before they do: those of this browser
+   * first, then those of the same name and size that were begun elsewhere. Resume one with
    * `uploadFile(file, {uploadId})`, or begin anew with `uploadFile(file, {resume: false})`.
    *
    * @throws {UploadError}

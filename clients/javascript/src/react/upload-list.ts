@@ -22,9 +22,9 @@ export interface UploadItem {
   resume(): void;
   /** End it, and tell the server to forget it. */
   cancel(): void;
-  /** After it failed or was cancelled: go on with what the server has. */
+  /** After it failed or was cancelled: resume from what the server has. */
   retry(): void;
-  /** Take it off the list; one under way is stopped, and goes on when the file is chosen again. */
+  /** Take it off the list; one under way is stopped, and resumes when the file is chosen again. */
   remove(): void;
 }
 

@@ -11,7 +11,7 @@ export interface ResumableUploads {
 }
 
 /**
- * Uploads of a component. They stop when it unmounts, and go on when the same file is chosen again.
+ * Uploads of a component. They stop when it unmounts, and resume when the same file is chosen again.
  *
  * `authToken`, `headers`, `onComplete` and `onError` are those of the latest render; the other options are those of
  * the first.
