@@ -2,12 +2,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CLIENT := clients/javascript
-export HOST PORT DATA_DIR SERVER
+export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
 .PHONY: run setup setup-dev test test-quick lint bench token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
-	@exec $(BIN)/python -m intelliwiz_config.serve
+	@exec $(BIN)/python -m intelliwiz_config.serve --migrate --demo
 
 setup: $(VENV)/.runtime  ## the virtual environment alone
 

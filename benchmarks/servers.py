@@ -46,7 +46,9 @@ def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> It
         "HOST": HOST,
         **({"DATABASE_URL": database_url} if database_url else {}),
     }
-    with _running("ours", port, [sys.executable, "-m", "intelliwiz_config.serve"], environment) as pid:
+    with _running(
+        "ours", port, [sys.executable, "-m", "intelliwiz_config.serve", "--migrate", "--demo"], environment
+    ) as pid:
         token = subprocess.run(
             [sys.executable, "-m", "intelliwiz_config.demo"],
             env=environment,

@@ -1,15 +1,20 @@
 """The demo user, its token and its password: ``python -m intelliwiz_config.demo`` prints only the token.
 
-Both are stored hashed, so they themselves are kept in files under DATA_DIR that only their owner can read.
+Both are stored hashed, so they themselves are kept in files under DATA_DIR that only their owner can read. The user is
+made once: deleted, it stays deleted.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import running
+from .paths import data_directory
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -18,14 +23,31 @@ USERNAME = "demo"
 DAYS = 365
 
 
+class Deleted(Exception):
+    """There was a demo user here, and somebody deleted it."""
+
+
 def demo_user() -> AbstractBaseUser:
-    """The demo user, created without a password when absent."""
+    """The demo user, made without a password the first time.
+
+    Raises:
+        Deleted: it was made before and is gone.
+    """
+    from django.conf import settings
     from django.contrib.auth import get_user_model
 
-    user, created = get_user_model()._default_manager.get_or_create(username=USERNAME)
-    if created:
-        user.set_unusable_password()
-        user.save()
+    made = Path(settings.DATA_DIR) / "demo-made"
+    users = get_user_model()._default_manager
+    user = users.filter(username=USERNAME).first()
+    if user is not None:
+        made.touch(mode=0o600)
+        return user
+    if made.exists():
+        raise Deleted
+    user = users.create(username=USERNAME)
+    user.set_unusable_password()
+    user.save()
+    made.touch(mode=0o600)
     return user
 
 
@@ -76,11 +98,23 @@ def _write_private(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the token of the demo user; where there is no demo yet, make one."""
+    directory = data_directory()
+    host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
+    if not running.is_data_directory_locked(directory) and running.is_listening(host, port):
+        sys.exit(f"The server on {host}:{port} does not run with {directory}. Set DATA_DIR as it was started with.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
     import django
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", verbosity=0)
-    print(demo_token())  # noqa: T201
+    try:
+        print(demo_token())  # noqa: T201
+    except Deleted:
+        sys.exit("The demo user was deleted. 'python manage.py upload_token issue NAME' makes a token for another.")
+
+
+if __name__ == "__main__":
+    main()

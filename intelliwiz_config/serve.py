@@ -1,6 +1,8 @@
-"""The production server: ``python -m intelliwiz_config.serve [--server asgi|wsgi]``, which ``make run`` calls.
+"""The production server: ``python -m intelliwiz_config.serve``.
 
-Prepares the database and a demo user, says how to try it, and becomes the server process.
+Looks whether it may start, and becomes the server process. What a real deployment must not do at each start of each
+node has a switch, and ``make run`` sets both: ``--migrate`` prepares the database, ``--demo`` makes a demo user and
+prints how to try it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from . import running
+from .paths import data_directory
+
 # glibc gives blocks of this size back to the kernel at once and takes them anew each time; keeping them is what
 # doubles to triples the rate of a server that allocates a block per read.
 MALLOC_SETTINGS = {
@@ -21,18 +26,22 @@ MALLOC_SETTINGS = {
     # Each arena keeps what it freed; a thread each would have its own.
     "MALLOC_ARENA_MAX": "2",
 }
-STOP_SECONDS = 6
+STOP_TIMEOUT = 6
+"""Seconds that requests get to end after SIGTERM, unless the variable of this name says otherwise."""
 
 
 def main() -> None:
     arguments = _parse()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
-    os.umask(0o077)
+    # Before anything is touched: another server may be at work with it.
+    running.require_free_port(arguments.host, arguments.port)
+    running.lock_data_directory(data_directory())
     for name, value in MALLOC_SETTINGS.items():
         os.environ.setdefault(name, value)
     _raise_open_files()
-    token, password = _prepare()
-    _print_banner(arguments.host, arguments.port, token, password)
+    _prepare(migrate=arguments.migrate)
+    if arguments.demo:
+        _print_banner(arguments.host, arguments.port)
     command = _asgi_command(arguments) if arguments.server == "asgi" else _wsgi_command(arguments)
     os.execv(command[0], command)  # noqa: S606  # becomes the server: signals reach it directly
 
@@ -42,6 +51,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--server", choices=("asgi", "wsgi"), default=os.environ.get("SERVER") or "asgi")
     parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    parser.add_argument("--migrate", action="store_true", help="bring the database up to date first")
+    parser.add_argument("--demo", action="store_true", help="make a demo user once, and print how to try it")
     parser.add_argument("--workers", type=int, default=int(os.environ.get("WORKERS") or os.cpu_count() or 1))
     return parser.parse_args()
 
@@ -53,14 +64,13 @@ def _raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _prepare() -> tuple[str, str]:
+def _prepare(*, migrate: bool) -> None:
     import django
 
     django.setup()
     from django.conf import settings
     from django.core.management import call_command
-
-    from .demo import demo_password, demo_token
+    from django.db import connections
 
     # Files of an earlier server's processes; they would be counted for ever.
     directory = Path(settings.DATA_DIR) / "metrics"
@@ -68,21 +78,40 @@ def _prepare() -> tuple[str, str]:
     directory.mkdir(mode=0o700, parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     call_command("check")
-    call_command("migrate", verbosity=0)
-    token, password = demo_token(), demo_password()
+    if migrate:
+        call_command("migrate", verbosity=0)
+    else:
+        _require_migrated()
+    connections.close_all()
+
+
+def _require_migrated() -> None:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        sys.exit("The database is not up to date. Run 'python manage.py migrate' once, or start with --migrate.")
+
+
+def _print_banner(host: str, port: int) -> None:
     from django.db import connections
 
-    connections.close_all()
-    return token, password
+    from .demo import Deleted, demo_password, demo_token
 
-
-def _print_banner(host: str, port: int, token: str, password: str) -> None:
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"\nResumable uploads at {base}/\n  API reference   {base}/api/v1/docs/", flush=True)
+    try:
+        token, password = demo_token(), demo_password()
+    except Deleted:
+        print(
+            "  The demo user was deleted, and stays so. 'python manage.py createsuperuser' makes another.", flush=True
+        )
+        return
+    finally:
+        connections.close_all()
     print(
-        f"""
-Resumable uploads at {base}/
-  Log in          demo, password {password}
-  API reference   {base}/api/v1/docs/
+        f"""  Log in          demo, password {password}
   Token           {token}
 
 Try it:
@@ -94,6 +123,10 @@ Try it:
     )
 
 
+def _stop_timeout() -> int:
+    return int(os.environ.get("STOP_TIMEOUT") or STOP_TIMEOUT)
+
+
 def _asgi_command(arguments: argparse.Namespace) -> list[str]:
     return [
         sys.executable,
@@ -103,7 +136,7 @@ def _asgi_command(arguments: argparse.Namespace) -> list[str]:
         f"--host={arguments.host}",
         f"--port={arguments.port}",
         f"--workers={arguments.workers}",
-        f"--timeout-graceful-shutdown={STOP_SECONDS}",
+        f"--timeout-graceful-shutdown={_stop_timeout()}",
         "--timeout-keep-alive=30",
         "--no-access-log",
         "--log-level=warning",
@@ -123,7 +156,7 @@ def _wsgi_command(arguments: argparse.Namespace) -> list[str]:
         f"--workers={arguments.workers}",
         "--worker-class=gthread",
         f"--threads={os.environ.get('THREADS') or 32}",
-        f"--graceful-timeout={STOP_SECONDS}",
+        f"--graceful-timeout={_stop_timeout()}",
         "--keep-alive=30",
         "--log-level=warning",
         "--config=python:intelliwiz_config.gunicorn",

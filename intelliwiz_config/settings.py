@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 
 import environ
+
+from .paths import BASE_DIR, data_directory, make_private_directory
 
 # whitenoise hands its (small, static) files to Django as synchronous iterators.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "data").resolve()
+# What any command of this project makes, databases included, is for its owner alone.
+os.umask(0o077)
+DATA_DIR = data_directory()
+make_private_directory(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
 
 
@@ -23,7 +26,6 @@ def _secret_key() -> str:
     given: str = env.str("SECRET_KEY", default="")
     if given:
         return given
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = DATA_DIR / "secret-key"
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -43,6 +43,7 @@ class ServerProcess:
         if database_url := os.environ.get("DATABASE_URL"):
             self.environment["DATABASE_URL"] = _new_database(database_url)
         self.log = directory / "server.log"
+        self.switches = ["--migrate", "--demo"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +62,7 @@ class ServerProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "intelliwiz_config.serve"],
+                [sys.executable, "-m", "intelliwiz_config.serve", *self.switches],
                 cwd=PROJECT,
                 env=self.environment,
                 stdout=log,

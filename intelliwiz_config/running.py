@@ -1,0 +1,61 @@
+"""Whether a server is running: nothing may be touched that another one is at work with.
+
+A server holds a lock on a file in its DATA_DIR as long as it lives; the kernel releases it, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+
+from .paths import make_private_directory
+
+LOCK = "server.lock"
+
+
+def require_free_port(host: str, port: int) -> None:
+    """End the process with a clear message if something listens there."""
+    if port and is_listening(host, port):
+        sys.exit(f"Something listens on {host}:{port} already. Stop it, or set PORT.")
+
+
+def is_listening(host: str, port: int) -> bool:
+    address = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host == "::" else host  # noqa: S104
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def lock_data_directory(directory: Path) -> None:
+    """Hold the directory until the process, or the server that it becomes, ends; or end it with a clear message."""
+    fd = _try_lock(directory)
+    if fd is None:
+        sys.exit(f"Another server is running with {directory}. Stop it, or set DATA_DIR.")
+    os.set_inheritable(fd, True)
+
+
+def is_data_directory_locked(directory: Path) -> bool:
+    """Whether a server is running with it."""
+    if not (directory / LOCK).exists():
+        return False
+    fd = _try_lock(directory)
+    if fd is None:
+        return True
+    os.close(fd)
+    return False
+
+
+def _try_lock(directory: Path) -> int | None:
+    make_private_directory(directory)
+    fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd

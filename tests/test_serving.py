@@ -1,0 +1,185 @@
+"""Starting and stopping the server: what a real deployment must not do, and what a second start must not touch."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import requests
+
+from .server_process import PROJECT, ServerProcess, free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(data: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(data, "asgi")
+    yield process
+    if process._process is not None:
+        process.stop()
+
+
+def serve(server: ServerProcess, *switches: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a second server, which is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "intelliwiz_config.serve", *switches],
+        cwd=PROJECT,
+        env={**server.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def token(server: ServerProcess, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "intelliwiz_config.demo"],
+        cwd=PROJECT,
+        env={**server.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class TestARealDeployment:
+    def test_it_does_not_migrate_by_itself(self, server: ServerProcess, data: Path) -> None:
+        ended = serve(server)
+        assert ended.returncode == 1
+        assert "manage.py migrate" in ended.stderr
+
+    def test_it_has_no_demo_user_and_logs_no_secret(self, server: ServerProcess, data: Path) -> None:
+        server.run("manage.py", "migrate", "--verbosity=0")
+        server.switches = []
+        server.start()
+        count = "from django.contrib.auth.models import User; print(User.objects.count())"
+        assert server.run("manage.py", "shell", "--no-imports", "-c", count).strip() == "0"
+        assert not list(data.glob("demo-*"))
+        assert "oken" not in server.log.read_text()
+        assert "assword" not in server.log.read_text()
+
+
+class TestTheDemo:
+    def test_it_stays_deleted(self, server: ServerProcess) -> None:
+        server.start()
+        first = server.token
+        server.stop()
+        server.start()
+        assert server.token == first
+        delete = "from django.contrib.auth.models import User; User.objects.all().delete()"
+        server.run("manage.py", "shell", "--no-imports", "-c", delete)
+        server.stop()
+        server.start()
+        assert "The demo user was deleted" in server.log.read_text()
+        asked = token(server)
+        assert (asked.returncode, asked.stdout) == (1, "")
+        assert "was deleted" in asked.stderr
+
+    def test_the_token_command_prints_the_token_of_the_running_server(self, server: ServerProcess) -> None:
+        server.start()
+        assert token(server).stdout.strip() == server.token
+
+    def test_the_token_command_makes_no_second_database(self, server: ServerProcess, tmp_path: Path) -> None:
+        server.start()
+        asked = token(server, DATA_DIR=str(tmp_path / "other"))
+        assert asked.returncode == 1
+        assert "Set DATA_DIR" in asked.stderr
+        assert not (tmp_path / "other").exists()
+
+    def test_without_a_server_the_token_command_makes_the_demo(self, server: ServerProcess, data: Path) -> None:
+        made = token(server).stdout.strip()
+        server.start()
+        assert server.token == made
+
+
+class TestASecondStart:
+    def metrics(self, data: Path) -> set[str]:
+        return {path.name for path in (data / "metrics").iterdir()}
+
+    def test_on_a_busy_port_touches_nothing(self, server: ServerProcess, tmp_path: Path) -> None:
+        server.start()
+        ended = serve(server, "--migrate", "--demo", DATA_DIR=str(tmp_path / "other"))
+        assert ended.returncode == 1
+        assert f"Something listens on 127.0.0.1:{server.port}" in ended.stderr
+        assert not (tmp_path / "other").exists()
+
+    def test_with_a_data_dir_in_use_touches_nothing(self, server: ServerProcess, data: Path) -> None:
+        server.start()
+        unauthenticated = requests.put(f"{server.base_url}/api/v1/upload/chunk/{uuid4()}/0", timeout=10)
+        assert unauthenticated.status_code == 401
+        before = self.metrics(data)
+        assert before
+        ended = serve(server, "--migrate", "--demo", PORT=str(free_port()))
+        assert ended.returncode == 1
+        assert "Another server is running" in ended.stderr
+        assert self.metrics(data) >= before
+
+    def test_after_a_kill_is_a_start(self, server: ServerProcess) -> None:
+        server.start()
+        server.kill()
+        server.start()
+
+
+def answers(server: ServerProcess) -> bool:
+    try:
+        return requests.get(f"{server.base_url}/healthz", timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_on_sigterm_long_requests_get_the_time_that_is_set(data: Path, kind: str) -> None:
+    server = ServerProcess(data, kind, STOP_TIMEOUT="30")
+    server.start()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    api = f"{server.base_url}/api/v1/upload"
+    begun = requests.post(f"{api}/init", json={"filename": "a.bin", "total_size": 10}, headers=headers, timeout=10)
+    upload_id = begun.json()["upload_id"]
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(
+            f"PUT /api/v1/upload/chunk/{upload_id}/0 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n"
+            f"Authorization: Bearer {server.token}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert b"100 Continue" in connection.recv(4096)
+        connection.sendall(b"01234")
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        while answers(server):
+            time.sleep(0.05)
+        connection.sendall(b"56789")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    stopping.join()
+
+
+@pytest.mark.parametrize("first", ["serve", "migrate", "check", "token"])
+def test_everything_in_data_dir_is_private_whatever_makes_it(server: ServerProcess, data: Path, first: str) -> None:
+    os.umask(0o022)
+    if first == "token":
+        token(server)
+    elif first != "serve":
+        server.run("manage.py", first)
+    server.start()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    empty = {"filename": "empty.bin", "total_size": 0}
+    assert requests.post(f"{server.base_url}/api/v1/upload/init", json=empty, headers=headers, timeout=10).ok
+    server.stop()
+    for path in [data, *data.rglob("*")]:
+        if path not in (data, server.log):
+            assert not stat.S_IMODE(path.lstat().st_mode) & 0o077, path
