@@ -26,9 +26,12 @@ function retrying(options: { retryDelays?: number[]; shouldRetry?: () => boolean
 }
 
 test("waits between half and all of the delay, and the attempt counts", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const { subject, waits } = retrying({ retryDelays: [20] });
-  assert.equal(await subject.before(broken, 0, signal), true);
-  assert.ok(Number(waits[0]) >= 9 && Number(waits[0]) <= 20, String(waits));
+  const waiting = subject.before(broken, 0, signal);
+  mock.timers.tick(20);
+  assert.equal(await waiting, true);
+  assert.ok(Number(waits[0]) >= 10 && Number(waits[0]) <= 20, String(waits));
 });
 
 test("waits at least as long as the server asks", async () => {
@@ -48,11 +51,14 @@ test("gives up when the delays are used up, the error is final, or the applicati
 });
 
 test("requests that fail in one outage wait together", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const { subject, waits } = retrying({ retryDelays: [200] });
   const first = subject.before(broken, 0, signal);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  await Promise.all([first, subject.before(broken, 0, signal)]);
-  assert.ok(Number(waits[1]) <= Number(waits[0]) - 40, String(waits));
+  mock.timers.tick(50);
+  const second = subject.before(broken, 0, signal);
+  assert.equal(Math.round(Number(waits[0]) - Number(waits[1])), 50, String(waits));
+  mock.timers.tick(150);
+  await Promise.all([first, second]);
 });
 
 test("offline, it waits until the browser is online, however often, and no attempt counts", async () => {
