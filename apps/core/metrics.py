@@ -8,7 +8,7 @@ any of them answers for all.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 AVAILABLE = find_spec("prometheus_client") is not None
@@ -39,17 +39,15 @@ if AVAILABLE:
     )
 
     class _SessionsByStatus(Collector):
-        """Counts the sessions in the database, each time the metrics are read."""
+        """The sessions in the database, as they were counted for whoever reads the metrics."""
+
+        def __init__(self, counted: Mapping[str, int]) -> None:
+            self._counted = counted
 
         def collect(self) -> Iterator[Metric]:
-            from django.db.models import Count
-
-            from .models import UploadSession
-
             family = GaugeMetricFamily("resumable_upload_sessions", "Upload sessions by status.", labels=["status"])
-            counted = dict(UploadSession.objects.order_by().values_list("status").annotate(Count("pk")))
-            for status in UploadSession.Status.values:
-                family.add_metric([status], counted.get(status, 0))
+            for status, count in self._counted.items():
+                family.add_metric([status], count)
             yield family
 
         def describe(self) -> Iterator[Metric]:
@@ -75,12 +73,12 @@ def observe_assembly(outcome: str, seconds: float) -> None:
         _assemble_seconds.labels(outcome=outcome).observe(seconds)
 
 
-def exposition() -> tuple[bytes, str] | None:
+def exposition(sessions_by_status: Mapping[str, int]) -> tuple[bytes, str] | None:
     """All metrics in Prometheus' text format, and its content type; None without the library."""
     if not AVAILABLE:
         return None
     registry = CollectorRegistry()
-    registry.register(_SessionsByStatus())
+    registry.register(_SessionsByStatus(sessions_by_status))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST

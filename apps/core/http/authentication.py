@@ -14,9 +14,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections import UserDict
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from importlib import import_module
 from io import BytesIO
 from threading import Lock
@@ -26,7 +23,6 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
-from django.http.request import HttpHeaders
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
@@ -34,6 +30,7 @@ from rest_framework.settings import api_settings
 
 from ..conf import upload_settings
 from ..services.principal import Principal
+from .noting import AUTHORIZATION_ALONE, noting
 from .problems import Problem, unauthenticated
 
 
@@ -57,9 +54,9 @@ def authenticate(request: HttpRequest) -> Principal:
     principal = _accepted.get(credentials)
     if principal is not None:
         return principal
-    head = _noting(_without_body(request))
+    head = noting(_without_body(request))
     principal = Principal.of(_ask_authenticators(head))
-    if head.noted <= _AUTHORIZATION_ALONE:
+    if head.noted <= AUTHORIZATION_ALONE:
         _accepted.put(credentials, principal)
     return principal
 
@@ -105,75 +102,6 @@ def _ask_authenticators(request: HttpRequest) -> Any:
     if not user.is_authenticated:
         raise Refused(unauthenticated(_challenge(challenge_request)))
     return user
-
-
-# The one header, by either of its names, and what DRF reads of any request before it asks an authenticator.
-_AUTHORIZATION_ALONE = frozenset(
-    {"META", "META.HTTP_AUTHORIZATION", "headers", "headers.authorization"}
-    | {"encoding", "_encoding", "_user", "_force_auth_user", "_force_auth_token", "_dont_enforce_csrf_checks"}
-)
-
-
-class _NotingMeta(UserDict[str, Any]):
-    """A request's META that notes the keys that are read."""
-
-    def __init__(self, values: Mapping[str, Any], noted: set[str]) -> None:
-        super().__init__(values)
-        self._noted = noted
-
-    def __getitem__(self, key: str) -> Any:
-        self._noted.add(f"META.{key}")
-        return super().__getitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self._noted.add(f"META.{key}")
-        return super().__contains__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self._noted.add("META.*")
-        return super().__iter__()
-
-
-class _NotingHeaders(HttpHeaders):
-    """A request's headers that note the names that are read."""
-
-    def __init__(self, meta: Mapping[str, Any], noted: set[str]) -> None:
-        super().__init__(meta)
-        self._noted = noted
-
-    def __getitem__(self, key: str) -> str:
-        self._noted.add(f"headers.{key.lower()}")
-        return super().__getitem__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self._noted.add("headers.*")
-        return super().__iter__()
-
-
-class _Noting(HttpRequest):
-    """A request that notes what is read of it, in ``noted``."""
-
-    noted: set[str]
-
-    def __getattribute__(self, name: str) -> Any:
-        if name != "noted" and not name.startswith("__"):
-            self.noted.add(name)
-        return super().__getattribute__(name)
-
-
-@lru_cache
-def _noting_class(kind: Any) -> type[_Noting]:
-    return type(f"Noting{kind.__name__}", (_Noting, kind), {})
-
-
-def _noting(head: HttpRequest) -> _Noting:
-    noting = copy.copy(head)
-    kind: Any = type(head)
-    noting.__class__ = _noting_class(kind)
-    assert isinstance(noting, _Noting)
-    noted: set[str] = set()
-    noting.__dict__.update(noted=noted, META=_NotingMeta(head.META, noted), headers=_NotingHeaders(head.META, noted))
-    return noting
 
 
 def _challenge(request: Request) -> str | None:

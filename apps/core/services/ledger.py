@@ -11,12 +11,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from ..conf import upload_settings
-from ..errors import BadRequest, Conflict, NotFound, SessionGone
-from ..grid import Grid, Span
+from ..errors import Conflict, NotFound, SessionGone
+from ..grid import Span
 from ..models import UploadSession
 from . import hot_queries, quotas
 from .principal import Principal
@@ -79,8 +78,12 @@ def dedupe_key(
 
 
 def find_open_duplicate(key: str) -> UploadSession | None:
-    """The open session with this :func:`dedupe_key`, if any."""
-    return UploadSession.objects.filter(dedupe_key=key, status__in=UploadSession.OPEN).first()
+    """The open session with this :func:`dedupe_key`, if any. One that was ended without its moves gives the key up."""
+    session = UploadSession.objects.filter(dedupe_key=key).first()
+    if session is None or session.status in UploadSession.OPEN:
+        return session
+    UploadSession.objects.filter(pk=session.pk).exclude(status__in=UploadSession.OPEN).update(dedupe_key=None)
+    return None
 
 
 def create(principal: Principal, **fields: Any) -> UploadSession:
@@ -265,85 +268,6 @@ def contiguous_chunks(session: UploadSession) -> int:
         UploadSession.objects.filter(pk=session.pk, contiguous_chunks=known).update(contiguous_chunks=count)
         session.contiguous_chunks = count
     return count
-
-
-def declare(session: UploadSession, *, total_size: int | None, file_hash: str | None) -> None:
-    """Fix the size and the hash of the whole file, if they were left open.
-
-    Raises:
-        Conflict: another size or hash was declared before, or the size does not fit what is stored.
-        QuotaExceeded: the size does not fit the owner's quota.
-    """
-    if total_size is not None and total_size != session.total_size:
-        _declare_size(session, total_size)
-    if file_hash is not None and file_hash != session.file_hash:
-        _declare_hash(session, file_hash)
-
-
-def _declare_size(session: UploadSession, total_size: int) -> None:
-    if session.total_size is not None:
-        raise Conflict(f"The declared size is {session.total_size}, not {total_size}.", code="size_conflict")
-    grid = session.grid
-    # The same arithmetic as ever, with the size filled in.
-    final = type(grid)(grid.chunk_size, total_size, grid.max_chunks)
-    total_chunks = final.total_chunks or 0
-    if total_chunks > upload_settings().max_chunks:
-        raise BadRequest(
-            f"A file of {total_size} bytes needs more than {upload_settings().max_chunks} chunks.", code="bad_size"
-        )
-    _require_fit(session, final)
-    with transaction.atomic():
-        if total_size > session.received_bytes:
-            quotas.reserve_more(Principal.owning(session), total_size - session.received_bytes)
-        declared = UploadSession.objects.filter(
-            pk=session.pk, status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks
-        ).update(total_size=total_size)
-        if not declared:
-            raise Conflict("The upload changed meanwhile; try again.", code="conflict")
-    session.total_size = total_size
-
-
-def _require_fit(session: UploadSession, final: Grid) -> None:
-    """What is recorded must lie in the grid of the final size: all chunks whole, but for the last one."""
-    last = (final.total_chunks or 0) - 1
-    recorded = session.receipts.filter(index=last).values_list("size", flat=True).first()
-    misfit: int | None = None
-    if session.chunks_end > last + 1:
-        misfit = session.chunks_end - 1
-    elif recorded is not None and recorded != final.span(last).size:
-        misfit = last
-    elif session.end_index is not None and session.end_index != last:
-        misfit = session.end_index
-    if misfit is not None:
-        raise Conflict(
-            f"Chunk {misfit} does not fit a file of {final.total_size} bytes.", code="size_conflict", chunk_index=misfit
-        )
-
-
-def _declare_hash(session: UploadSession, file_hash: str) -> None:
-    if session.file_hash:
-        raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
-    changes: dict[str, Any] = {"file_hash": file_hash}
-    if session.dedupe_key is None:
-        changes["dedupe_key"] = dedupe_key(
-            Principal.owning(session),
-            client_key="",
-            filename=session.filename,
-            total_size=session.total_size,
-            file_hash=file_hash,
-        )
-    try:
-        with transaction.atomic():
-            declared = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, file_hash="").update(**changes)
-    except IntegrityError:
-        raise Conflict(
-            "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"
-        ) from None
-    if not declared:
-        refresh(session)
-        if session.file_hash != file_hash:
-            raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
-    session.file_hash = file_hash
 
 
 def require_place(session: UploadSession, index: int) -> None:

@@ -9,7 +9,7 @@ Counters never go below zero: a counter that drifted must not keep a session fro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import Combinable
@@ -17,11 +17,8 @@ from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
 from ..errors import QuotaExceeded
-from ..models import OwnerUsage
+from ..models import OwnerUsage, UploadSession
 from .principal import Principal
-
-if TYPE_CHECKING:
-    from ..models import UploadSession
 
 
 def limit_of(principal: Principal, name: str) -> int:

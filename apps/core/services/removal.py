@@ -15,7 +15,7 @@ from django.db import transaction
 
 from ..models import UploadSession
 from ..storage import get_store
-from . import quotas, transitions
+from . import ledger, quotas, transitions
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,13 @@ def remove_staged(session: UploadSession) -> None:
     """Remove what a session that ended without a file had staged, and its ledger."""
     get_store(session.store).discard(session.staged)
     transitions.forget_receipts(session)
+
+
+def expire(session: UploadSession) -> None:
+    """Expire an overdue session with all it had staged, if it is overdue still; then read the row anew."""
+    if transitions.expire(session):
+        remove_staged(session)
+    ledger.refresh(session)
 
 
 def _remove_all_bytes(session: UploadSession) -> None:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
-
 from ..conf import upload_settings
-from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone, TooLarge
-from ..grid import ceil_div, fit_chunk_size
+from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, ledger, removal, transitions
+from . import assembly, declaring, ledger, removal, transitions
 from .appending import AppendSink, append_offset, record_kept_part
-from .audit import remember_store
+from .creation import NewUpload, require_allowed_size
 from .principal import Principal
 from .receiving import ChunkSink
-from .secure_file_upload_service import SecureFileUploadService
 
 Status = UploadSession.Status
 
 _POLL_SECONDS = 0.1
-_EMPTY_SHA256 = hashlib.sha256().hexdigest()
 
 
 class ResumableUploadService:
@@ -63,76 +57,20 @@ class ResumableUploadService:
             Conflict: the ``client_key`` belongs to an open upload of another name, size or hash.
             TooLarge, QuotaExceeded, StorageFull: the file does not fit.
         """
-        limits = upload_settings()
-        name, declared_type = SecureFileUploadService.admit(filename, mime_type)
-        self._require_size(total_size)
-        if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
-            raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
-        declared = {"filename": name, "total_size": total_size, "file_hash": file_hash}
-        key = ledger.dedupe_key(
-            self.principal, client_key=client_key, filename=name, total_size=total_size, file_hash=file_hash
+        upload = NewUpload(
+            self.principal,
+            filename=filename,
+            mime_type=mime_type,
+            total_size=total_size,
+            file_hash=file_hash,
+            chunk_size=chunk_size,
+            metadata=metadata or {},
+            client_key=client_key,
         )
-        if key and (duplicate := self._open_duplicate(key)):
-            return self._continue(duplicate, declared), False
-        store = get_store(limits.store)
-        store.require_room(total_size or 0)
-        try:
-            session = ledger.create(
-                self.principal,
-                **declared,
-                dedupe_key=key,
-                mime_type=declared_type,
-                metadata=metadata or {},
-                store=limits.store,
-                chunk_size=self._chunk_size(total_size, chunk_size, store.min_chunk_size),
-            )
-        except IntegrityError:
-            # Another request created the same session in this very moment.
-            duplicate = self._open_duplicate(key) if key else None
-            if duplicate is None:
-                raise Conflict("The same upload was begun and ended meanwhile; try again.") from None
-            return self._continue(duplicate, declared), False
-        remember_store(limits.store)
-        ledger.set_handle(session, store.begin(session.upload_id, mime_type=session.mime_type))
-        if total_size == 0:
+        session, created = upload.begin()
+        if created and total_size == 0:
             self.complete(session)
-        return session, True
-
-    @staticmethod
-    def _require_size(total_size: int | None) -> None:
-        limit = upload_settings().max_file_size
-        if total_size is not None and total_size > limit:
-            raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
-
-    @staticmethod
-    def _chunk_size(total_size: int | None, wish: int | None, least: int) -> int:
-        limits = upload_settings()
-        if total_size is None:
-            # The grid must reach the largest file there may be.
-            least = max(least, ceil_div(limits.max_file_size, limits.max_chunks))
-        return fit_chunk_size(
-            total_size,
-            wish or limits.chunk_size,
-            smallest=max(least, limits.min_chunk_size if wish else 1),
-            largest=limits.max_chunk_size,
-            max_chunks=limits.max_chunks,
-        )
-
-    def _open_duplicate(self, key: str) -> UploadSession | None:
-        duplicate = ledger.find_open_duplicate(key)
-        if duplicate is None or not duplicate.is_expired:
-            return duplicate
-        self._expire(duplicate)
-        return self._open_duplicate(key)
-
-    @staticmethod
-    def _continue(session: UploadSession, declared: dict[str, Any]) -> UploadSession:
-        """An open session with the same key, if it is for the same file."""
-        if session.filename != declared["filename"] or session.total_size != declared["total_size"]:
-            raise Conflict("This client_key belongs to an open upload of another file.", code="client_key_conflict")
-        if declared["file_hash"]:
-            ledger.declare(session, total_size=None, file_hash=declared["file_hash"])
-        return session
+        return session, created
 
     def find(self, upload_id: UUID) -> UploadSession:
         """The owner's session.
@@ -150,7 +88,7 @@ class ResumableUploadService:
         """
         session = self.find(upload_id)
         if session.status == Status.ACTIVE and session.is_expired:
-            self._expire(session)
+            removal.expire(session)
         if session.status == Status.ASSEMBLING:
             assembly.ensure_assembling(session)
             ledger.refresh(session)
@@ -183,7 +121,7 @@ class ResumableUploadService:
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
             return  # A recorded chunk may be repeated at any time; whether this one is shows when it has arrived.
         if session.status == Status.ACTIVE and session.is_expired:
-            self._expire(session)
+            removal.expire(session)
         ledger.require_active(session)
 
     def receive_from(self, session: UploadSession, offset: int) -> AppendSink:
@@ -220,8 +158,8 @@ class ResumableUploadService:
             SessionGone: expired or cancelled.
         """
         ledger.require_active(session)
-        self._require_size(total_size)
-        ledger.declare(session, total_size=total_size, file_hash=None)
+        require_allowed_size(total_size)
+        declaring.declare(session, total_size=total_size, file_hash=None)
 
     def complete(
         self,
@@ -255,10 +193,10 @@ class ResumableUploadService:
 
     def _begin_assembling(self, session: UploadSession, *, file_hash: str | None, total_size: int | None) -> None:
         if session.is_expired:
-            self._expire(session)
+            removal.expire(session)
             ledger.require_active(session)
-        self._require_size(total_size)
-        ledger.declare(session, total_size=total_size, file_hash=file_hash)
+        require_allowed_size(total_size)
+        declaring.declare(session, total_size=total_size, file_hash=file_hash)
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
         record_kept_part(session)
@@ -322,9 +260,3 @@ class ResumableUploadService:
             removal.remove(self.find(upload_id))
         except NotFound:
             return
-
-    @staticmethod
-    def _expire(session: UploadSession) -> None:
-        if transitions.expire(session):
-            removal.remove_staged(session)
-        ledger.refresh(session)

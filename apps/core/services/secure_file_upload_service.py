@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from django.core.files import File
 from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
 from ..errors import BadRequest, ContentRefused
+from ..models import UploadSession
 from .names import clean_filename, suffix_of
 from .signatures import HEAD_SIZE, contradicts, is_executable
-
-if TYPE_CHECKING:
-    from ..models import UploadSession
 
 
 class SecureFileUploadService:

@@ -58,6 +58,11 @@ class TestIdempotence:
         assert created
         assert second != first
 
+    def test_a_key_is_free_again_when_a_row_was_ended_by_hand(self, service: Any) -> None:
+        create(service, client_key="k")
+        UploadSession.objects.update(status="expired")
+        assert create(service, client_key="k")[1]
+
     @pytest.mark.parametrize("other", [{"filename": "b.bin"}, {"total_size": 9}, {"total_size": None}])
     def test_a_key_stands_for_one_file(self, service: Any, other: Any) -> None:
         create(service, client_key="k")

@@ -238,6 +238,16 @@ class TestComplete:
         api.put(upload_id, 0, b"0123")
         assert_problem(api.complete(upload_id, file_hash=sha256(b"else")), 409, "hash_conflict")
 
+    def test_an_empty_file_is_completed_by_init(self, api: Api) -> None:
+        answer = api.post("init", {"filename": "a.bin", "total_size": 0})
+        document = answer.json()
+        assert (answer.status_code, document["status"], document["total_chunks"]) == (201, "completed", 0)
+        assert document["progress"]["percentage"] == 100
+        assert api.http.get(api.base_url + document["file"]["url"]).content == b""
+        assert api.complete(document["upload_id"]).status_code == 200
+        wrong = api.post("init", {"filename": "a.bin", "total_size": 0, "file_hash": "a" * 64})
+        assert_problem(wrong, 422, "hash_mismatch")
+
     def test_the_size_may_come_with_complete(self, api: Api) -> None:
         upload_id = api.post("init", {"filename": "a.bin"}).json()["upload_id"]
         api.put(upload_id, 1, b"4567")
@@ -364,3 +374,42 @@ class TestList:
         second = api.http.get(first["next"]).json()
         assert len(second["results"]) == 1
         assert second["next"] is None
+
+
+class TestRemove:
+    def delete(self, api: Api, upload_id: str) -> Any:
+        return api.http.delete(f"{api.url}/{upload_id}", timeout=10)
+
+    def test_an_upload_goes_with_its_file_as_often_as_one_asks(self, api: Api, store_root: Any) -> None:
+        upload_id = api.upload(b"0123456789")["upload_id"]
+        for _ in range(2):
+            answer = self.delete(api, upload_id)
+            assert (answer.status_code, answer.content) == (204, b"")
+        assert_problem(api.status(upload_id), 404, "not_found")
+        assert_problem(api.get(f"file/{upload_id}"), 404, "not_found")
+        assert api.get("").json()["results"] == []
+        assert not [path for path in (store_root / "files").rglob("*") if path.is_file()]
+
+    def test_a_strangers_upload_answers_like_an_unknown_one_and_stays(self, api: Api, strangers_api: Api) -> None:
+        upload_id = api.upload(b"0123456789")["upload_id"]
+        answers = [self.delete(strangers_api, id_) for id_ in (upload_id, "00000000-0000-4000-8000-000000000000")]
+        assert [answer.status_code for answer in answers] == [204, 204]
+        assert api.status(upload_id).json()["status"] == "completed"
+
+    def test_it_asks_for_a_token(self, api: Api) -> None:
+        upload_id = api.init(b"0123456789")
+        api.http.headers.pop("Authorization")
+        assert_problem(self.delete(api, upload_id), 401, "not_authenticated")
+
+    def test_what_is_no_id_is_no_address(self, api: Api) -> None:
+        assert_problem(self.delete(api, "nonsense"), 404, "not_found")
+
+
+def test_a_client_key_makes_init_idempotent(api: Api) -> None:
+    first = api.post("init", {"filename": "a.bin", "total_size": 10, "client_key": "k"})
+    again = api.post("init", {"filename": "a.bin", "total_size": 10, "client_key": "k"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["upload_id"] == again.json()["upload_id"]
+    other = api.post("init", {"filename": "a.bin", "total_size": 11, "client_key": "k"})
+    assert_problem(other, 409, "client_key_conflict")
+    assert_problem(api.post("init", {"filename": "a.bin", "client_key": "k" * 129}), 400, "bad_field")

@@ -7,6 +7,7 @@ from hmac import compare_digest
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -14,6 +15,7 @@ from ..conf import upload_settings
 from ..errors import StorageFull
 from ..http.problems import UNKNOWN_PATH, Problem, unauthenticated
 from ..metrics import exposition
+from ..models import UploadSession
 from ..storage import get_store
 from .api_base import problem_response
 
@@ -42,11 +44,16 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not compare_digest(given.encode(), token.encode()):
         return problem_response(unauthenticated("Bearer"))
-    exposed = exposition()
+    exposed = exposition(_sessions_by_status())
     if exposed is None:
         return problem_response(UNKNOWN_PATH)
     body, content_type = exposed
     return HttpResponse(body, content_type=content_type)
+
+
+def _sessions_by_status() -> dict[str, int]:
+    counted = dict(UploadSession.objects.order_by().values_list("status").annotate(Count("pk")))
+    return {status: counted.get(status, 0) for status in UploadSession.Status.values}
 
 
 def _database_answers() -> bool:

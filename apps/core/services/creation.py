@@ -1,0 +1,120 @@
+"""Beginning an upload: what is admitted, in chunks of which size, and whether it was begun before."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.db import IntegrityError
+
+from ..conf import upload_settings
+from ..errors import Conflict, ContentRefused, TooLarge
+from ..grid import ceil_div, fit_chunk_size
+from ..models import UploadSession
+from ..storage import get_store
+from . import declaring, ledger, removal
+from .audit import remember_store
+from .principal import Principal
+from .secure_file_upload_service import SecureFileUploadService
+
+_EMPTY_SHA256 = hashlib.sha256().hexdigest()
+
+
+def require_allowed_size(total_size: int | None) -> None:
+    """
+    Raises:
+        TooLarge: files may not be so large.
+    """
+    limit = upload_settings().max_file_size
+    if total_size is not None and total_size > limit:
+        raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
+
+
+class NewUpload:
+    """An upload that somebody asks for. Arguments and errors as of ``ResumableUploadService.create``."""
+
+    def __init__(
+        self,
+        principal: Principal,
+        *,
+        filename: str,
+        mime_type: str | None,
+        total_size: int | None,
+        file_hash: str,
+        chunk_size: int | None,
+        metadata: dict[str, Any],
+        client_key: str,
+    ) -> None:
+        self._principal = principal
+        self._filename, self._mime_type = SecureFileUploadService.admit(filename, mime_type)
+        require_allowed_size(total_size)
+        if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
+            raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
+        self._total_size = total_size
+        self._file_hash = file_hash
+        self._wish = chunk_size
+        self._metadata = metadata
+        self._key = ledger.dedupe_key(
+            principal, client_key=client_key, filename=self._filename, total_size=total_size, file_hash=file_hash
+        )
+
+    def begin(self) -> tuple[UploadSession, bool]:
+        """The session, and whether it is new."""
+        if duplicate := self._open_duplicate():
+            return self._resume(duplicate), False
+        try:
+            return self._create(), True
+        except IntegrityError:
+            # Another request created the same session in this very moment.
+            duplicate = self._open_duplicate()
+            if duplicate is None:
+                raise Conflict("The same upload was begun and ended meanwhile; try again.") from None
+            return self._resume(duplicate), False
+
+    def _open_duplicate(self) -> UploadSession | None:
+        if self._key is None:
+            return None
+        duplicate = ledger.find_open_duplicate(self._key)
+        if duplicate is None or not duplicate.is_expired:
+            return duplicate
+        removal.expire(duplicate)
+        return self._open_duplicate()
+
+    def _resume(self, session: UploadSession) -> UploadSession:
+        if (session.filename, session.total_size) != (self._filename, self._total_size):
+            raise Conflict("This client_key belongs to an open upload of another file.", code="client_key_conflict")
+        if self._file_hash:
+            declaring.declare(session, total_size=None, file_hash=self._file_hash)
+        return session
+
+    def _create(self) -> UploadSession:
+        alias = upload_settings().store
+        store = get_store(alias)
+        store.require_room(self._total_size or 0)
+        session = ledger.create(
+            self._principal,
+            filename=self._filename,
+            mime_type=self._mime_type,
+            total_size=self._total_size,
+            file_hash=self._file_hash,
+            metadata=self._metadata,
+            dedupe_key=self._key,
+            store=alias,
+            chunk_size=self._chunk_size(store.min_chunk_size),
+        )
+        remember_store(alias)
+        ledger.set_handle(session, store.begin(session.upload_id, mime_type=session.mime_type))
+        return session
+
+    def _chunk_size(self, least: int) -> int:
+        limits = upload_settings()
+        if self._total_size is None:
+            # The grid must reach the largest file there may be.
+            least = max(least, ceil_div(limits.max_file_size, limits.max_chunks))
+        return fit_chunk_size(
+            self._total_size,
+            self._wish or limits.chunk_size,
+            smallest=max(least, limits.min_chunk_size if self._wish else 1),
+            largest=limits.max_chunk_size,
+            max_chunks=limits.max_chunks,
+        )
