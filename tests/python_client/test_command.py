@@ -84,9 +84,10 @@ def test_put_prints_id_and_hash_and_plain_lines_in_a_pipe(command: Command, make
     assert upload_id in command("status", upload_id).stdout.decode()
 
 
-def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile) -> None:
+@pytest.mark.parametrize("size", [2 * MIB, 0])
+def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile, size: int) -> None:
     ours, theirs = pty.openpty()
-    process = command.start("put", str(make_file(2 * MIB)), stdout=subprocess.DEVNULL, stderr=theirs)
+    process = command.start("put", str(make_file(size)), stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     shown = b""
     try:
@@ -168,6 +169,24 @@ def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_p
     assert printed == str(copy / "listed.bin")
     assert sha256_of(copy / "listed.bin") == sha256_of(path)
     assert b"completed" in command("cancel", session["upload_id"], code=4).stderr.lower()
+
+
+def test_empty_files_and_pipes_are_uploaded(command: Command, make_file: MakeFile, tmp_path: Path) -> None:
+    (tmp_path / "trip").mkdir()
+    (tmp_path / "trip" / "a.bin").touch()
+    (tmp_path / "trip" / "b.bin").write_bytes(b"b")
+    done = command("put", str(make_file(0)))
+    assert b"100%" in done.stderr
+    assert b"100.00%" in command("status", done.stdout.decode().split()[1]).stdout
+    *_, last, completed = command.json("put", "-", "--name", "piped.bin", stdin=b"")
+    assert (last["event"], last["percentage"], completed["event"], completed["size"]) == (
+        "progress",
+        100,
+        "completed",
+        0,
+    )
+    lines = command.json("put", "--recursive", str(tmp_path / "trip"))
+    assert [line["size"] for line in lines if line["event"] == "completed"] == [0, 1]
 
 
 def test_login_stores_a_token_that_works_readable_by_its_owner_alone(

@@ -161,6 +161,15 @@ def test_the_fingerprint_changes_with_the_file(tmp_path: Path) -> None:
         assert source.fingerprint != first
 
 
+def test_an_object_that_gives_less_than_it_is_asked_for_is_read_to_its_end() -> None:
+    class Dribbling(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 0, 7))
+
+    with open_source(Dribbling(bytes(100)), "memory.bin") as source:
+        assert len(source.read(10, 60)) == 60
+
+
 def test_uploads_are_remembered_in_private_files_until_they_are_forgotten(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     assert state.find("url", "print") is None
@@ -202,6 +211,7 @@ def test_progress_never_falls_and_ends_at_the_whole() -> None:
     assert (seen[1].bytes_per_second or 0) > 0
     assert seen[-1].percentage == 100
     assert Progress(5, None, 0, None).percentage is None
+    assert Progress(0, 0, 0, None).percentage == 100
 
 
 def test_large_files_and_pipes_wish_for_large_chunks() -> None:

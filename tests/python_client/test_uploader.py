@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from resumable_uploads_client import (
@@ -205,6 +206,87 @@ def test_a_pipe_is_read_once_as_it_comes(uploader: Uploader, tmp_path: Path) -> 
     assert (result.name, result.size) == ("piped.bin", len(content))
 
 
+def test_only_the_last_chunk_of_a_pipe_is_short_however_it_dribbles(
+    uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes a short chunk for the end of the file."""
+    sent: dict[int, int] = {}
+    put_chunk = uploader._api.put_chunk
+
+    def noting(upload_id: str, index: int, data: memoryview, *rest: Any) -> dict[str, Any]:
+        sent[index] = len(data)
+        return put_chunk(upload_id, index, data, *rest)
+
+    monkeypatch.setattr(uploader._api, "put_chunk", noting)
+    content = os.urandom(23 * MIB)
+    read_end, write_end = os.pipe()
+
+    def feed() -> None:
+        with open(write_end, "wb", buffering=0) as sink:
+            sink.writelines(content[start : start + 50_001] for start in range(0, len(content), 50_001))
+
+    threading.Thread(target=feed).start()
+    with open(read_end, "rb", buffering=0) as pipe:
+        result = uploader.upload(pipe, name="dribbling.bin")
+    chunk_size = uploader.status(result.upload_id)["chunk_size"]
+    assert chunk_size * 10_000 >= 100 * 1024 * MIB
+    assert sent == {0: chunk_size, 1: chunk_size, 2: len(content) - 2 * chunk_size}
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_pipe_of_whole_chunks_ends_where_it_ends(uploader: Uploader) -> None:
+    read_end, write_end = os.pipe()
+    content = os.urandom(2 * 10_737_419)
+
+    def feed() -> None:
+        with open(write_end, "wb") as sink:
+            sink.write(content)
+
+    threading.Thread(target=feed).start()
+    with open(read_end, "rb") as pipe:
+        result = uploader.upload(pipe, name="whole.bin")
+    session = uploader.status(result.upload_id)
+    assert session["total_chunks"] * session["chunk_size"] == len(content)
+
+
+def test_a_pipe_that_has_nothing_yet_is_not_taken_for_one_that_ended(uploader: Uploader) -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    with open(write_end, "wb", buffering=0) as sink, open(read_end, "rb", buffering=0) as pipe:
+        sink.write(b"not all")
+        with pytest.raises(BlockingIOError, match="blocking mode"):
+            uploader.upload(pipe, name="nonblocking.bin")
+    assert not [each for each in uploader.list(status="completed") if each["filename"] == "nonblocking.bin"]
+
+
+def empty_pipe() -> Any:
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    return open(read_end, "rb")
+
+
+@pytest.mark.parametrize("kind", ["path", "memory", "pipe"])
+def test_an_empty_file_is_uploaded(uploader: Uploader, make_file: MakeFile, tmp_path: Path, kind: str) -> None:
+    source: Any = {"path": lambda: make_file(0), "memory": lambda: io.BytesIO(b""), "pipe": empty_pipe}[kind]()
+    seen: list[Progress] = []
+    result = uploader.upload(source, name="empty.bin", on_progress=seen.append)
+    if kind == "pipe":
+        source.close()
+    assert (result.name, result.size, result.sha256) == ("empty.bin", 0, hashlib.sha256().hexdigest())
+    assert (seen[-1].percentage, seen[-1].remaining_seconds) == (100, None)
+    assert uploader.status(result.upload_id)["progress"]["percentage"] == 100
+    assert uploader.download(result.upload_id, tmp_path / "copy").read_bytes() == b""
+
+
+def test_a_file_that_only_seems_empty_is_read_to_its_end(uploader: Uploader) -> None:
+    """Those below /proc are 0 bytes large for whoever asks."""
+    version = Path("/proc/version")
+    if not version.is_file():
+        pytest.skip("needs /proc")
+    result = uploader.upload(version, name="version.bin")
+    assert result.sha256 == hashlib.sha256(version.read_bytes()).hexdigest()
+
+
 def test_a_file_in_memory_is_uploaded(uploader: Uploader) -> None:
     result = uploader.upload(io.BytesIO(b"in memory"), name="memory.bin")
     assert result.sha256 == hashlib.sha256(b"in memory").hexdigest()
@@ -252,8 +334,9 @@ def test_a_session_that_expired_is_replaced(
     begun = Begun(uploader, path)
     server.run(
         "manage.py", "shell", "-c",
-        "from apps.core.models import UploadSession;"
-        "UploadSession.objects.filter(filename='expiring.bin').update(status='expired')",
+        "from apps.core.models import UploadSession\n"
+        "from apps.core.services import transitions\n"
+        "while not transitions.expire(UploadSession.objects.get(filename='expiring.bin')): pass",
     )  # fmt: skip
     proxy.bytes_per_second = None
     assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)

@@ -78,7 +78,7 @@ class SeekableSource:
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
             self._file.seek(offset)
-            return self._file.read(size)
+            return _read_fully(self._file, size)
 
     def check_unchanged(self) -> None:
         with self._lock:
@@ -99,13 +99,20 @@ class StreamSource:
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size and (block := self._file.read(size - len(parts))):
-            parts += block
-        return bytes(parts)
+        return _read_fully(self._file, size)
 
     def check_unchanged(self) -> None:
         pass
+
+
+def _read_fully(file: IO[bytes], size: int) -> bytes:
+    """Fewer bytes only at the end: the server takes a short chunk for the last one."""
+    parts = bytearray()
+    while len(parts) < size and (block := file.read(size - len(parts))) != b"":
+        if block is None:
+            raise BlockingIOError("Open the pipe in blocking mode; where it ends cannot be told otherwise.")
+        parts += block
+    return bytes(parts)
 
 
 @contextmanager
@@ -133,7 +140,12 @@ def _source_of(file: Any, name: str, path: str | None) -> Source:
         descriptor = file.fileno()
     except OSError:
         return SeekableSource(file, name)
-    return FileSource(descriptor, name, path)
+    source = FileSource(descriptor, name, path)
+    if source.size == 0 and source.read(0, 1):
+        # A device, or a file below /proc: nobody says how large it is.
+        file.seek(0)
+        return StreamSource(file, name)
+    return source
 
 
 def _path_of(file: Any) -> str | None:
