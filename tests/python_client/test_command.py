@@ -189,6 +189,39 @@ def test_empty_files_and_pipes_are_uploaded(command: Command, make_file: MakeFil
     assert [line["size"] for line in lines if line["event"] == "completed"] == [0, 1]
 
 
+def test_delete_needs_a_yes_where_nobody_can_be_asked(command: Command, make_file: MakeFile) -> None:
+    ids = [command.json("put", str(make_file(9, f"{number}.bin")))[-1]["upload_id"] for number in range(2)]
+    assert b"--yes" in command("delete", *ids, code=2, stdin=b"y\n").stderr
+    command("status", ids[0])
+    assert command("delete", "--yes", *ids).stdout.decode() == "".join(f"{each}: deleted\n" for each in ids)
+    command("status", ids[0], code=1)
+    assert command.json("delete", "-y", ids[0]) == [{"event": "deleted", "upload_id": ids[0]}], "again is a success"
+
+
+def test_delete_tells_what_is_no_upload_id_and_deletes_the_others(command: Command, make_file: MakeFile) -> None:
+    upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
+    failed, deleted = command.json("delete", "-y", "nonsense", upload_id, code=1)
+    assert (failed["event"], failed["upload_id"], failed["code"]) == ("failed", "nonsense", "not_found")
+    assert deleted["event"] == "deleted"
+    assert b"'nonsense' is not an upload id" in command("delete", "-y", "nonsense", code=1).stderr
+    command("delete", "-y", code=2)
+
+
+@pytest.mark.parametrize(("said", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
+def test_delete_asks_on_a_terminal(command: Command, make_file: MakeFile, said: bytes, code: int) -> None:
+    upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
+    ours, theirs = pty.openpty()
+    process = command.start("delete", upload_id, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(theirs)
+    os.write(ours, said)
+    printed, asked = process.communicate(timeout=30)
+    os.close(ours)
+    assert process.returncode == code
+    assert f"Delete {upload_id}".encode() in asked
+    assert (b"deleted" in printed, b"Nothing was deleted." in asked) == (code == 0, code == 1)
+    command("status", upload_id, code=0 if code else 1)
+
+
 def test_login_stores_a_token_that_works_readable_by_its_owner_alone(
     command: Command, make_file: MakeFile, tmp_path: Path
 ) -> None:

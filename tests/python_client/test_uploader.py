@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from resumable_uploads_client import (
@@ -29,6 +30,7 @@ from resumable_uploads_client import (
     Uploader,
     UploadError,
 )
+from resumable_uploads_client.sources import open_source
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -326,6 +328,52 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash_and_uploaded_anew(
     assert stored_sha256(uploader, uploader.upload(path).upload_id, tmp_path) == sha256_of(path)
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_upload_is_deleted_in_any_state_as_often_as_one_likes(
+    uploader: Uploader, make_file: MakeFile, ended: bool, tmp_path: Path
+) -> None:
+    path = make_file(9)
+    if ended:
+        upload_id = uploader.upload(path).upload_id
+    else:
+        with open_source(path) as source:
+            upload_id = uploader._sessions.open(source)[0]["upload_id"]
+    for _ in range(2):
+        uploader.delete(upload_id)
+    uploader.delete(str(uuid4()))
+    with pytest.raises(NotFound):
+        uploader.status(upload_id)
+    with pytest.raises(NotFound):
+        uploader.download(upload_id, tmp_path / "nothing")
+    assert uploader.upload(path).upload_id != upload_id
+
+
+def test_what_is_deleted_while_it_is_sent_is_not_begun_again(
+    uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "deleted.bin")
+    proxy.bytes_per_second = 5e6
+    begun = Begun(uploader, path)
+    (session,) = (each for each in uploader.list(status="active") if each["filename"] == "deleted.bin")
+    uploader.delete(session["upload_id"])
+    proxy.bytes_per_second = None
+    with pytest.raises(NotFound):
+        begun.future.result(60)
+    assert not [each for each in uploader.list() if each["filename"] == "deleted.bin"]
+
+
+@pytest.mark.parametrize("malformed", ["", "..", "init", "a/b", "?x", "5EDFC178-A9FA-4448-8FFC-9AA7472B71BB"])
+def test_what_is_no_upload_id_is_not_deleted_but_told(uploader: Uploader, malformed: str) -> None:
+    with pytest.raises(NotFound, match="is not an upload id") as error:
+        uploader.delete(malformed)
+    assert error.value.code == "not_found"
+
+
+def test_deleting_at_a_wrong_address_is_no_success(proxy: FlakyProxy, server: ServerProcess) -> None:
+    with Uploader(f"{proxy.base_url}/elsewhere", server.token) as uploader, pytest.raises(NotFound, match="address"):
+        uploader.delete(str(uuid4()))
+
+
 def test_a_session_that_expired_is_replaced(
     uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
@@ -548,3 +596,22 @@ def test_cancelling_a_task_stops_its_upload(
     started = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - started < 4
+
+
+def test_the_asyncio_face_uploads_empty_files_and_deletes(
+    proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
+) -> None:
+    path = make_file(0, "nothing.bin")
+    seen: list[Progress] = []
+
+    async def run() -> None:
+        url = f"{proxy.base_url}/api/v1/upload"
+        async with AsyncUploader(url, server.token, state_directory=tmp_path / "state") as uploader:
+            result = await uploader.upload(path, on_progress=seen.append)
+            assert result.size == 0
+            await uploader.delete(result.upload_id)
+            with pytest.raises(NotFound):
+                await uploader.status(result.upload_id)
+
+    asyncio.run(run())
+    assert seen[-1].percentage == 100

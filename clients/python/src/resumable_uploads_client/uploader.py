@@ -21,7 +21,7 @@ from .sources import PathOrFile, Source, open_source
 from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
 from .transfer import Transfer
 
-SESSION_LOST = frozenset({"session_expired", "not_found"})
+SESSION_LOST = frozenset({"session_expired"})
 OTHER_BYTES = frozenset({"chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
 MOST_REPLACEMENTS = 2
 
@@ -133,6 +133,14 @@ class Uploader:
     def cancel(self, upload_id: str) -> Session:
         """Have the server forget an unfinished upload."""
         return self._retrying().run(lambda: self._api.cancel(upload_id))
+
+    def delete(self, upload_id: str) -> None:
+        """Remove an upload in any state, record and file. One that is gone already is no error.
+
+        Raises:
+            UploadError: also :class:`NotFound` when this is no upload id.
+        """
+        self._retrying().run(lambda: self._api.delete(upload_id))
 
     def list(self, **filters: str) -> Iterator[Session]:
         """My sessions, the newest first; filters are ``status`` and ``file_hash``."""

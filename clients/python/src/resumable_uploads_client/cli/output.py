@@ -34,12 +34,12 @@ class Output:
     def result(self, text: str, **fields: Any) -> None:
         click.echo(json.dumps(fields) if self._json else text)
 
-    def error(self, name: str, error: Exception) -> None:
+    def error(self, name: str, error: Exception, *, kind: str = "file") -> None:
         detail = error.detail if isinstance(error, UploadError) else str(error)
         if self._json:
             code = error.code if isinstance(error, UploadError) else "file_error"
             status = error.status if isinstance(error, UploadError) else 0
-            click.echo(json.dumps({"event": "failed", "file": name, "code": code, "status": status, "detail": detail}))
+            click.echo(json.dumps({"event": "failed", kind: name, "code": code, "status": status, "detail": detail}))
         else:
             click.echo(f"{name}: {detail}", err=True)
 
