@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str | None:
-        """Tells this content from others without reading it; None where nothing does."""
+        """Tells this upload from others without reading it; None where nothing does."""
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes at an offset, fewer only at the end. Streams are read in order."""
@@ -46,7 +47,7 @@ class FileSource:
 
     @property
     def fingerprint(self) -> str | None:
-        return None if self._path is None else f"{self._path}\n{self._seen}"
+        return None if self._path is None else f"{self._path}\n{self.name}\n{self._seen}"
 
     def read(self, offset: int, size: int) -> bytes:
         data = os.pread(self._descriptor, size, offset)
@@ -91,11 +92,11 @@ class StreamSource:
     """A pipe: its size is known at its end, and what passed is gone."""
 
     rewindable = False
-    fingerprint = None
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
         self.size: int | None = None
+        self.fingerprint: str | None = secrets.token_hex(16)
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
