@@ -84,9 +84,10 @@ def test_put_prints_id_and_hash_and_plain_lines_in_a_pipe(command: Command, make
     assert upload_id in command("status", upload_id).stdout.decode()
 
 
-def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile) -> None:
+@pytest.mark.parametrize("size", [2 * MIB, 0])
+def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile, size: int) -> None:
     ours, theirs = pty.openpty()
-    process = command.start("put", str(make_file(2 * MIB)), stdout=subprocess.DEVNULL, stderr=theirs)
+    process = command.start("put", str(make_file(size)), stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     shown = b""
     try:
@@ -168,6 +169,57 @@ def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_p
     assert printed == str(copy / "listed.bin")
     assert sha256_of(copy / "listed.bin") == sha256_of(path)
     assert b"completed" in command("cancel", session["upload_id"], code=4).stderr.lower()
+
+
+def test_empty_files_and_pipes_are_uploaded(command: Command, make_file: MakeFile, tmp_path: Path) -> None:
+    (tmp_path / "trip").mkdir()
+    (tmp_path / "trip" / "a.bin").touch()
+    (tmp_path / "trip" / "b.bin").write_bytes(b"b")
+    done = command("put", str(make_file(0)))
+    assert b"100%" in done.stderr
+    assert b"100.00%" in command("status", done.stdout.decode().split()[1]).stdout
+    *_, last, completed = command.json("put", "-", "--name", "piped.bin", stdin=b"")
+    assert (last["event"], last["percentage"], completed["event"], completed["size"]) == (
+        "progress",
+        100,
+        "completed",
+        0,
+    )
+    lines = command.json("put", "--recursive", str(tmp_path / "trip"))
+    assert [line["size"] for line in lines if line["event"] == "completed"] == [0, 1]
+
+
+def test_delete_needs_a_yes_where_nobody_can_be_asked(command: Command, make_file: MakeFile) -> None:
+    ids = [command.json("put", str(make_file(9, f"{number}.bin")))[-1]["upload_id"] for number in range(2)]
+    assert b"--yes" in command("delete", *ids, code=2, stdin=b"y\n").stderr
+    command("status", ids[0])
+    assert command("delete", "--yes", *ids).stdout.decode() == "".join(f"{each}: deleted\n" for each in ids)
+    command("status", ids[0], code=1)
+    assert command.json("delete", "-y", ids[0]) == [{"event": "deleted", "upload_id": ids[0]}], "again is a success"
+
+
+def test_delete_tells_what_is_no_upload_id_and_deletes_the_others(command: Command, make_file: MakeFile) -> None:
+    upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
+    failed, deleted = command.json("delete", "-y", "nonsense", upload_id, code=1)
+    assert (failed["event"], failed["upload_id"], failed["code"]) == ("failed", "nonsense", "not_found")
+    assert deleted["event"] == "deleted"
+    assert b"'nonsense' is not an upload id" in command("delete", "-y", "nonsense", code=1).stderr
+    command("delete", "-y", code=2)
+
+
+@pytest.mark.parametrize(("said", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
+def test_delete_asks_on_a_terminal(command: Command, make_file: MakeFile, said: bytes, code: int) -> None:
+    upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
+    ours, theirs = pty.openpty()
+    process = command.start("delete", upload_id, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(theirs)
+    os.write(ours, said)
+    printed, asked = process.communicate(timeout=30)
+    os.close(ours)
+    assert process.returncode == code
+    assert f"Delete {upload_id}".encode() in asked
+    assert (b"deleted" in printed, b"Nothing was deleted." in asked) == (code == 0, code == 1)
+    command("status", upload_id, code=0 if code else 1)
 
 
 def test_login_stores_a_token_that_works_readable_by_its_owner_alone(

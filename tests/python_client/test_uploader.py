@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from resumable_uploads_client import (
     AsyncUploader,
+    Conflict,
     ConnectionFailed,
     FileChanged,
     Interrupted,
@@ -28,6 +31,8 @@ from resumable_uploads_client import (
     Uploader,
     UploadError,
 )
+from resumable_uploads_client.sessions import client_key
+from resumable_uploads_client.sources import FileSource, open_source
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -205,6 +210,87 @@ def test_a_pipe_is_read_once_as_it_comes(uploader: Uploader, tmp_path: Path) -> 
     assert (result.name, result.size) == ("piped.bin", len(content))
 
 
+def test_only_the_last_chunk_of_a_pipe_is_short_however_it_dribbles(
+    uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes a short chunk for the end of the file."""
+    sent: dict[int, int] = {}
+    put_chunk = uploader._api.put_chunk
+
+    def noting(upload_id: str, index: int, data: memoryview, *rest: Any) -> dict[str, Any]:
+        sent[index] = len(data)
+        return put_chunk(upload_id, index, data, *rest)
+
+    monkeypatch.setattr(uploader._api, "put_chunk", noting)
+    content = os.urandom(23 * MIB)
+    read_end, write_end = os.pipe()
+
+    def feed() -> None:
+        with open(write_end, "wb", buffering=0) as sink:
+            sink.writelines(content[start : start + 50_001] for start in range(0, len(content), 50_001))
+
+    threading.Thread(target=feed).start()
+    with open(read_end, "rb", buffering=0) as pipe:
+        result = uploader.upload(pipe, name="dribbling.bin")
+    chunk_size = uploader.status(result.upload_id)["chunk_size"]
+    assert chunk_size * 10_000 >= 100 * 1024 * MIB
+    assert sent == {0: chunk_size, 1: chunk_size, 2: len(content) - 2 * chunk_size}
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_pipe_of_whole_chunks_ends_where_it_ends(uploader: Uploader) -> None:
+    read_end, write_end = os.pipe()
+    content = os.urandom(2 * 10_737_419)
+
+    def feed() -> None:
+        with open(write_end, "wb") as sink:
+            sink.write(content)
+
+    threading.Thread(target=feed).start()
+    with open(read_end, "rb") as pipe:
+        result = uploader.upload(pipe, name="whole.bin")
+    session = uploader.status(result.upload_id)
+    assert session["total_chunks"] * session["chunk_size"] == len(content)
+
+
+def test_a_pipe_that_has_nothing_yet_is_not_taken_for_one_that_ended(uploader: Uploader) -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    with open(write_end, "wb", buffering=0) as sink, open(read_end, "rb", buffering=0) as pipe:
+        sink.write(b"not all")
+        with pytest.raises(BlockingIOError, match="blocking mode"):
+            uploader.upload(pipe, name="nonblocking.bin")
+    assert not [each for each in uploader.list(status="completed") if each["filename"] == "nonblocking.bin"]
+
+
+def empty_pipe() -> Any:
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    return open(read_end, "rb")
+
+
+@pytest.mark.parametrize("kind", ["path", "memory", "pipe"])
+def test_an_empty_file_is_uploaded(uploader: Uploader, make_file: MakeFile, tmp_path: Path, kind: str) -> None:
+    source: Any = {"path": lambda: make_file(0), "memory": lambda: io.BytesIO(b""), "pipe": empty_pipe}[kind]()
+    seen: list[Progress] = []
+    result = uploader.upload(source, name="empty.bin", on_progress=seen.append)
+    if kind == "pipe":
+        source.close()
+    assert (result.name, result.size, result.sha256) == ("empty.bin", 0, hashlib.sha256().hexdigest())
+    assert (seen[-1].percentage, seen[-1].remaining_seconds) == (100, None)
+    assert uploader.status(result.upload_id)["progress"]["percentage"] == 100
+    assert uploader.download(result.upload_id, tmp_path / "copy").read_bytes() == b""
+
+
+def test_a_file_that_only_seems_empty_is_read_to_its_end(uploader: Uploader) -> None:
+    """Those below /proc are 0 bytes large for whoever asks."""
+    version = Path("/proc/version")
+    if not version.is_file():
+        pytest.skip("needs /proc")
+    result = uploader.upload(version, name="version.bin")
+    assert result.sha256 == hashlib.sha256(version.read_bytes()).hexdigest()
+
+
 def test_a_file_in_memory_is_uploaded(uploader: Uploader) -> None:
     result = uploader.upload(io.BytesIO(b"in memory"), name="memory.bin")
     assert result.sha256 == hashlib.sha256(b"in memory").hexdigest()
@@ -244,6 +330,170 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash_and_uploaded_anew(
     assert stored_sha256(uploader, uploader.upload(path).upload_id, tmp_path) == sha256_of(path)
 
 
+def test_an_answer_to_init_that_was_lost_leaves_one_session(
+    uploader: Uploader, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = uploader._api.init
+    lost: list[str] = []
+
+    def losing(**fields: Any) -> dict[str, Any]:
+        session = init(**fields)
+        if len(lost) % 2 == 0:
+            lost.append(session["upload_id"])
+            raise ConnectionFailed("The answer was lost.")
+        lost.append("")
+        return session
+
+    monkeypatch.setattr(uploader._api, "init", losing)
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"piped")
+    os.close(write_end)
+    with open(read_end, "rb") as pipe:
+        sources: list[Any] = [make_file(9), io.BytesIO(b"in memory"), pipe]
+        results = [uploader.upload(source, name=f"lost-{number}.bin") for number, source in enumerate(sources)]
+    assert [result.upload_id for result in results] == [upload_id for upload_id in lost if upload_id]
+
+
+def test_the_key_tells_no_path_and_finds_what_was_begun_before_anything_was_hashed(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_file(10 * MIB, "keyed.bin")
+    asked: list[dict[str, Any]] = []
+    proxy.bytes_per_second = 10e6
+    Begun(new_uploader(proxy, server, tmp_path, state_directory=None), path, percent=40).interrupt()
+    proxy.bytes_per_second = None
+    with new_uploader(proxy, server, tmp_path, state_directory=tmp_path / "fresh") as again:
+        (session,) = (each for each in again.list(status="active") if each["filename"] == "keyed.bin")
+        init = again._api.init
+
+        def noting(**fields: Any) -> dict[str, Any]:
+            asked.append(fields)
+            return init(**fields)
+
+        monkeypatch.setattr(again._api, "init", noting)
+        assert again.upload(path).upload_id == session["upload_id"]
+    (fields,) = asked
+    assert fields["file_hash"] is None
+    assert len(fields["client_key"]) == 32
+    assert int(fields["client_key"], 16)
+
+
+@pytest.mark.parametrize("remembering", [True, False])
+def test_a_session_with_other_bytes_is_never_handed_out_again(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess, remembering: bool
+) -> None:
+    """The old one stays open: it has a hash that the file no longer has, and so can neither be finished nor fails."""
+    path = make_file(3 * MIB, f"changing-{remembering}.bin")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    uploader = new_uploader(proxy, server, tmp_path, state_directory=tmp_path / "state" if remembering else None)
+    with open_source(path) as source:
+        old = uploader._sessions.open(source)
+    with pytest.raises(UploadError, match="missing"):
+        uploader._api.complete(old["upload_id"], sha256_of(path), 3 * MIB)
+    path.write_bytes(os.urandom(3 * MIB))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    with open_source(path) as source:
+        assert uploader._sessions.open(source)["upload_id"] == old["upload_id"], "nothing tells them apart yet"
+        new = uploader._sessions.open(source, by_hash=True)
+        assert uploader._sessions.open(source, by_hash=True)["upload_id"] == new["upload_id"] != old["upload_id"]
+    if not remembering:
+        uploader = new_uploader(proxy, server, tmp_path, state_directory=None)
+    result = uploader.upload(path)
+    assert result.upload_id == new["upload_id"], "what was begun in place of the old one is resumed"
+    assert stored_sha256(uploader, result.upload_id, tmp_path) == sha256_of(path)
+    assert uploader.status(old["upload_id"])["status"] == "active"
+
+
+def test_two_senders_whose_files_look_the_same_each_get_theirs_across(
+    make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two machines with the same path, size and time of modification."""
+    monkeypatch.setattr(FileSource, "fingerprint", property(lambda source: f"looks-the-same {source.name}"))
+    proxy.bytes_per_second = 20e6
+    paths = [make_file(8 * MIB, f"machine-{number}.bin") for number in range(2)]
+    uploaders = [new_uploader(proxy, server, tmp_path, state_directory=tmp_path / str(number)) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda each, path: each.upload(path, name="same.bin"), uploaders, paths))
+    assert [result.sha256 for result in results] == [sha256_of(path) for path in paths]
+
+
+def test_one_file_under_two_names_is_two_uploads(uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    path = make_file(10 * MIB)
+    proxy.bytes_per_second = 10e6
+    Begun(uploader, path, percent=40, name="first.bin").interrupt()
+    proxy.bytes_per_second = None
+    assert uploader.upload(path, name="second.bin").name == "second.bin"
+    assert uploader.upload(path, name="first.bin").name == "first.bin"
+
+
+def test_what_was_completed_without_anybody_hearing_of_it_is_not_sent_twice(
+    uploader: Uploader, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, proxy: FlakyProxy
+) -> None:
+    path = make_file(5 * MIB)
+    with monkeypatch.context() as dying:
+        dying.setattr(uploader._sessions, "forget", lambda source: None)
+        first = uploader.upload(path)
+    proxy.bytes_sent = 0
+    assert uploader.upload(path).upload_id == first.upload_id
+    assert proxy.bytes_sent < MIB
+    assert uploader.upload(path).upload_id != first.upload_id, "known to be done: this is another upload"
+
+
+def test_a_key_that_stands_for_another_file_is_a_conflict(uploader: Uploader, make_file: MakeFile) -> None:
+    path = make_file(9)
+    with open_source(path) as source:
+        uploader._api.init(filename="other.bin", total_size=8, client_key=client_key(source.fingerprint or ""))
+    with pytest.raises(Conflict) as error:
+        uploader.upload(path)
+    assert (error.value.code, error.value.status) == ("client_key_conflict", 409)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_upload_is_deleted_in_any_state_as_often_as_one_likes(
+    uploader: Uploader, make_file: MakeFile, ended: bool, tmp_path: Path
+) -> None:
+    path = make_file(9)
+    if ended:
+        upload_id = uploader.upload(path).upload_id
+    else:
+        with open_source(path) as source:
+            upload_id = uploader._sessions.open(source)["upload_id"]
+    for _ in range(2):
+        uploader.delete(upload_id)
+    uploader.delete(str(uuid4()))
+    with pytest.raises(NotFound):
+        uploader.status(upload_id)
+    with pytest.raises(NotFound):
+        uploader.download(upload_id, tmp_path / "nothing")
+    assert uploader.upload(path).upload_id != upload_id
+
+
+def test_what_is_deleted_while_it_is_sent_is_not_begun_again(
+    uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "deleted.bin")
+    proxy.bytes_per_second = 5e6
+    begun = Begun(uploader, path)
+    (session,) = (each for each in uploader.list(status="active") if each["filename"] == "deleted.bin")
+    uploader.delete(session["upload_id"])
+    proxy.bytes_per_second = None
+    with pytest.raises(NotFound):
+        begun.future.result(60)
+    assert not [each for each in uploader.list() if each["filename"] == "deleted.bin"]
+
+
+@pytest.mark.parametrize("malformed", ["", "..", "init", "a/b", "?x", "5EDFC178-A9FA-4448-8FFC-9AA7472B71BB"])
+def test_what_is_no_upload_id_is_not_deleted_but_told(uploader: Uploader, malformed: str) -> None:
+    with pytest.raises(NotFound, match="is not an upload id") as error:
+        uploader.delete(malformed)
+    assert error.value.code == "not_found"
+
+
+def test_deleting_at_a_wrong_address_is_no_success(proxy: FlakyProxy, server: ServerProcess) -> None:
+    with Uploader(f"{proxy.base_url}/elsewhere", server.token) as uploader, pytest.raises(NotFound, match="address"):
+        uploader.delete(str(uuid4()))
+
+
 def test_a_session_that_expired_is_replaced(
     uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
@@ -252,8 +502,9 @@ def test_a_session_that_expired_is_replaced(
     begun = Begun(uploader, path)
     server.run(
         "manage.py", "shell", "-c",
-        "from apps.core.models import UploadSession;"
-        "UploadSession.objects.filter(filename='expiring.bin').update(status='expired')",
+        "from apps.core.models import UploadSession\n"
+        "from apps.core.services import transitions\n"
+        "while not transitions.expire(UploadSession.objects.get(filename='expiring.bin')): pass",
     )  # fmt: skip
     proxy.bytes_per_second = None
     assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
@@ -291,7 +542,8 @@ def test_two_uploads_that_know_nothing_of_each_other_end_with_one_file(
     uploaders = [new_uploader(proxy, server, tmp_path, state_directory=tmp_path / str(number)) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda each: each.upload(path), uploaders))
-    assert {stored_sha256(uploaders[0], result.upload_id, tmp_path) for result in results} == {sha256_of(path)}
+    assert len({result.upload_id for result in results}) == 1
+    assert stored_sha256(uploaders[0], results[0].upload_id, tmp_path) == sha256_of(path)
     assert not [session for session in uploaders[0].list(status="active") if session["filename"] == "duplicates.bin"]
 
 
@@ -465,3 +717,22 @@ def test_cancelling_a_task_stops_its_upload(
     started = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - started < 4
+
+
+def test_the_asyncio_face_uploads_empty_files_and_deletes(
+    proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
+) -> None:
+    path = make_file(0, "nothing.bin")
+    seen: list[Progress] = []
+
+    async def run() -> None:
+        url = f"{proxy.base_url}/api/v1/upload"
+        async with AsyncUploader(url, server.token, state_directory=tmp_path / "state") as uploader:
+            result = await uploader.upload(path, on_progress=seen.append)
+            assert result.size == 0
+            await uploader.delete(result.upload_id)
+            with pytest.raises(NotFound):
+                await uploader.status(result.upload_id)
+
+    asyncio.run(run())
+    assert seen[-1].percentage == 100

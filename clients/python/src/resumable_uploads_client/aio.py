@@ -59,6 +59,10 @@ class AsyncUploader:
         """See :meth:`Uploader.cancel`."""
         return await asyncio.to_thread(self._uploader.cancel, upload_id)
 
+    async def delete(self, upload_id: str) -> None:
+        """See :meth:`Uploader.delete`."""
+        await asyncio.to_thread(self._uploader.delete, upload_id)
+
     async def list(self, **filters: str) -> tuple[Session, ...]:
         """See :meth:`Uploader.list`; all pages at once."""
         return await asyncio.to_thread(lambda: tuple(self._uploader.list(**filters)))

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from .errors import ConnectionFailed, UploadError, error_of
+from .errors import ConnectionFailed, NotFound, UploadError, error_of
 
 Token = str | Callable[[], str]
 Session = dict[str, Any]
@@ -67,6 +68,17 @@ class UploadApi:
 
     def cancel(self, upload_id: str) -> Session:
         return self._json("POST", "cancel", json_body={"upload_id": upload_id})
+
+    def delete(self, upload_id: str) -> None:
+        """Remove an upload in any state, record and file. May be repeated.
+
+        Raises:
+            NotFound: this is no upload id.
+        """
+        if not _is_upload_id(upload_id):
+            # Not sent at all: what is no id may be the address of something else.
+            raise NotFound(f"{upload_id!r} is not an upload id.")
+        self._request("DELETE", upload_id)
 
     def list(self, **filters: str) -> Iterator[Session]:
         """My sessions, the newest first, page by page."""
@@ -171,6 +183,13 @@ class UploadApi:
         with self._lock:
             if self._current == used:
                 self._current = None
+
+
+def _is_upload_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _parse(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:

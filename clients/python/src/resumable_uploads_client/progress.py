@@ -25,7 +25,9 @@ class Progress:
 
     @property
     def percentage(self) -> float | None:
-        return self.sent_bytes * 100 / self.total_bytes if self.total_bytes else None
+        if self.total_bytes is None:
+            return None
+        return self.sent_bytes * 100 / self.total_bytes if self.total_bytes else 100.0
 
 
 OnProgress = Callable[[Progress], None]

@@ -1,7 +1,8 @@
-"""Which session a source goes into: one that is remembered, one that the server finds by its hash, or a new one."""
+"""Which session a source goes into: one that is remembered, one that the server finds, or a new one."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from .api import Session, UploadApi
@@ -18,36 +19,41 @@ LARGE_CHUNK = 8 * MIB
 class Sessions:
     """Opens sessions for sources.
 
-    With a state directory they are remembered there. Without one the source is hashed first, and the server's
-    idempotent ``init`` finds an open session of the same name, size and hash.
+    The server finds an open session by the key that it was begun with, made of the source's fingerprint, so that
+    ``init`` may be repeated. A state directory finds also those that were completed without anybody hearing of it.
     """
 
     def __init__(self, api: UploadApi, state: StateDirectory | None) -> None:
         self._api = api
         self._state = state
 
-    def open(self, source: Source, *, anew: bool = False, **fields: Any) -> tuple[Session, bool]:
-        """A session and whether it was there before.
+    def open(self, source: Source, *, by_hash: bool = False, **fields: Any) -> Session:
+        """A session for a source: the one of an earlier attempt, or a new one.
+
+        Args:
+            by_hash: the fingerprint leads to a session with other bytes. The server finds no session by its hash that
+                was begun with a key, so this is never the same one again, and yet every attempt with these bytes
+                finds it.
 
         Raises:
             UploadError: the server will not have it, or cannot be reached.
         """
-        fields = {
-            "filename": source.name,
-            "total_size": source.size,
-            **fields,
-            "chunk_size": fields.get("chunk_size") or preferred_chunk_size(source.size),
-        }
-        fingerprint = source.fingerprint
-        if fingerprint is None or self._state is None:
-            file_hash = hash_of(source) if source.rewindable and self._state is None else None
-            session = self._api.init(**fields, file_hash=file_hash)
-            return session, session["progress"]["received_chunks"] > 0
-        with self._state.exclusive(self._api.url, fingerprint):
-            earlier = None if anew else self._remembered(source, fingerprint)
-            session = earlier or self._api.init(**fields)
-            self._state.remember(self._api.url, fingerprint, session["upload_id"])
-        return session, earlier is not None
+        if not by_hash and (earlier := self._remembered(source)):
+            return earlier
+        fingerprint = None if by_hash else source.fingerprint
+        session = self._api.init(
+            **{
+                "filename": source.name,
+                "total_size": source.size,
+                **fields,
+                "chunk_size": fields.get("chunk_size") or preferred_chunk_size(source.size),
+            },
+            client_key=client_key(fingerprint) if fingerprint else None,
+            file_hash=hash_of(source) if fingerprint is None else None,
+        )
+        if self._state is not None and source.fingerprint and source.rewindable:
+            self._state.remember(self._api.url, source.fingerprint, session["upload_id"])
+        return session
 
     def resume(self, upload_id: str, source: Source) -> Session:
         """A session by its id.
@@ -68,16 +74,22 @@ class Sessions:
         if self._state is not None and source.fingerprint is not None:
             self._state.forget(self._api.url, source.fingerprint)
 
-    def _remembered(self, source: Source, fingerprint: str) -> Session | None:
-        assert self._state is not None
-        upload_id = self._state.find(self._api.url, fingerprint)
+    def _remembered(self, source: Source) -> Session | None:
+        if self._state is None or source.fingerprint is None:
+            return None
+        upload_id = self._state.find(self._api.url, source.fingerprint)
         if upload_id is None:
             return None
         try:
             return self.resume(upload_id, source)
         except (NotFound, SessionEnded, Conflict):
-            self._state.forget(self._api.url, fingerprint)
+            self._state.forget(self._api.url, source.fingerprint)
             return None
+
+
+def client_key(fingerprint: str) -> str:
+    """A key for the server, from which no path can be read."""
+    return hashlib.sha256(fingerprint.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def preferred_chunk_size(size: int | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str | None:
-        """Tells this content from others without reading it; None where nothing does."""
+        """Tells this upload from others without reading it; None where nothing does."""
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes at an offset, fewer only at the end. Streams are read in order."""
@@ -46,7 +47,7 @@ class FileSource:
 
     @property
     def fingerprint(self) -> str | None:
-        return None if self._path is None else f"{self._path}\n{self._seen}"
+        return None if self._path is None else f"{self._path}\n{self.name}\n{self._seen}"
 
     def read(self, offset: int, size: int) -> bytes:
         data = os.pread(self._descriptor, size, offset)
@@ -78,7 +79,7 @@ class SeekableSource:
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
             self._file.seek(offset)
-            return self._file.read(size)
+            return _read_fully(self._file, size)
 
     def check_unchanged(self) -> None:
         with self._lock:
@@ -91,21 +92,28 @@ class StreamSource:
     """A pipe: its size is known at its end, and what passed is gone."""
 
     rewindable = False
-    fingerprint = None
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
         self.size: int | None = None
+        self.fingerprint: str | None = secrets.token_hex(16)
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size and (block := self._file.read(size - len(parts))):
-            parts += block
-        return bytes(parts)
+        return _read_fully(self._file, size)
 
     def check_unchanged(self) -> None:
         pass
+
+
+def _read_fully(file: IO[bytes], size: int) -> bytes:
+    """Fewer bytes only at the end: the server takes a short chunk for the last one."""
+    parts = bytearray()
+    while len(parts) < size and (block := file.read(size - len(parts))) != b"":
+        if block is None:
+            raise BlockingIOError("Open the pipe in blocking mode; where it ends cannot be told otherwise.")
+        parts += block
+    return bytes(parts)
 
 
 @contextmanager
@@ -133,7 +141,12 @@ def _source_of(file: Any, name: str, path: str | None) -> Source:
         descriptor = file.fileno()
     except OSError:
         return SeekableSource(file, name)
-    return FileSource(descriptor, name, path)
+    source = FileSource(descriptor, name, path)
+    if source.size == 0 and source.read(0, 1):
+        # A device, or a file below /proc: nobody says how large it is.
+        file.seek(0)
+        return StreamSource(file, name)
+    return source
 
 
 def _path_of(file: Any) -> str | None:

@@ -6,16 +6,11 @@ import hashlib
 import json
 import os
 import secrets
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_state_path
-
-if sys.platform != "win32":
-    import fcntl
 
 KEPT_SECONDS = 8 * 24 * 3600
 """The server forgets sessions after a week at the latest."""
@@ -55,22 +50,6 @@ class StateDirectory:
     def forget(self, api_url: str, fingerprint: str) -> None:
         with suppress(OSError):
             self._path(api_url, fingerprint).unlink(missing_ok=True)
-
-    @contextmanager
-    def exclusive(self, api_url: str, fingerprint: str) -> Iterator[None]:
-        """One process at a time looks for a session and begins one, so that two share it."""
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self._path(api_url, fingerprint).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:
-            yield
-            return
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _path(self, api_url: str, fingerprint: str) -> Path:
         name = hashlib.sha256(f"{api_url}\n{fingerprint}".encode(errors="surrogateescape")).hexdigest()[:32]

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from .api import Session, Token, UploadApi
 from .downloading import download_file
-from .errors import Conflict, UploadError
+from .errors import UploadError
 from .progress import OnProgress, ProgressMeter
 from .retrying import RETRY_DELAYS, Retrying
 from .sessions import Sessions
@@ -21,8 +21,8 @@ from .sources import PathOrFile, Source, open_source
 from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
 from .transfer import Transfer
 
-SESSION_LOST = frozenset({"session_expired", "not_found"})
-OTHER_BYTES = frozenset({"chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
+SESSION_LOST = frozenset({"session_expired"})
+OTHER_BYTES = frozenset({"chunk_beyond_end", "chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
 MOST_REPLACEMENTS = 2
 
 
@@ -48,7 +48,7 @@ class Uploader:
         retry_delays: seconds before each further attempt of a request; by default about ten minutes in all.
         stall_timeout: seconds without progress after which a request is given up and tried again.
         state_directory: where unfinished uploads are remembered; by default the user's state directory. None remembers
-            nothing: files are then hashed before they are sent, so that the server finds an earlier attempt.
+            nothing; the server finds an earlier attempt all the same, as long as it is open.
         ca_certs: a file of certificates to trust instead of the system's.
         proxy: the address of an HTTP proxy.
     """
@@ -109,7 +109,9 @@ class Uploader:
         fields = {"metadata": metadata, "mime_type": mime_type, "chunk_size": chunk_size}
         with open_source(path_or_file, name) as source:
             work = self._work(source, on_progress, stop)
-            return self._upload(work, source, parallel, lambda anew: self._sessions.open(source, anew=anew, **fields))
+            return self._upload(
+                work, source, parallel, lambda by_hash: self._sessions.open(source, by_hash=by_hash, **fields)
+            )
 
     def resume(
         self,
@@ -133,6 +135,14 @@ class Uploader:
     def cancel(self, upload_id: str) -> Session:
         """Have the server forget an unfinished upload."""
         return self._retrying().run(lambda: self._api.cancel(upload_id))
+
+    def delete(self, upload_id: str) -> None:
+        """Remove an upload in any state, record and file. One that is gone already is no error.
+
+        Raises:
+            UploadError: also :class:`NotFound` when this is no upload id.
+        """
+        self._retrying().run(lambda: self._api.delete(upload_id))
 
     def list(self, **filters: str) -> Iterator[Session]:
         """My sessions, the newest first; filters are ``status`` and ``file_hash``."""
@@ -172,25 +182,20 @@ class Uploader:
         return Retrying(self._retry_delays, stop or Event(), on_wait)
 
     def _upload(
-        self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], tuple[Session, bool]]
+        self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], Session]
     ) -> UploadResult:
-        """A session that was lost, has the bytes of another version of the file, or is a duplicate, is replaced."""
-        session, resumed = work.retrying.run(partial(open_session, False))
+        """A session that was lost, or has the bytes of another version of the file, is replaced."""
+        by_hash = False
         for _ in range(MOST_REPLACEMENTS):
-            transfer = self._transfer(work, source, session, parallel)
+            session = work.retrying.run(partial(open_session, by_hash))
             try:
-                return self._finish(source, transfer)
+                return self._finish(source, self._transfer(work, source, session, parallel))
             except UploadError as error:
-                if not source.rewindable:
+                if not source.rewindable or error.code not in SESSION_LOST | OTHER_BYTES:
                     raise
-                if error.code == "twin_upload":
-                    give_way = partial(self._give_way_to_duplicate, session, transfer.file_hash)
-                    session, resumed = work.retrying.run(give_way), True
-                elif error.code in SESSION_LOST or (resumed and error.code in OTHER_BYTES):
-                    self._sessions.forget(source)
-                    session, resumed = work.retrying.run(partial(open_session, True))
-                else:
-                    raise
+                by_hash = by_hash or error.code in OTHER_BYTES
+                self._sessions.forget(source)
+        session = work.retrying.run(partial(open_session, by_hash))
         return self._finish(source, self._transfer(work, source, session, parallel))
 
     def _finish(self, source: Source, transfer: Transfer) -> UploadResult:
@@ -202,14 +207,6 @@ class Uploader:
         return Transfer(
             self._api, session, source, parallel=parallel, retrying=work.retrying, stop=work.stop, meter=work.meter
         )
-
-    def _give_way_to_duplicate(self, session: Session, file_hash: str) -> Session:
-        """Another open upload of mine has the same file: drop ours, and resume that one."""
-        for other in self._api.list(file_hash=file_hash):
-            if other["upload_id"] != session["upload_id"] and other["status"] in ("active", "assembling", "completed"):
-                self._api.cancel(session["upload_id"])
-                return self._api.status(other["upload_id"])
-        raise Conflict("Another upload of this file is just ending. Try again.", code="twin_upload")
 
     def _result(self, session: Session) -> UploadResult:
         file = session["file"]

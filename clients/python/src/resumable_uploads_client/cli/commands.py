@@ -153,6 +153,34 @@ def cancel(uploader: Uploader, output: Output, upload_id: str) -> None:
 
 
 @cli.command()
+@click.argument("upload_ids", nargs=-1, required=True, metavar="UPLOAD_ID...")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@connected
+def delete(uploader: Uploader, output: Output, upload_ids: tuple[str, ...], yes: bool) -> list[Exception]:
+    """Delete uploads in any state, records and files, for good."""
+    if not yes:
+        _confirm_deleting(upload_ids)
+    failures: list[Exception] = []
+    for upload_id in upload_ids:
+        try:
+            uploader.delete(upload_id)
+        except UploadError as error:
+            output.error(upload_id, error, kind="upload_id")
+            failures.append(error)
+        else:
+            output.result(f"{upload_id}: deleted", event="deleted", upload_id=upload_id)
+    return failures
+
+
+def _confirm_deleting(upload_ids: tuple[str, ...]) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask on; give --yes to delete.")
+    what = upload_ids[0] if len(upload_ids) == 1 else f"{len(upload_ids)} uploads"
+    if not click.confirm(f"Delete {what}, with the files, for good?", err=True):
+        raise click.ClickException("Nothing was deleted.")
+
+
+@cli.command()
 @click.argument("upload_id")
 @click.argument("path", type=click.Path(), default=".")
 @connected

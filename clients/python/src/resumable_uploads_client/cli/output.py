@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -35,12 +34,12 @@ class Output:
     def result(self, text: str, **fields: Any) -> None:
         click.echo(json.dumps(fields) if self._json else text)
 
-    def error(self, name: str, error: Exception) -> None:
+    def error(self, name: str, error: Exception, *, kind: str = "file") -> None:
         detail = error.detail if isinstance(error, UploadError) else str(error)
         if self._json:
             code = error.code if isinstance(error, UploadError) else "file_error"
             status = error.status if isinstance(error, UploadError) else 0
-            click.echo(json.dumps({"event": "failed", "file": name, "code": code, "status": status, "detail": detail}))
+            click.echo(json.dumps({"event": "failed", kind: name, "code": code, "status": status, "detail": detail}))
         else:
             click.echo(f"{name}: {detail}", err=True)
 
@@ -62,6 +61,7 @@ class Output:
             "file": name,
             "sent_bytes": progress.sent_bytes,
             "total_bytes": progress.total_bytes,
+            "percentage": None if progress.percentage is None else round(progress.percentage, 2),
             "bytes_per_second": round(progress.bytes_per_second),
             "waiting_for": progress.waiting_for,
         }
@@ -72,7 +72,7 @@ def _bars() -> Bars:
     return Bars(
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(),
+        TextColumn("{task.fields[percentage]}"),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
@@ -82,10 +82,17 @@ def _bars() -> Bars:
 
 
 def _bar(bars: Bars, name: str) -> OnProgress:
-    task = bars.add_task(name, total=None, note="")
+    task = bars.add_task(name, total=None, note="", percentage="")
 
     def show(progress: Progress) -> None:
-        bars.update(task, completed=progress.sent_bytes, total=progress.total_bytes, note=progress.waiting_for)
+        percentage = "" if progress.percentage is None else f"{progress.percentage:3.0f}%"
+        bars.update(
+            task,
+            completed=progress.sent_bytes,
+            total=progress.total_bytes,
+            note=progress.waiting_for,
+            percentage=percentage,
+        )
 
     return show
 
