@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 from dataclasses import fields
 from pathlib import Path
 
@@ -34,74 +36,43 @@ def at(server: ServerProcess, snippet: str) -> str:
     return snippet.replace("http://127.0.0.1:8000", server.base_url)
 
 
-def run_tour(server: ServerProcess, *command: str) -> str:
-    virtual_environment = Path(sys.prefix)
-    environment = {
-        **server.environment,
-        "VENV": str(virtual_environment),
-        "PATH": f"{virtual_environment / 'bin'}:{os.environ['PATH']}",
-    }
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout in which ``make run`` was run: with a virtual environment of its own."""
+    copy = tmp_path / "checkout"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    for name in listed.rstrip("\0").split("\0"):
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(PROJECT / name, target, follow_symlinks=False)
+    subprocess.run([sys.executable, "-m", "venv", str(copy / ".venv")], check=True)
+    (site_packages,) = (copy / ".venv").glob("lib/python*/site-packages")
+    (site_packages / "installed.pth").write_text(sysconfig.get_path("purelib"))
+    (copy / ".venv" / ".runtime").touch()
+    return copy
+
+
+def test_the_tours_run_in_one_shell_as_a_reader_pastes_them(server: ServerProcess, checkout: Path) -> None:
+    """From "Five minutes with curl" to the end of "with Python": shell commands, and Python where it says so."""
+    text = (PROJECT / "README.md").read_text()
+    tours = text[text.index("## Five minutes with curl") : text.index("## Five minutes in the browser")]
+    script = ""
+    for language, body in FENCE.findall(tours):
+        script += body if language == "bash" else f".venv/bin/python - <<'PASTED'\n{body}PASTED\n"
+        script += f'echo "done: {language}"\n'
     done = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-euo", "pipefail", "-c", at(server, script)],
+        cwd=checkout,
+        env={**server.environment, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_curl_tour(server: ServerProcess) -> None:
-    tour = next(snippet for snippet in snippets("README.md", "bash") if "curl" in snippet)
-    printed = run_tour(server, "bash", "-euo", "pipefail", "-c", at(server, tour))
-    assert printed.endswith("The same, bit for bit.\n")
-
-
-def test_the_python_tour(server: ServerProcess) -> None:
-    tour = next(snippet for snippet in snippets("README.md", "python") if "import requests" in snippet)
-    assert "'sha256'" in run_tour(server, sys.executable, "-c", at(server, tour))
-
-
-def test_the_host_project_tour(tmp_path: Path) -> None:
-    """A fresh project, with the README's lines appended to the files that they name, serves an upload under WSGI."""
-    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PROJECT}", "DJANGO_SETTINGS_MODULE": "mysite.settings"}
-
-    def run(*command: str) -> str:
-        return subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-        ).stdout
-
-    run("-m", "django", "startproject", "mysite", str(tmp_path), "--settings=django.conf.global_settings")
-    files = [snippet for snippet in snippets("README.md", "python") if snippet.startswith("# mysite/")]
-    assert len(files) == 4
-    for snippet in files:
-        with (tmp_path / snippet.split("\n")[0].removeprefix("# ")).open("a") as file:
-            file.write(snippet)
-    with (tmp_path / "mysite" / "__init__.py").open("a") as file:
-        file.write("")
-    (tmp_path / "run.py").write_text(HOST_UPLOAD)
-    run("manage.py", "check")
-    run("manage.py", "migrate", "--verbosity=0")
-    assert "owner uploaded a.bin" in run("run.py")
-    run("-c", "import django; django.setup(); import mysite.asgi; print(mysite.asgi.application)")
-
-
-HOST_UPLOAD = """
-import django
-django.setup()
-import hashlib, json
-from django.contrib.auth.models import User
-from django.test import Client
-from knox.models import AuthToken
-import mysite.uploads
-owner = User.objects.create(username="owner")
-headers = {"Authorization": "Bearer " + AuthToken.objects.create(owner)[1], "Host": "localhost"}
-client = Client(headers=headers)
-digest = hashlib.sha256(b"0123").hexdigest()
-api = "/api/v1/upload/"
-begun = client.post(api + "init", {"filename": "a.bin", "total_size": 4, "file_hash": digest}, "application/json")
-upload_id = begun.json()["upload_id"]
-assert client.put(f"{api}chunk/{upload_id}/0", b"0123").status_code == 200
-done = client.post(api + "complete", {"upload_id": upload_id}, "application/json")
-assert done.json()["status"] == "completed", done.content
-"""
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The same, bit for bit." in done.stdout
+    assert "'sha256'" in done.stdout
+    assert done.stdout.count("done: ") == len(FENCE.findall(tours)) > 4
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

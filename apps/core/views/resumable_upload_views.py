@@ -73,7 +73,8 @@ class CompleteUploadView(UploadApiView):
         service = self.service
         session = service.find(fields["upload_id"])
         file_hash = fields.get("file_hash")
-        if not session.file_hash and file_hash is None:
+        is_empty = 0 in (session.total_size, fields.get("total_size"))
+        if not session.file_hash and file_hash is None and not is_empty:
             raise BadRequest(
                 "Give file_hash, the SHA-256 of the whole file; init did not have it.", code="hash_required"
             )
