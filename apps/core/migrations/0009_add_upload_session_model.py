@@ -129,7 +129,9 @@ def _operations(app_label: str) -> list[Any]:
                 ),
                 (
                     "chunks_end",
-                    models.PositiveIntegerField(default=0, help_text="Index behind the last recorded chunk."),
+                    models.PositiveIntegerField(
+                        default=0, help_text="Index behind the last recorded chunk, while the size is not declared."
+                    ),
                 ),
                 (
                     "end_index",

@@ -62,7 +62,9 @@ class UploadSession(models.Model):
     contiguous_chunks = models.PositiveIntegerField(
         default=0, help_text="Lower bound of the chunks recorded from the first on without a gap."
     )
-    chunks_end = models.PositiveIntegerField(default=0, help_text="Index behind the last recorded chunk.")
+    chunks_end = models.PositiveIntegerField(
+        default=0, help_text="Index behind the last recorded chunk, while the size is not declared."
+    )
     end_index = models.PositiveIntegerField(
         null=True, help_text="The short chunk that ends a file whose size is not declared yet."
     )

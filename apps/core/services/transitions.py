@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q, Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
@@ -109,12 +109,11 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             return False
         for start in range(0, len(damaged), 500):
             session.receipts.filter(index__in=damaged[start : start + 500]).delete()
-        left = session.receipts.aggregate(size=Sum("size"), last=Max("index"))
+        left = session.receipts.aggregate(size=Sum("size"))
         UploadSession.objects.filter(pk=session.pk).update(
             received_chunks=session.receipts.count(),
             received_bytes=left["size"] or 0,
             contiguous_chunks=min(damaged),
-            chunks_end=0 if left["last"] is None else left["last"] + 1,
             partial_size=0,
         )
     return True

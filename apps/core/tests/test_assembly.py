@@ -138,6 +138,19 @@ def test_without_a_declared_hash_every_receipt_is_checked(
     assert session.missing_chunks == [0]
 
 
+def test_chunks_that_left_the_ledger_are_no_longer_contiguous(
+    service: Any, session: UploadSession, store_root: Any
+) -> None:
+    assert service.offset(session) == len(DATA)
+    part = next((store_root / "staging").glob("*.part"))
+    part.write_bytes(DATA[:4] + b"!" + DATA[5:])
+    session.refresh_from_db()
+    with pytest.raises(Exception, match="damaged"):
+        service.complete(session)
+    session.refresh_from_db()
+    assert service.offset(session) == 4
+
+
 def test_a_lease_is_respected_until_it_runs_out(service: Any, session: UploadSession, uploads: Any) -> None:
     uploads(COMPLETE_WAIT=0.0)
     assert transitions.begin_assembling(session)

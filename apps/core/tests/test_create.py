@@ -54,6 +54,8 @@ class TestIdempotence:
         else:
             first.refresh_from_db()
             transitions.expire(first)
+        first.refresh_from_db()
+        assert first.dedupe_key is None
         second, created = create(service, client_key="k")
         assert created
         assert second != first
@@ -125,8 +127,9 @@ class TestUnknownSize:
     def test_a_short_chunk_ends_the_file(self, service: Any) -> None:
         session, _ = create(service, total_size=None)
         send(service, session, 1, b"45")
+        session.refresh_from_db()
         with pytest.raises(Conflict) as refused:
-            send(service, session, 2, b"89ab")
+            service.receive_chunk(session, 2)  # Before its body is read.
         assert refused.value.code == "chunk_beyond_end"
         send(service, session, 0, b"0123")
         session.refresh_from_db()
@@ -141,6 +144,15 @@ class TestUnknownSize:
                 service.declare_size(session, size)
         service.declare_size(session, 6)
         service.declare_size(session, 6)
+
+    def test_the_size_must_hold_all_that_is_recorded(self, service: Any) -> None:
+        session, _ = create(service, total_size=None)
+        send(service, session, 2, b"89ab")
+        session.refresh_from_db()
+        for size in (8, 11):
+            with pytest.raises(Conflict):
+                service.declare_size(session, size)
+        service.declare_size(session, 13)
 
     def test_a_chunk_in_flight_while_the_size_is_declared_is_reserved_once(self, service: Any) -> None:
         session, _ = create(service, total_size=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,14 @@ def test_check_leaves_nothing_behind(store: LocalStore, tmp_path: Path) -> None:
     assert list((tmp_path / "uploads" / "staging").iterdir()) == []
 
 
+@pytest.fixture
+def _usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_usual_umask")
 def test_directories_made_on_the_way_are_private(tmp_path: Path) -> None:
     LocalStore(tmp_path / "media" / "below" / "uploads").begin(uuid4(), mime_type="text/plain")
     for path in (tmp_path / "media").rglob("*"):
