@@ -108,3 +108,11 @@ def _locks(sql: str, table: str) -> bool:
     by_hand = f"UPDATE {table} SET" in sql
     reads = sql.startswith("SELECT") and (table == USAGE or "FOR UPDATE" in sql)
     return writes or inserts or by_hand or reads
+
+
+def test_a_recount_looks_at_no_session_before_it_holds_the_counters(service: Any) -> None:
+    session = begin(service)
+    with CaptureQueriesContext(connection) as captured:
+        audit.recount(session.owner_id)
+    tables = [USAGE if USAGE in query["sql"] else SESSIONS for query in captured if "SELECT" in query["sql"]]
+    assert tables == [USAGE, SESSIONS]
