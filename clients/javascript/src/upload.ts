@@ -159,7 +159,7 @@ export class Upload implements Promise<UploadResult> {
     }
   }
 
-  /** A session that was lost, has the bytes of another version of the file, or a twin, is replaced. */
+  /** A session that was lost, has the bytes of another version of the file, or a duplicate, is replaced. */
   async #untilProven(): Promise<SessionDocument> {
     let anew = false;
     for (let replaced = 0; ; replaced++) {
@@ -170,9 +170,9 @@ export class Upload implements Promise<UploadResult> {
       } catch (error) {
         const code = error instanceof UploadError ? error.code : "";
         const useless = SESSION_LOST.has(code) || (resumed && OTHER_BYTES.has(code));
-        if (replaced === MOST_REPLACEMENTS || !(useless || code === "twin_upload")) throw error;
+        if (replaced === MOST_REPLACEMENTS || !(useless || code === "duplicate_upload")) throw error;
         this.#attempts.forgive();
-        if (code === "twin_upload") await this.#giveWayToTwin(document.upload_id, transfer.sha256);
+        if (code === "duplicate_upload") await this.#giveWayToDuplicate(document.upload_id, transfer.sha256);
         anew = useless;
         await this.#sessions.forget(document.upload_id);
       } finally {
@@ -208,17 +208,17 @@ export class Upload implements Promise<UploadResult> {
   }
 
   /** Another open session of mine has the same file, whole or nearly: drop ours, and resume that one. */
-  #giveWayToTwin(uploadId: string, sha256: string): Promise<void> {
+  #giveWayToDuplicate(uploadId: string, sha256: string): Promise<void> {
     const { api } = this.#shared;
     return this.#attempts.run(async (signal) => {
       const sessions = await api.list({ file_hash: sha256 }, signal);
-      const twin = sessions.find(
+      const duplicate = sessions.find(
         ({ upload_id, status, total_size }) =>
           upload_id !== uploadId && ALIVE.includes(status) && total_size === this.file.size,
       );
-      if (!twin) throw new UploadError("conflict");
+      if (!duplicate) throw new UploadError("conflict");
       await api.cancel(uploadId, signal);
-      this.#sessions.wish(twin.upload_id);
+      this.#sessions.wish(duplicate.upload_id);
     });
   }
 
