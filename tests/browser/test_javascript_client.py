@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Route
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -163,17 +164,119 @@ def test_two_tabs_with_the_same_file_share_the_work(
 def test_two_tabs_that_know_nothing_of_each_other_end_with_one_file(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
 ) -> None:
-    """As two devices are: no shared locks, no shared memory, a session each."""
+    """As two devices are with clients of two kinds: no shared locks, memory or keys, a session each."""
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 15e6
     tabs = [open_page(proxy), open_page(proxy)]
     for tab in tabs:
-        tab.evaluate("() => Object.defineProperty(navigator, 'locks', {value: undefined})")
-        tab.choose(path)
-        tab.evaluate("() => window.begin({resume: false, storage: {list: async () => [], put() {}, remove() {}}})")
+        tab.page.route("**/init", _send_without_key)
+        _be_another_device(tab)
+        tab.start(path)
     results = [tab.result()["result"] for tab in tabs]
     assert {files.sha256(result["uploadId"]) for result in results} == {sha256_of(path)}
     assert not [session for session in files.list(status="active") if session["total_size"] == 10 * MIB]
+
+
+def _be_another_device(page: ClientPage) -> None:
+    """Know nothing of what other tabs do."""
+    page.evaluate(
+        """() => {
+          Object.defineProperty(navigator, 'locks', {value: undefined});
+          Object.defineProperty(window, 'BroadcastChannel', {value: undefined});
+          Object.defineProperty(window, 'indexedDB', {value: undefined});
+        }"""
+    )
+
+
+def _send_without_key(route: Route) -> None:
+    fields = route.request.post_data_json
+    fields.pop("client_key")
+    route.continue_(post_data=fields)
+
+
+def test_two_devices_with_the_same_file_share_one_session(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "shared.bin")
+    proxy.bytes_per_second = 10e6
+    devices = [open_page(proxy), open_page(proxy)]
+    for device in devices:
+        _be_another_device(device)
+        device.begin(path, stored=1)
+    results = [device.result()["result"] for device in devices]
+    assert results[0]["uploadId"] == results[1]["uploadId"]
+    assert files.sha256(results[0]["uploadId"]) == sha256_of(path)
+    assert len([each for each in files.list() if each["filename"] == "shared.bin"]) == 1
+
+
+def test_a_page_that_is_closed_while_init_is_under_way_leaves_no_session_behind(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    path = make_file(3 * MIB, "unheard.bin")
+    page = open_page()
+    unheard: list[dict[str, Any]] = []
+
+    def lose_the_answer(route: Route) -> None:
+        unheard.append(route.fetch().json())
+
+    page.page.route("**/init", lose_the_answer)
+    with page.page.expect_request("**/init"):
+        page.start(path)
+    while not unheard:
+        page.page.wait_for_timeout(20)
+    page.page.unroute("**/init")
+    page.load()
+    page.start(path)
+    result = page.result()["result"]
+    assert result["uploadId"] == unheard[0]["upload_id"]
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+    assert len([each for each in files.list() if each["filename"] == "unheard.bin"]) == 1
+
+
+def test_an_init_whose_answer_is_lost_is_repeated_and_begins_one_session(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    path = make_file(3 * MIB, "repeated.bin")
+    page = open_page()
+    keys: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        keys.append(route.request.post_data_json["client_key"])
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.page.route("**/init", lose_the_first_answer)
+    page.start(path, resume=False)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert len([each for each in files.list() if each["filename"] == "repeated.bin"]) == 1
+
+
+def test_another_file_under_the_same_key_is_left_alone(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "named.bin")
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    key: list[str] = []
+    page.page.on("request", lambda sent: key.append(sent.post_data_json["client_key"]) if "init" in sent.url else None)
+    first = page.begin(path)
+    page.load()
+    page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+    proxy.bytes_per_second = None
+    page.page.route(
+        "**/init",
+        lambda route: route.continue_(post_data={**route.request.post_data_json, "filename": "other.bin"}),
+    )
+    page.start(path)
+    result = page.result()["result"]
+    assert (result["uploadId"] != first, result["name"]) == (True, "other.bin")
+    assert key[0] == key[1] != key[2]
+    assert files.status(first)["status"] == "active"
 
 
 def test_a_file_that_was_changed_since_is_uploaded_anew(
@@ -191,8 +294,9 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
     assert files.sha256(result["uploadId"]) == sha256_of(path)
 
 
+@pytest.mark.parametrize("remembered", [True, False])
 def test_a_change_that_left_no_trace_is_found_by_the_hash(
-    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, remembered: bool
 ) -> None:
     path = make_file(10 * MIB)
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -202,6 +306,8 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash(
     page.load()
     path.write_bytes(os.urandom(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
+    if not remembered:
+        page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
     proxy.bytes_per_second = None
     page.start(path)
     result = page.result()["result"]

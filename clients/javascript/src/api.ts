@@ -33,6 +33,7 @@ export interface SessionProgress {
 export interface InitFields {
   filename: string;
   total_size: number;
+  client_key?: string;
   mime_type?: string;
   chunk_size?: number;
   metadata?: Record<string, unknown>;

@@ -1,3 +1,6 @@
+// What the server takes as a `client_key`, in characters.
+const LONGEST_KEY = 128;
+
 /**
  * What tells a file from others without reading it: where it goes, and what the browser knows of it.
  *
@@ -5,4 +8,25 @@
  */
 export function fingerprintOf(file: File, apiUrl: string): string {
   return JSON.stringify([apiUrl, file.webkitRelativePath || file.name, file.size, file.lastModified]);
+}
+
+/**
+ * The key under which the server finds the open session of a file again, though its id was never heard here: the
+ * fingerprint, with the name and the metadata where the application gives them, for it asks for another upload then.
+ */
+export async function clientKeyOf(
+  fingerprint: string,
+  { filename, metadata }: { filename?: string; metadata?: Record<string, unknown> },
+): Promise<string> {
+  const plain = filename === undefined && metadata === undefined;
+  const key = plain ? fingerprint : JSON.stringify([fingerprint, filename, metadata]);
+  if (key.length <= LONGEST_KEY) return key;
+  const { digestOf } = await import("./reading/sha256.js");
+  return digestOf(new TextEncoder().encode(key));
+}
+
+/** A key that no session has. */
+export function freshKey(): string {
+  // Browsers give `crypto.randomUUID` to secure contexts only.
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
