@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Route
+from playwright.sync_api import BrowserContext, Request, Route
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -188,8 +189,13 @@ def _be_another_device(page: ClientPage) -> None:
     )
 
 
+def _fields_of(request: Request) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(request.post_data or "")
+    return fields
+
+
 def _send_without_key(route: Route) -> None:
-    fields = route.request.post_data_json
+    fields = _fields_of(route.request)
     fields.pop("client_key")
     route.continue_(post_data=fields)
 
@@ -241,7 +247,7 @@ def test_an_init_whose_answer_is_lost_is_repeated_and_begins_one_session(
     keys: list[str] = []
 
     def lose_the_first_answer(route: Route) -> None:
-        keys.append(route.request.post_data_json["client_key"])
+        keys.append(_fields_of(route.request)["client_key"])
         if len(keys) == 1:
             route.fetch()
             route.abort()
@@ -262,20 +268,25 @@ def test_another_file_under_the_same_key_is_left_alone(
     path = make_file(10 * MIB, "named.bin")
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    key: list[str] = []
-    page.page.on("request", lambda sent: key.append(sent.post_data_json["client_key"]) if "init" in sent.url else None)
+    keys: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/init"):
+            keys.append(_fields_of(request)["client_key"])
+
+    page.page.on("request", note)
     first = page.begin(path)
     page.load()
     page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
     proxy.bytes_per_second = None
     page.page.route(
         "**/init",
-        lambda route: route.continue_(post_data={**route.request.post_data_json, "filename": "other.bin"}),
+        lambda route: route.continue_(post_data={**_fields_of(route.request), "filename": "other.bin"}),
     )
     page.start(path)
     result = page.result()["result"]
     assert (result["uploadId"] != first, result["name"]) == (True, "other.bin")
-    assert key[0] == key[1] != key[2]
+    assert keys[0] == keys[1] != keys[2]
     assert files.status(first)["status"] == "active"
 
 
@@ -409,6 +420,66 @@ def test_abort_keeps_what_the_server_has_and_cancel_does_not(
     page.evaluate("() => window.upload.abort({cancel: true})")
     assert files.status(upload_id)["status"] == "cancelled"
     assert page.evaluate("() => window.log.at(-1)") == "aborted aborted"
+
+
+DELETE = "(id) => window.uploader.deleteUpload(id).then(() => 'deleted', ({code}) => code)"
+
+
+def test_an_upload_is_deleted_in_any_state_and_may_be_deleted_twice(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    page = open_page(proxy)
+    page.start(make_file(3 * MIB, "deleted.bin"))
+    completed = page.result()["result"]["uploadId"]
+    proxy.bytes_per_second = 5e6
+    under_way = page.begin(make_file(10 * MIB, "under-way.bin"))
+    assert page.evaluate(DELETE, under_way) == "deleted"
+    assert page.result()["error"]["code"] == "aborted"
+    for _ in range(2):
+        assert page.evaluate(DELETE, completed) == "deleted"
+    assert not {completed, under_way} & {each["upload_id"] for each in files.list()}
+    assert page.evaluate("() => new ResumableUploader.IndexedDbStorage().list()") == []
+
+
+def test_a_deletion_is_tried_again_until_the_server_answers(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    page = open_page()
+    page.start(make_file(9, "deleted-late.bin"))
+    upload_id = page.result()["result"]["uploadId"]
+    asked: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        asked.append(route.request.method)
+        if len(asked) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.page.route(f"**/{upload_id}", lose_the_first_answer)
+    assert page.evaluate(DELETE, upload_id) == "deleted"
+    assert asked == ["DELETE", "DELETE"]
+    assert upload_id not in {each["upload_id"] for each in files.list()}
+
+
+def test_a_deletion_that_is_refused_or_given_up_is_an_error(open_page: OpenPage, make_file: MakeFile) -> None:
+    page = open_page()
+    page.start(make_file(9, "kept.bin"))
+    upload_id = page.result()["result"]["uploadId"]
+    page.page.route(f"**/{upload_id}", lambda route: route.abort())
+    code = page.evaluate(
+        "(id) => window.uploader.deleteUpload(id, {signal: AbortSignal.timeout(300)}).catch(({code}) => code)",
+        upload_id,
+    )
+    assert code == "aborted"
+    page.page.unroute(f"**/{upload_id}")
+    code = page.evaluate(
+        """(id) => new ResumableUploader({apiUrl: '/api/v1/upload', authToken: 'wrong'})
+          .deleteUpload(id).catch(({code}) => code)""",
+        upload_id,
+    )
+    assert code == "not_authenticated"
 
 
 def test_an_applications_signal_aborts(open_page: OpenPage, make_file: MakeFile, proxy: FlakyProxy) -> None:

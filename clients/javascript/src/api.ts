@@ -90,6 +90,11 @@ export class UploadApi {
     return this.#json("POST", "cancel", { json: { upload_id: uploadId }, signal });
   }
 
+  /** Succeeds for an upload that is gone already too, so it may be repeated. */
+  async remove(uploadId: string, signal: AbortSignal): Promise<void> {
+    await this.#call("DELETE", uploadId, { signal });
+  }
+
   /** The newest of my sessions, at most 200. */
   async list(filters: Record<string, string>, signal: AbortSignal): Promise<SessionDocument[]> {
     const query = new URLSearchParams({ page_size: "200", ...filters });
