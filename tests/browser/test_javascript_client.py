@@ -38,6 +38,20 @@ def test_200_megabytes_arrive_as_they_are(open_page: OpenPage, make_file: MakeFi
     assert page.evaluate("() => window.fault") is None
 
 
+def test_an_empty_file_arrives(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    path = make_file(0, "empty.bin")
+    page = open_page()
+    page.choose(path)
+    page.evaluate("() => window.begin({onComplete: (result) => { window.completed = result; }})")
+    result = page.result()["result"]
+    assert (result["size"], result["sha256"]) == (0, sha256_of(path))
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+    assert page.evaluate("() => window.completed") == result
+    assert page.evaluate("() => window.percentages") == [100]
+    assert page.log == ["starting", "uploading", "verifying", "completed"]
+    assert page.chunk_requests == []
+
+
 def test_goes_on_after_a_reload_in_the_middle(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
 ) -> None:

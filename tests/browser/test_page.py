@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from apps.core.views.page import CONTENT_SECURITY_POLICY
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-from .conftest import sha256_of
+from .conftest import Files, sha256_of
 from .pages import CLIENT
 
 pytestmark = pytest.mark.browser
@@ -115,6 +116,29 @@ def test_dropped_files_and_folders_are_uploaded_with_their_paths(
         debugger.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 150, "data": data})
     for name in ("trip/day 1/deep.bin", "trip/flat.bin", "single.bin"):
         finish(page, name)
+
+
+def test_folders_may_have_empty_files_that_differ_by_their_path_alone(
+    page: Page, context: BrowserContext, tmp_path: Path, server: ServerProcess
+) -> None:
+    folder = tmp_path / "package"
+    for name in ("one", "two", "three"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "empty.bin").touch()
+        os.utime(folder / name / "empty.bin", (1_700_000_000, 1_700_000_000))
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    debugger = context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        debugger.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 150, "data": data})
+    for name in ("one", "two", "three"):
+        finish(page, f"package/{name}/empty.bin")
+        expect(card(page, f"package/{name}/empty.bin").locator(".state")).to_have_text("0 B · stored and verified")
+    expect(card(page, "package/one/empty.bin").locator("progress")).to_have_attribute("value", "100")
+    expect(page.locator("#overall-text")).to_have_text("3 of 3 files · 0 B of 0 B")
+    expect(page.locator("#overall")).to_have_attribute("value", "100")
+    expect(page.locator("#finished li", has_text="empty.bin")).to_have_count(3)
+    paths = {each["metadata"].get("relative_path") for each in Files(server).list(status="completed")}
+    assert paths >= {f"package/{name}/empty.bin" for name in ("one", "two", "three")}
 
 
 def test_the_chunk_map_shows_what_is_stored_and_repaired(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:

@@ -132,6 +132,15 @@ function Deletable() {
     assert module.faults == []
 
 
+def test_an_empty_file_is_done(open_module: OpenModule, make_file: MakeFile) -> None:
+    module = open_module(COMPONENT, "Component")
+    module.page.set_input_files("input[type=file]", make_file(0, "empty.bin"))
+    expect(module.page.get_by_role("status")).to_have_text("Done")
+    expect(module.page.locator("progress")).to_have_attribute("value", "100")
+    assert module.page.evaluate("() => window.completed[0].size") == 0
+    assert module.faults == []
+
+
 def test_a_failure_is_told_in_a_sentence(open_module: OpenModule, make_file: MakeFile) -> None:
     module = open_module(COMPONENT, "Component")
     module.page.set_input_files("input[type=file]", make_file(9, "page.html"))

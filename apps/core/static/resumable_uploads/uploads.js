@@ -51,7 +51,8 @@ function showOverall() {
   const sent = all.reduce((sum, card) => sum + card.sentBytes, 0);
   const speed = all.reduce((sum, card) => sum + (card.ended ? 0 : card.bytesPerSecond), 0);
   const done = all.filter((card) => card.state === "completed").length;
-  at("#overall").value = total ? (sent / total) * 100 : 0;
+  // Empty files have no bytes to count by.
+  at("#overall").value = total ? (sent / total) * 100 : (done / all.length) * 100 || 0;
   at("#overall-text").textContent = [
     `${done} of ${all.length} ${all.length === 1 ? "file" : "files"}`,
     `${bytes(sent)} of ${bytes(total)}`,
