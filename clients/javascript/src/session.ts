@@ -101,14 +101,14 @@ export class SessionOpener {
   }
 
   /** May be repeated: while a session with this key is open, the server answers it. */
-  async #init(signal: AbortSignal): Promise<SessionDocument> {
+  #init(signal: AbortSignal): Promise<SessionDocument> {
     const { filename, mimeType, metadata } = this.#options;
     const chunkSize = this.#options.chunkSize ?? preferredChunkSize(this.#file.size);
     return this.#api.init(
       {
         filename: filename ?? this.#file.name,
         total_size: this.#file.size,
-        client_key: this.#ownKey ?? (await clientKeyOf(this.#fingerprint, this.#options)),
+        client_key: this.#ownKey ?? clientKeyOf(this.#fingerprint, this.#options),
         // Not the browser's own type: it depends on what is installed, and the server judges by suffix and content.
         ...(mimeType !== undefined && { mime_type: mimeType }),
         ...(chunkSize !== undefined && { chunk_size: chunkSize }),
