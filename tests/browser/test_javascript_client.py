@@ -95,7 +95,7 @@ def test_a_server_that_is_killed_and_restarted_costs_only_time(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.begin(path, stored=3)
+    page.begin(path, stored=3, retryDelays=[100] * 400)
     server.kill()
     page.wait_for("() => window.upload.state === 'waiting'")
     server.start()
