@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Request, Route
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -34,6 +36,20 @@ def test_200_megabytes_arrive_as_they_are(open_page: OpenPage, make_file: MakeFi
     assert percentages[-1] == 100
     assert page.log == ["starting", "uploading", "verifying", "completed"]
     assert page.evaluate("() => window.fault") is None
+
+
+def test_an_empty_file_arrives(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    path = make_file(0, "empty.bin")
+    page = open_page()
+    page.choose(path)
+    page.evaluate("() => window.begin({onComplete: (result) => { window.completed = result; }})")
+    result = page.result()["result"]
+    assert (result["size"], result["sha256"]) == (0, sha256_of(path))
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+    assert page.evaluate("() => window.completed") == result
+    assert page.evaluate("() => window.percentages") == [100]
+    assert page.log == ["starting", "uploading", "verifying", "completed"]
+    assert page.chunk_requests == []
 
 
 def test_goes_on_after_a_reload_in_the_middle(
@@ -79,7 +95,7 @@ def test_a_server_that_is_killed_and_restarted_costs_only_time(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.begin(path, stored=3)
+    page.begin(path, stored=3, retryDelays=[100] * 400)
     server.kill()
     page.wait_for("() => window.upload.state === 'waiting'")
     server.start()
@@ -163,17 +179,129 @@ def test_two_tabs_with_the_same_file_share_the_work(
 def test_two_tabs_that_know_nothing_of_each_other_end_with_one_file(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
 ) -> None:
-    """As two devices are: no shared locks, no shared memory, a session each."""
+    """As two devices are with clients of two kinds: no shared locks, memory or keys, a session each."""
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 15e6
     tabs = [open_page(proxy), open_page(proxy)]
     for tab in tabs:
-        tab.evaluate("() => Object.defineProperty(navigator, 'locks', {value: undefined})")
-        tab.choose(path)
-        tab.evaluate("() => window.begin({resume: false, storage: {list: async () => [], put() {}, remove() {}}})")
+        tab.page.route("**/init", _send_without_key)
+        _be_another_device(tab)
+        tab.start(path)
     results = [tab.result()["result"] for tab in tabs]
     assert {files.sha256(result["uploadId"]) for result in results} == {sha256_of(path)}
     assert not [session for session in files.list(status="active") if session["total_size"] == 10 * MIB]
+
+
+def _be_another_device(page: ClientPage) -> None:
+    """Know nothing of what other tabs do."""
+    page.evaluate(
+        """() => {
+          Object.defineProperty(navigator, 'locks', {value: undefined});
+          Object.defineProperty(window, 'BroadcastChannel', {value: undefined});
+          Object.defineProperty(window, 'indexedDB', {value: undefined});
+        }"""
+    )
+
+
+def _fields_of(request: Request) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(request.post_data or "")
+    return fields
+
+
+def _send_without_key(route: Route) -> None:
+    fields = _fields_of(route.request)
+    fields.pop("client_key")
+    route.continue_(post_data=fields)
+
+
+def test_two_devices_with_the_same_file_share_one_session(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "shared.bin")
+    proxy.bytes_per_second = 10e6
+    devices = [open_page(proxy), open_page(proxy)]
+    for device in devices:
+        _be_another_device(device)
+        device.begin(path, stored=1)
+    results = [device.result()["result"] for device in devices]
+    assert results[0]["uploadId"] == results[1]["uploadId"]
+    assert files.sha256(results[0]["uploadId"]) == sha256_of(path)
+    assert len([each for each in files.list() if each["filename"] == "shared.bin"]) == 1
+
+
+def test_a_page_that_is_closed_while_init_is_under_way_leaves_no_session_behind(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    path = make_file(3 * MIB, "unheard.bin")
+    page = open_page()
+    unheard: list[dict[str, Any]] = []
+
+    def lose_the_answer(route: Route) -> None:
+        unheard.append(route.fetch().json())
+
+    page.page.route("**/init", lose_the_answer)
+    with page.page.expect_request("**/init"):
+        page.start(path)
+    while not unheard:
+        page.page.wait_for_timeout(20)
+    page.page.unroute("**/init")
+    page.load()
+    page.start(path)
+    result = page.result()["result"]
+    assert result["uploadId"] == unheard[0]["upload_id"]
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+    assert len([each for each in files.list() if each["filename"] == "unheard.bin"]) == 1
+
+
+def test_an_init_whose_answer_is_lost_is_repeated_and_begins_one_session(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    path = make_file(3 * MIB, "repeated.bin")
+    page = open_page()
+    keys: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        keys.append(_fields_of(route.request)["client_key"])
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.page.route("**/init", lose_the_first_answer)
+    page.start(path, resume=False)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert len([each for each in files.list() if each["filename"] == "repeated.bin"]) == 1
+
+
+def test_another_file_under_the_same_key_is_left_alone(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    path = make_file(10 * MIB, "named.bin")
+    proxy.bytes_per_second = 10e6
+    page = open_page(proxy)
+    keys: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/init"):
+            keys.append(_fields_of(request)["client_key"])
+
+    page.page.on("request", note)
+    first = page.begin(path)
+    page.load()
+    page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+    proxy.bytes_per_second = None
+    page.page.route(
+        "**/init",
+        lambda route: route.continue_(post_data={**_fields_of(route.request), "filename": "other.bin"}),
+    )
+    page.start(path)
+    result = page.result()["result"]
+    assert (result["uploadId"] != first, result["name"]) == (True, "other.bin")
+    assert keys[0] == keys[1] != keys[2]
+    assert files.status(first)["status"] == "active"
 
 
 def test_a_file_that_was_changed_since_is_uploaded_anew(
@@ -191,8 +319,9 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
     assert files.sha256(result["uploadId"]) == sha256_of(path)
 
 
+@pytest.mark.parametrize("remembered", [True, False])
 def test_a_change_that_left_no_trace_is_found_by_the_hash(
-    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, remembered: bool
 ) -> None:
     path = make_file(10 * MIB)
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -202,6 +331,8 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash(
     page.load()
     path.write_bytes(os.urandom(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
+    if not remembered:
+        page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
     proxy.bytes_per_second = None
     page.start(path)
     result = page.result()["result"]
@@ -303,6 +434,66 @@ def test_abort_keeps_what_the_server_has_and_cancel_does_not(
     page.evaluate("() => window.upload.abort({cancel: true})")
     assert files.status(upload_id)["status"] == "cancelled"
     assert page.evaluate("() => window.log.at(-1)") == "aborted aborted"
+
+
+DELETE = "(id) => window.uploader.deleteUpload(id).then(() => 'deleted', ({code}) => code)"
+
+
+def test_an_upload_is_deleted_in_any_state_and_may_be_deleted_twice(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    page = open_page(proxy)
+    page.start(make_file(3 * MIB, "deleted.bin"))
+    completed = page.result()["result"]["uploadId"]
+    proxy.bytes_per_second = 5e6
+    under_way = page.begin(make_file(10 * MIB, "under-way.bin"))
+    assert page.evaluate(DELETE, under_way) == "deleted"
+    assert page.result()["error"]["code"] == "aborted"
+    for _ in range(2):
+        assert page.evaluate(DELETE, completed) == "deleted"
+    assert not {completed, under_way} & {each["upload_id"] for each in files.list()}
+    assert page.evaluate("() => new ResumableUploader.IndexedDbStorage().list()") == []
+
+
+def test_a_deletion_is_tried_again_until_the_server_answers(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    page = open_page()
+    page.start(make_file(9, "deleted-late.bin"))
+    upload_id = page.result()["result"]["uploadId"]
+    asked: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        asked.append(route.request.method)
+        if len(asked) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.page.route(f"**/{upload_id}", lose_the_first_answer)
+    assert page.evaluate(DELETE, upload_id) == "deleted"
+    assert asked == ["DELETE", "DELETE"]
+    assert upload_id not in {each["upload_id"] for each in files.list()}
+
+
+def test_a_deletion_that_is_refused_or_given_up_is_an_error(open_page: OpenPage, make_file: MakeFile) -> None:
+    page = open_page()
+    page.start(make_file(9, "kept.bin"))
+    upload_id = page.result()["result"]["uploadId"]
+    page.page.route(f"**/{upload_id}", lambda route: route.abort())
+    code = page.evaluate(
+        "(id) => window.uploader.deleteUpload(id, {signal: AbortSignal.timeout(300)}).catch(({code}) => code)",
+        upload_id,
+    )
+    assert code == "aborted"
+    page.page.unroute(f"**/{upload_id}")
+    code = page.evaluate(
+        """(id) => new ResumableUploader({apiUrl: '/api/v1/upload', authToken: 'wrong'})
+          .deleteUpload(id).catch(({code}) => code)""",
+        upload_id,
+    )
+    assert code == "not_authenticated"
 
 
 def test_an_applications_signal_aborts(open_page: OpenPage, make_file: MakeFile, proxy: FlakyProxy) -> None:

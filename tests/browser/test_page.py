@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from apps.core.views.page import CONTENT_SECURITY_POLICY
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-from .conftest import sha256_of
+from .conftest import Files, sha256_of
 from .pages import CLIENT
 
 pytestmark = pytest.mark.browser
@@ -117,6 +118,29 @@ def test_dropped_files_and_folders_are_uploaded_with_their_paths(
         finish(page, name)
 
 
+def test_folders_may_have_empty_files_that_differ_by_their_path_alone(
+    page: Page, context: BrowserContext, tmp_path: Path, server: ServerProcess
+) -> None:
+    folder = tmp_path / "package"
+    for name in ("one", "two", "three"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "empty.bin").touch()
+        os.utime(folder / name / "empty.bin", (1_700_000_000, 1_700_000_000))
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    debugger = context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        debugger.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 150, "data": data})
+    for name in ("one", "two", "three"):
+        finish(page, f"package/{name}/empty.bin")
+        expect(card(page, f"package/{name}/empty.bin").locator(".state")).to_have_text("0 B · stored and verified")
+    expect(card(page, "package/one/empty.bin").locator("progress")).to_have_attribute("value", "100")
+    expect(page.locator("#overall-text")).to_have_text("3 of 3 files · 0 B of 0 B")
+    expect(page.locator("#overall")).to_have_attribute("value", "100")
+    expect(page.locator("#finished li", has_text="empty.bin")).to_have_count(3)
+    paths = {each["metadata"].get("relative_path") for each in Files(server).list(status="completed")}
+    assert paths >= {f"package/{name}/empty.bin" for name in ("one", "two", "three")}
+
+
 def test_the_chunk_map_shows_what_is_stored_and_repaired(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
     proxy.corrupt_bodies = 1
     page.set_input_files("#files", make_file(6 * MIB, "mapped.bin"))
@@ -203,6 +227,83 @@ def test_discarding_frees_an_unfinished_upload(page: Page, make_file: MakeFile, 
     expect(page.locator("#unfinished li", has_text="discarded.bin")).to_have_count(0)
 
 
+def test_a_finished_file_is_deleted_after_a_question(page: Page, make_file: MakeFile, server: ServerProcess) -> None:
+    page.set_input_files("#files", [make_file(9, "kept.bin"), make_file(8, "deleted.bin")])
+    finish(page, "kept.bin")
+    finish(page, "deleted.bin")
+    rows = page.locator("#finished li")
+    page.get_by_role("button", name="Delete deleted.bin").click()
+    dialog = page.get_by_role("dialog", name="Delete deleted.bin?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    expect(rows.filter(has_text="deleted.bin")).to_have_count(1)
+    page.get_by_role("button", name="Delete deleted.bin").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(rows.filter(has_text="deleted.bin")).to_have_count(0)
+    expect(rows.filter(has_text="kept.bin")).to_have_count(1)
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#announcer")).to_have_text("deleted.bin is deleted.")
+    names = {each["filename"] for each in Files(server).list()}
+    assert "kept.bin" in names
+    assert "deleted.bin" not in names
+
+
+def test_files_are_deleted_by_keyboard_and_the_last_leaves_an_empty_list(page: Page, make_file: MakeFile) -> None:
+    _delete_all(page)
+    expect(page.locator("#finished .empty")).to_be_visible()
+    page.set_input_files("#files", [make_file(9, "first.bin"), make_file(8, "second.bin")])
+    finish(page, "first.bin")
+    finish(page, "second.bin")
+    expect(page.locator("#finished .empty")).to_be_hidden()
+    page.locator("#finished [data-action=delete]").first.focus()
+    asked = _focused(page)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    # The safe answer is at hand; Escape is it too, and the keyboard is back where it was.
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    assert _focused(page) == asked
+    for left in (1, 0):
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#finished [data-action=delete]")).to_have_count(left)
+        focused = page.locator("#finished [data-action=delete]") if left else page.locator("#finished-title")
+        expect(focused).to_be_focused()
+    expect(page.locator("#finished .empty")).to_be_visible()
+
+
+def _delete_all(page: Page) -> None:
+    page.evaluate(
+        """async () => {
+          const headers = {'X-CSRFToken': document.querySelector('meta[name=csrf-token]').content};
+          const api = document.querySelector('meta[name=api-url]').content;
+          const {results} = await (await fetch(api)).json();
+          for (const {upload_id} of results) await fetch(api + upload_id, {method: 'DELETE', headers});
+        }"""
+    )
+    page.reload()
+    page.wait_for_load_state("networkidle")
+
+
+def test_what_cannot_be_deleted_is_told_in_the_dialog_and_stays(page: Page, make_file: MakeFile) -> None:
+    page.set_input_files("#files", make_file(9, "stays.bin"))
+    finish(page, "stays.bin")
+    problem = {"code": "not_authenticated", "detail": "No.", "status": 400}
+    page.route("**/api/v1/upload/*-*", lambda route: route.fulfill(status=400, json=problem))
+    page.get_by_role("button", name="Delete stays.bin").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("alert")).to_have_text("You are not logged in, or no longer.")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.unroute("**/api/v1/upload/*-*")
+    expect(page.locator("#finished li", has_text="stays.bin")).to_have_count(1)
+    page.get_by_role("button", name="Delete stays.bin").click()
+    expect(dialog.get_by_role("alert")).to_have_text("")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.locator("#finished li", has_text="stays.bin")).to_have_count(0)
+
+
 def test_everything_can_be_done_by_keyboard(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
     proxy.bytes_per_second = 4e6
     # Playwright turns its interception on without waiting for it: long before the key is pressed, it is on.
@@ -252,6 +353,8 @@ def test_nothing_serious_is_found_by_axe_at_any_state(
     _check(page, axe)
     proxy.bytes_per_second = None
     finish(page, "looked-at.bin")
+    _check(page, axe)
+    page.get_by_role("button", name="Delete looked-at.bin").first.click()
     _check(page, axe)
 
 

@@ -97,6 +97,50 @@ def test_the_component_shows_each_file_and_what_can_be_done_with_it(
     assert module.faults == []
 
 
+def test_the_hook_deletes_from_the_server_and_the_list(
+    open_module: OpenModule, make_file: MakeFile, files: Files
+) -> None:
+    source = """
+import { useResumableUpload } from 'resumable-upload-client/react';
+function Deletable() {
+  const { uploads, upload } = useResumableUpload({ apiUrl: '/api/v1/upload', authToken: getAuthToken() });
+  return <>
+    <input type="file" multiple onChange={(event) => upload(event.target.files)} />
+    {uploads.map((item) => (
+      <p key={item.id}>
+        {item.file.name} {item.status} {item.error?.code} <button onClick={item.delete}>Delete {item.file.name}</button>
+      </p>
+    ))}
+  </>;
+}
+"""
+    module = open_module(source, "Deletable")
+    page = module.page
+    page.set_input_files("input", [make_file(9, "hooked.bin"), make_file(9, "refused.html")])
+    expect(page.locator("p", has_text="hooked.bin")).to_contain_text("completed")
+    expect(page.locator("p", has_text="refused.html")).to_contain_text("failed extension_not_allowed")
+    address = "**/api/v1/upload/*-*"
+    page.route(address, lambda route: route.fulfill(status=403, json={"code": "not_allowed", "detail": "No."}))
+    page.get_by_role("button", name="Delete hooked.bin").click()
+    expect(page.locator("p", has_text="hooked.bin")).to_contain_text("completed not_allowed")
+    page.unroute(address)
+    module.faults.clear()
+    for name in ("hooked.bin", "refused.html"):
+        page.get_by_role("button", name=f"Delete {name}").click()
+    expect(page.locator("p")).to_have_count(0)
+    assert [each for each in files.list() if each["filename"] == "hooked.bin"] == []
+    assert module.faults == []
+
+
+def test_an_empty_file_is_done(open_module: OpenModule, make_file: MakeFile) -> None:
+    module = open_module(COMPONENT, "Component")
+    module.page.set_input_files("input[type=file]", make_file(0, "empty.bin"))
+    expect(module.page.get_by_role("status")).to_have_text("Done")
+    expect(module.page.locator("progress")).to_have_attribute("value", "100")
+    assert module.page.evaluate("() => window.completed[0].size") == 0
+    assert module.faults == []
+
+
 def test_a_failure_is_told_in_a_sentence(open_module: OpenModule, make_file: MakeFile) -> None:
     module = open_module(COMPONENT, "Component")
     module.page.set_input_files("input[type=file]", make_file(9, "page.html"))

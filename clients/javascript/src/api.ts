@@ -33,6 +33,7 @@ export interface SessionProgress {
 export interface InitFields {
   filename: string;
   total_size: number;
+  client_key?: string;
   mime_type?: string;
   chunk_size?: number;
   metadata?: Record<string, unknown>;
@@ -87,6 +88,11 @@ export class UploadApi {
 
   cancel(uploadId: string, signal: AbortSignal): Promise<SessionDocument> {
     return this.#json("POST", "cancel", { json: { upload_id: uploadId }, signal });
+  }
+
+  /** Succeeds for an upload that is gone already too, so it may be repeated. */
+  async remove(uploadId: string, signal: AbortSignal): Promise<void> {
+    await this.#call("DELETE", uploadId, { signal });
   }
 
   /** The newest of my sessions, at most 200. */

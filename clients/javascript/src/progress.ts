@@ -34,7 +34,7 @@ export class Progress {
   update(bytes: number): void {
     this.#sample(bytes);
     // Tenths: often enough for the eye, seldom enough for those who render on every call.
-    const percentage = Math.floor((bytes / this.#totalBytes) * 1000) / 10;
+    const percentage = this.#totalBytes ? Math.floor((bytes / this.#totalBytes) * 1000) / 10 : 100;
     if (percentage <= this.#highest) return;
     this.#highest = percentage;
     this.#onPercentage(percentage, bytes);

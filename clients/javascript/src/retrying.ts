@@ -71,6 +71,23 @@ export class Retrying {
   }
 }
 
+/**
+ * Do something on the network for itself, outside any upload, again after what may pass.
+ *
+ * @throws {UploadError} what is final, or lasted longer than the retry delays
+ */
+export async function persistently<T>(options: RetryOptions, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const retrying = new Retrying(options, () => {});
+  for (let attempt = 0; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof UploadError)) throw error;
+      if (await retrying.before(error, attempt, signal)) attempt++;
+    }
+  }
+}
+
 /** The promise, or an `aborted` error as soon as the signal says so. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

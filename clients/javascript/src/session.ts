@@ -1,7 +1,7 @@
 import type { SessionDocument, UploadApi } from "./api.js";
 import { preferredChunkSize } from "./chunk-size.js";
 import { UploadError } from "./errors.js";
-import { fingerprintOf } from "./fingerprint.js";
+import { clientKeyOf, fingerprintOf, freshKey } from "./fingerprint.js";
 import type { UploadOptions } from "./options.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
@@ -9,13 +9,7 @@ import { exclusively } from "./tabs.js";
 /** The states of sessions that can be resumed, or are done. */
 export const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
 
-export interface OpenedSession {
-  document: SessionDocument;
-  /** Whether it was there before; then its bytes may be of another version of the file. */
-  resumed: boolean;
-}
-
-/** Asks for a session of one file: the one that is remembered or wished for, or a new one. */
+/** Asks for a session of one file: the one that is remembered or wished for, the one under its key, or a new one. */
 export class SessionOpener {
   readonly #api: UploadApi;
   readonly #storage: UploadStorage;
@@ -23,6 +17,9 @@ export class SessionOpener {
   readonly #options: UploadOptions;
   readonly #fingerprint: string;
   #wished: string | undefined;
+  #anew: boolean;
+  /** Once a session of its own is wanted, whatever is open under the file's key. */
+  #ownKey: string | undefined;
 
   constructor(api: UploadApi, storage: UploadStorage, file: File, options: UploadOptions) {
     this.#api = api;
@@ -31,21 +28,35 @@ export class SessionOpener {
     this.#options = options;
     this.#fingerprint = fingerprintOf(file, api.url);
     this.#wished = options.uploadId;
+    this.#anew = options.resume === false;
+    if (this.#anew) this.#ownKey = freshKey();
   }
 
-  /** @param anew do not resume an earlier session */
-  open(anew: boolean, signal: AbortSignal): Promise<OpenedSession> {
+  /**
+   * Whether what the session has may be of another file: of an earlier version of this one, or of one with the same
+   * name, size and time on another device, which has the same key.
+   */
+  get mayHaveOtherBytes(): boolean {
+    return !this.#anew || this.#wished !== undefined;
+  }
+
+  open(signal: AbortSignal): Promise<SessionDocument> {
     // Two tabs that are given the same file share one session instead of opening two.
     return exclusively(this.#fingerprint, signal, async () => {
-      const earlier = anew ? undefined : await this.#earlier(signal);
-      if (earlier) {
-        await this.#remember(earlier);
-        return { document: earlier, resumed: true };
-      }
-      const document = await this.#begin(signal);
-      await this.#remember(document);
-      return { document, resumed: false };
+      const session = (await this.#earlier(signal)) ?? (await this.#begin(signal));
+      await this.#remember(session);
+      return session;
     });
+  }
+
+  /**
+   * Resume nothing from now on. The earlier session is left as it is, for it may be another device's; this file no
+   * longer asks for it by its key.
+   */
+  beginAnew(): void {
+    this.#wished = undefined;
+    this.#anew = true;
+    this.#ownKey = freshKey();
   }
 
   /** Resume this session when opening the next time. */
@@ -60,7 +71,7 @@ export class SessionOpener {
 
   async #earlier(signal: AbortSignal): Promise<SessionDocument | undefined> {
     if (this.#wished) return this.#usable(this.#wished, signal);
-    if (this.#options.resume === false) return undefined;
+    if (this.#anew) return undefined;
     for (const { uploadId } of await findRemembered(this.#storage, this.#fingerprint)) {
       const session = await this.#usable(uploadId, signal);
       if (session) return session;
@@ -79,13 +90,25 @@ export class SessionOpener {
     }
   }
 
-  #begin(signal: AbortSignal): Promise<SessionDocument> {
+  async #begin(signal: AbortSignal): Promise<SessionDocument> {
+    try {
+      return await this.#init(signal);
+    } catch (error) {
+      if (!(error instanceof UploadError) || error.code !== "client_key_conflict") throw error;
+      this.#ownKey = freshKey();
+      return this.#init(signal);
+    }
+  }
+
+  /** May be repeated: while a session with this key is open, the server answers it. */
+  #init(signal: AbortSignal): Promise<SessionDocument> {
     const { filename, mimeType, metadata } = this.#options;
     const chunkSize = this.#options.chunkSize ?? preferredChunkSize(this.#file.size);
     return this.#api.init(
       {
         filename: filename ?? this.#file.name,
         total_size: this.#file.size,
+        client_key: this.#ownKey ?? clientKeyOf(this.#fingerprint, this.#options),
         // Not the browser's own type: it depends on what is installed, and the server judges by suffix and content.
         ...(mimeType !== undefined && { mime_type: mimeType }),
         ...(chunkSize !== undefined && { chunk_size: chunkSize }),

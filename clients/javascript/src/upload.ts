@@ -159,34 +159,34 @@ export class Upload implements Promise<UploadResult> {
     }
   }
 
-  /** A session that was lost, has the bytes of another version of the file, or a twin, is replaced. */
+  /** A session that was lost, has the bytes of another version of the file, or a duplicate, is replaced. */
   async #untilProven(): Promise<SessionDocument> {
-    let anew = false;
     for (let replaced = 0; ; replaced++) {
-      const { document, resumed } = await this.#open(anew);
-      const transfer = this.#newTransfer(document);
+      const session = await this.#open();
+      const transfer = this.#newTransfer(session);
       try {
         return await transfer.run();
       } catch (error) {
         const code = error instanceof UploadError ? error.code : "";
-        const useless = SESSION_LOST.has(code) || (resumed && OTHER_BYTES.has(code));
-        if (replaced === MOST_REPLACEMENTS || !(useless || code === "twin_upload")) throw error;
+        const otherBytes = OTHER_BYTES.has(code) && this.#sessions.mayHaveOtherBytes;
+        const duplicate = code === "duplicate_upload";
+        if (replaced === MOST_REPLACEMENTS || !(SESSION_LOST.has(code) || otherBytes || duplicate)) throw error;
         this.#attempts.forgive();
-        if (code === "twin_upload") await this.#giveWayToTwin(document.upload_id, transfer.sha256);
-        anew = useless;
-        await this.#sessions.forget(document.upload_id);
+        if (duplicate) await this.#giveWayToDuplicate(session.upload_id, transfer.sha256);
+        if (otherBytes) this.#sessions.beginAnew();
+        await this.#sessions.forget(session.upload_id);
       } finally {
         transfer.close();
       }
     }
   }
 
-  async #open(anew: boolean) {
+  async #open(): Promise<SessionDocument> {
     this.#do("starting");
     // A pause lets this finish: a session whose id was not heard would stay behind.
-    const opened = await this.#attempts.run(() => this.#sessions.open(anew, this.#attempts.signal));
-    this.#uploadId = opened.document.upload_id;
-    return opened;
+    const session = await this.#attempts.run(() => this.#sessions.open(this.#attempts.signal));
+    this.#uploadId = session.upload_id;
+    return session;
   }
 
   #newTransfer(session: SessionDocument): Transfer {
@@ -208,17 +208,17 @@ export class Upload implements Promise<UploadResult> {
   }
 
   /** Another open session of mine has the same file, whole or nearly: drop ours, and resume that one. */
-  #giveWayToTwin(uploadId: string, sha256: string): Promise<void> {
+  #giveWayToDuplicate(uploadId: string, sha256: string): Promise<void> {
     const { api } = this.#shared;
     return this.#attempts.run(async (signal) => {
       const sessions = await api.list({ file_hash: sha256 }, signal);
-      const twin = sessions.find(
+      const duplicate = sessions.find(
         ({ upload_id, status, total_size }) =>
           upload_id !== uploadId && ALIVE.includes(status) && total_size === this.file.size,
       );
-      if (!twin) throw new UploadError("conflict");
+      if (!duplicate) throw new UploadError("conflict");
       await api.cancel(uploadId, signal);
-      this.#sessions.wish(twin.upload_id);
+      this.#sessions.wish(duplicate.upload_id);
     });
   }
 

@@ -2,6 +2,7 @@ import { type SessionDocument, UploadApi } from "./api.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { type PreviousUpload, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
 import type { SpawnWorker } from "./reading/open.js";
+import { persistently } from "./retrying.js";
 import { Slots } from "./slots.js";
 import { findRemembered } from "./storage.js";
 import { type Shared, Upload } from "./upload.js";
@@ -110,5 +111,20 @@ export class Uploader {
   async cancel(uploadId: string): Promise<void> {
     await this.#shared.settings.storage.remove(uploadId);
     await this.#shared.api.cancel(uploadId, new AbortController().signal);
+  }
+
+  /**
+   * Delete an upload from the server in whatever state it is, with its file. One of this uploader that is under way is
+   * aborted. Tried again as other requests are, and a success for an upload that is gone already.
+   *
+   * @param options.signal gives up; whether the server has deleted it is then unknown
+   * @throws {UploadError}
+   */
+  async deleteUpload(uploadId: string, { signal = new AbortController().signal } = {}): Promise<void> {
+    const { api, settings } = this.#shared;
+    const here = this.uploads.filter((upload) => upload.uploadId === uploadId);
+    await Promise.all(here.map((upload) => upload.abort()));
+    await persistently(settings, signal, () => api.remove(uploadId, signal));
+    await settings.storage.remove(uploadId);
   }
 }

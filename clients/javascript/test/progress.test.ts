@@ -21,6 +21,12 @@ test("the percentage never falls, though bytes in flight are lost", () => {
   assert.deepEqual(percentages, [0, 40, 40.1, 100]);
 });
 
+test("nothing of an empty file is left to send", () => {
+  const { progress, percentages } = watched(0);
+  progress.update(0);
+  assert.deepEqual(percentages, [100]);
+});
+
 test("the percentage is told in tenths, not for every byte", () => {
   const { progress, percentages } = watched(100_000);
   for (let bytes = 0; bytes <= 100_000; bytes++) progress.update(bytes);

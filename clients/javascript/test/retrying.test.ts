@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { UploadError } from "../src/errors.js";
-import { Retrying } from "../src/retrying.js";
+import { persistently, Retrying } from "../src/retrying.js";
 
 const signal = new AbortController().signal;
 // A page's global object is an event target, Node's is not.
@@ -80,4 +80,23 @@ test("a wait ends when it is woken, and when the upload is aborted", async () =>
   life.abort();
   await assert.rejects(second, { code: "aborted" });
   subject.wake();
+});
+
+test("what is done for itself is tried again until it succeeds, and not when it is refused", async () => {
+  const options = { retryDelays: [1, 1], shouldRetry: () => true };
+  const errors = [broken, broken];
+  const done = await persistently(options, signal, async () => {
+    const error = errors.pop();
+    if (error) throw error;
+    return "done";
+  });
+  assert.equal(done, "done");
+  const refused = new UploadError("not_authenticated", { status: 401 });
+  let attempts = 0;
+  const refuse = () => {
+    attempts++;
+    throw refused;
+  };
+  await assert.rejects(persistently(options, signal, refuse), refused);
+  assert.equal(attempts, 1);
 });

@@ -26,10 +26,7 @@ export class ChunkMap {
 
   /** For those who do not see it. */
   #describe() {
-    const counts = [0, 0, 0, 0, 0];
-    for (const state of this.#chunks ?? []) counts[state]++;
-    const [, , stored, , repaired] = counts;
-    const text = `${stored + repaired} of ${this.#chunks?.length ?? 0} chunks stored${repaired ? `, ${repaired} repaired` : ""}`;
+    const text = inWords(this.#chunks);
     if (this.#canvas.getAttribute("aria-label") !== text) this.#canvas.setAttribute("aria-label", text);
   }
 
@@ -51,7 +48,8 @@ export class ChunkMap {
     pen.scale(ratio, ratio);
     const style = getComputedStyle(this.#canvas);
     const colors = COLORS.map((name) => style.getPropertyValue(name));
-    const states = this.#chunks ?? [0];
+    // An empty file has no chunks, and nothing of it is missing.
+    const states = this.#chunks?.length === 0 ? [2] : (this.#chunks ?? [0]);
     const { rows, columns, perCell } = layout(states.length, width);
     const cellWidth = width / columns;
     const cellHeight = height / rows;
@@ -72,6 +70,14 @@ export function layout(count, width) {
   const rows = Math.min(Math.ceil(count / widest), ROWS);
   const perCell = Math.ceil(count / (rows * widest));
   return { rows, columns: Math.ceil(count / perCell / rows), perCell };
+}
+
+function inWords(states) {
+  if (states?.length === 0) return "An empty file has no chunks";
+  const counts = [0, 0, 0, 0, 0];
+  for (const state of states ?? []) counts[state]++;
+  const [, , stored, , repaired] = counts;
+  return `${stored + repaired} of ${states?.length ?? 0} chunks stored${repaired ? `, ${repaired} repaired` : ""}`;
 }
 
 function stateOf(states, start, count) {

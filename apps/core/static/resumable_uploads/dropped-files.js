@@ -12,7 +12,10 @@ export async function droppedFiles(transfer) {
 async function walk(entry, found) {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.push({ file, relativePath: entry.fullPath.replace(/^\//, "") });
+    const relativePath = entry.fullPath.replace(/^\//, "");
+    // As a folder input has it; it tells apart files of different folders that are alike in all else.
+    if (relativePath !== file.name) Object.defineProperty(file, "webkitRelativePath", { value: relativePath });
+    found.push({ file, relativePath });
     return;
   }
   const reader = entry.createReader();

@@ -32,18 +32,40 @@ export function showUnfinished(list, uploads, { onFile, onDiscard }) {
   );
 }
 
-/** What is stored, with its proof and a way to get it back. */
-export function showFinished(list, sessions) {
-  if (sessions.length === 0) return;
-  list.replaceChildren(
-    ...sessions.map(({ file }) => {
-      const element = row("#finished-row", file.name);
-      element.querySelector(".size").textContent = `${bytes(file.size)} ·`;
-      element.querySelector("code").textContent = file.sha256;
-      const link = element.querySelector("a");
-      link.href = file.url;
-      link.setAttribute("aria-label", `Download ${file.name}`);
-      return element;
-    }),
-  );
+/** What is stored, with its proof, a way to get it back, and one to be rid of it. */
+export function showFinished(list, sessions, onDelete) {
+  list.querySelector(".empty").hidden = sessions.length > 0;
+  // Rows that stay are left alone: somebody may be at one of them.
+  const rows = new Map([...list.children].map((element) => [element.dataset.uploadId, element]));
+  const wanted = new Set(sessions.map((session) => session.upload_id));
+  for (const [uploadId, element] of rows) if (uploadId && !wanted.has(uploadId)) element.remove();
+  let last = list.querySelector(".empty");
+  for (const session of sessions) {
+    const element = rows.get(session.upload_id) ?? finishedRow(session, onDelete);
+    if (last.nextElementSibling !== element) last.after(element);
+    last = element;
+  }
+}
+
+function finishedRow({ upload_id: uploadId, file }, onDelete) {
+  const element = row("#finished-row", file.name);
+  element.dataset.uploadId = uploadId;
+  element.querySelector(".size").textContent = `${bytes(file.size)} ·`;
+  element.querySelector("code").textContent = file.sha256;
+  const link = element.querySelector("a");
+  link.href = file.url;
+  link.setAttribute("aria-label", `Download ${file.name}`);
+  const button = element.querySelector("[data-action=delete]");
+  button.setAttribute("aria-label", `Delete ${file.name}`);
+  button.addEventListener("click", () => onDelete(uploadId, file.name));
+  return element;
+}
+
+/** Take a row off; the keyboard goes to what has come into its place. */
+export function removeFinished(list, uploadId, heading) {
+  const element = list.querySelector(`[data-upload-id="${uploadId}"]`);
+  const neighbour = element?.nextElementSibling ?? element?.previousElementSibling;
+  element?.remove();
+  const there = neighbour?.querySelector("[data-action=delete]") ?? heading;
+  there.focus();
 }

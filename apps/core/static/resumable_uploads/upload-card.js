@@ -152,7 +152,7 @@ export class UploadCard {
       case "uploading":
         return [sent, pace(this.#speed.bytesPerSecond, this.#speed.remainingSeconds)].filter(Boolean).join(" · ");
       case "waiting":
-        if (retryIn === undefined) return `${sent} · offline, goes on by itself`;
+        if (retryIn === undefined) return `${sent} · offline, resumes by itself`;
         return `${sent} · ${error.message} Trying again in ${duration(Math.max(retryIn / 1000, 1))}.`;
       case "paused":
         return `${sent} · paused`;

@@ -1,5 +1,6 @@
+import { askToDelete } from "./delete-dialog.js";
 import { droppedFiles } from "./dropped-files.js";
-import { showFinished, showUnfinished } from "./file-lists.js";
+import { removeFinished, showFinished, showUnfinished } from "./file-lists.js";
 import { bytes, pace } from "./format.js";
 import { UploadCard } from "./upload-card.js";
 
@@ -15,7 +16,7 @@ const cards = new Set();
 let unfinished = [];
 let shownUnfinished = "";
 
-/** Begin with files; those that were begun on another device go on from there. */
+/** Begin with files; those that were begun on another device resume from there. */
 function add(files) {
   for (const { file, relativePath } of files) {
     const known = unfinished.find((upload) => upload.filename === file.name && upload.size === file.size);
@@ -37,7 +38,7 @@ function onChange(card, news) {
   if (news === "failed") announce(`${card.file.name} failed.`);
   if (news === "waiting") announce(`${card.file.name} waits for the connection.`);
   if (["completed", "failed", "aborted", "removed"].includes(news)) refreshSoon();
-  if (news === "starting" || news === "uploading") hideWhatGoesOn();
+  if (news === "starting" || news === "uploading") hideWhatIsUnderWay();
   showOverall();
 }
 
@@ -51,7 +52,8 @@ function showOverall() {
   const sent = all.reduce((sum, card) => sum + card.sentBytes, 0);
   const speed = all.reduce((sum, card) => sum + (card.ended ? 0 : card.bytesPerSecond), 0);
   const done = all.filter((card) => card.state === "completed").length;
-  at("#overall").value = total ? (sent / total) * 100 : 0;
+  // Empty files have no bytes to count by.
+  at("#overall").value = total ? (sent / total) * 100 : (done / all.length) * 100 || 0;
   at("#overall-text").textContent = [
     `${done} of ${all.length} ${all.length === 1 ? "file" : "files"}`,
     `${bytes(sent)} of ${bytes(total)}`,
@@ -74,14 +76,14 @@ async function refresh() {
   try {
     const [open, finished] = await Promise.all([uploader.unfinished(), uploader.list({ status: "completed" })]);
     unfinished = open;
-    hideWhatGoesOn();
-    showFinished(at("#finished"), finished);
+    hideWhatIsUnderWay();
+    showFinished(at("#finished"), finished, askAndDelete);
   } catch (error) {
     announce(error.message);
   }
 }
 
-function hideWhatGoesOn() {
+function hideWhatIsUnderWay() {
   const busy = new Set([...cards].filter((card) => card.state !== "aborted").map((card) => card.uploadId));
   const waiting = unfinished.filter((upload) => !busy.has(upload.uploadId));
   // Whoever is at a row keeps their place, and what the row told them, while others come and go.
@@ -89,15 +91,26 @@ function hideWhatGoesOn() {
   if (now === shownUnfinished) return;
   shownUnfinished = now;
   at(".unfinished").hidden = waiting.length === 0;
-  showUnfinished(at("#unfinished"), waiting, { onFile: goOn, onDiscard: discard });
+  showUnfinished(at("#unfinished"), waiting, { onFile: resume, onDiscard: discard });
 }
 
-function goOn(upload, file) {
+function resume(upload, file) {
   begin(file, { uploadId: upload.uploadId });
 }
 
 async function discard(upload) {
   await uploader.cancel(upload.uploadId).catch((error) => announce(error.message));
+  await refresh();
+}
+
+async function askAndDelete(uploadId, name) {
+  const remove = (signal) => uploader.deleteUpload(uploadId, { signal });
+  if (await askToDelete(at("#delete-dialog"), name, remove)) {
+    removeFinished(at("#finished"), uploadId, at("#finished-title"));
+    for (const card of cards) if (card.uploadId === uploadId && card.ended) card.remove();
+    announce(`${name} is deleted.`);
+  }
+  // Also after giving up: the server may have done it.
   await refresh();
 }
 

@@ -1,4 +1,4 @@
-import type { UploadError } from "../errors.js";
+import { UploadError } from "../errors.js";
 import type { UploaderOptions, UploadOptions, UploadResult, UploadState } from "../options.js";
 import type { Upload } from "../upload.js";
 import type { Uploader } from "../uploader.js";
@@ -24,6 +24,8 @@ export interface UploadItem {
   cancel(): void;
   /** After it failed or was cancelled: resume from what the server has. */
   retry(): void;
+  /** Delete it from the server, whatever its state, and take it off the list; `error` says why it could not be. */
+  delete(): void;
   /** Take it off the list; one under way is stopped, and resumes when the file is chosen again. */
   remove(): void;
 }
@@ -92,13 +94,29 @@ export class UploadList {
         const { status } = this.#items.find((item) => item.id === id) ?? {};
         if (status === "failed" || status === "aborted") this.#start(id, file, options);
       },
+      delete: () => void this.#delete(id),
       remove: () => {
         void this.#uploads.get(id)?.abort();
-        this.#uploads.delete(id);
-        this.#items = this.#items.filter((item) => item.id !== id);
-        this.#show();
+        this.#remove(id);
       },
     };
+  }
+
+  async #delete(id: number): Promise<void> {
+    const upload = this.#uploads.get(id);
+    try {
+      await upload?.abort();
+      if (upload?.uploadId) await this.#uploader.deleteUpload(upload.uploadId);
+      this.#remove(id);
+    } catch (cause) {
+      this.#change(id, { error: cause instanceof UploadError ? cause : new UploadError("unexpected", { cause }) });
+    }
+  }
+
+  #remove(id: number): void {
+    this.#uploads.delete(id);
+    this.#items = this.#items.filter((item) => item.id !== id);
+    this.#show();
   }
 
   #start(id: number, file: File, options: UploadOptions): void {

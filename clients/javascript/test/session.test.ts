@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { InitFields, SessionDocument, UploadApi } from "../src/api.js";
+import { UploadError } from "../src/errors.js";
+import type { UploadOptions } from "../src/options.js";
+import { SessionOpener } from "../src/session.js";
+import { MemoryStorage } from "../src/storage.js";
+
+const { signal } = new AbortController();
+
+/** A server of sessions that have a key and a name, and nothing else. */
+class Server {
+  readonly inits: InitFields[] = [];
+  readonly #sessions: (InitFields & { upload_id: string })[] = [];
+
+  opener(options: UploadOptions = {}, { name = "a.bin", storage = new MemoryStorage() } = {}): SessionOpener {
+    const file = new File(["bytes"], name, { lastModified: 1 });
+    return new SessionOpener(this as unknown as UploadApi, storage, file, options);
+  }
+
+  readonly url = "http://127.0.0.1/api/";
+
+  async init(fields: InitFields): Promise<SessionDocument> {
+    this.inits.push(fields);
+    let session = this.#sessions.find(({ client_key }) => client_key === fields.client_key);
+    if (session && session.filename !== fields.filename) throw new UploadError("client_key_conflict", { status: 409 });
+    if (!session) {
+      session = { ...fields, upload_id: `id-${this.#sessions.length}` };
+      this.#sessions.push(session);
+    }
+    return this.#document(session);
+  }
+
+  async status(uploadId: string): Promise<SessionDocument> {
+    const session = this.#sessions.find(({ upload_id }) => upload_id === uploadId);
+    if (!session) throw new UploadError("not_found", { status: 404 });
+    return this.#document(session);
+  }
+
+  #document(session: InitFields & { upload_id: string }): SessionDocument {
+    return { ...session, status: "active", created_at: "2026-01-01T00:00:00Z" } as unknown as SessionDocument;
+  }
+}
+
+test("a session whose id was never heard is found again by its key, also from another browser", async () => {
+  const server = new Server();
+  const first = await server.opener().open(signal);
+  const second = await server.opener().open(signal);
+  assert.equal(second.upload_id, first.upload_id);
+});
+
+test("another name, other metadata and another file are other uploads", async () => {
+  const server = new Server();
+  const openers = [
+    server.opener(),
+    server.opener({ filename: "b.bin" }),
+    server.opener({ metadata: { ticket: 1 } }),
+    server.opener({ metadata: { ticket: 2 } }),
+    server.opener({}, { name: "c.bin" }),
+  ];
+  const sessions = await Promise.all(openers.map((opener) => opener.open(signal)));
+  assert.equal(new Set(sessions.map(({ upload_id }) => upload_id)).size, 5);
+});
+
+test("a key has at most 128 characters", async () => {
+  const server = new Server();
+  const name = `${"long".repeat(50)}.bin`;
+  await server.opener({}, { name }).open(signal);
+  await server.opener({}, { name: `other-${name}` }).open(signal);
+  const keys = server.inits.map(({ client_key }) => client_key ?? "");
+  assert.ok(keys.every((key) => key.length > 0 && key.length <= 128));
+  assert.notEqual(keys[0], keys[1]);
+});
+
+test("a file that begins anew is not given the session under its key, and repeats its init under one key", async () => {
+  const server = new Server();
+  const opener = server.opener();
+  const first = await opener.open(signal);
+  assert.equal(opener.mayHaveOtherBytes, true);
+  opener.beginAnew();
+  const second = await opener.open(signal);
+  assert.notEqual(second.upload_id, first.upload_id);
+  assert.equal(opener.mayHaveOtherBytes, false);
+  assert.equal((await opener.open(signal)).upload_id, second.upload_id);
+});
+
+test("after it began anew, it is the new session that is resumed", async () => {
+  const server = new Server();
+  const storage = new MemoryStorage();
+  const opener = server.opener({}, { storage });
+  const first = await opener.open(signal);
+  opener.beginAnew();
+  const second = await opener.open(signal);
+  await opener.forget(first.upload_id);
+  assert.equal((await server.opener({}, { storage }).open(signal)).upload_id, second.upload_id);
+});
+
+test("resume: false begins anew", async () => {
+  const server = new Server();
+  const first = await server.opener().open(signal);
+  const second = await server.opener({ resume: false }).open(signal);
+  assert.notEqual(second.upload_id, first.upload_id);
+});
+
+test("a key that another file has is given up for one that nothing has", async () => {
+  const server = new Server();
+  const other = new Server();
+  await other.opener().open(signal);
+  await server.init({ ...(other.inits[0] as InitFields), filename: "theirs.bin" });
+  const session = await server.opener().open(signal);
+  assert.equal(session.filename, "a.bin");
+});
