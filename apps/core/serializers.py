@@ -225,4 +225,6 @@ def _assembled_bytes(session: UploadSession) -> int:
 
 
 def _assembled_percentage(session: UploadSession) -> float:
-    return _assembled_bytes(session) * 10_000 // session.total_size / 100 if session.total_size else 0.0
+    if session.status == UploadSession.Status.COMPLETED:
+        return 100.0
+    return session.assembled_bytes * 10_000 // session.total_size / 100 if session.total_size else 0.0

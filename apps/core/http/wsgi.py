@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from ..conf import MIB, upload_settings
 from .exchange import Exchange
 from .protocol import Answer, UploadProtocol
+from .responses import WithoutLength
 
 BLOCK = MIB
 
@@ -42,8 +43,7 @@ def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponseBase]:
 def _response(answer: Answer, headers: dict[str, str]) -> HttpResponseBase:
     if "Content-Length" in headers:
         return HttpResponse(answer.body, status=answer.status, headers=headers)
-    # Streaming, because Django's CommonMiddleware gives any other response a Content-Length.
-    response = StreamingHttpResponse([b""], status=answer.status, headers=headers)
+    response = WithoutLength(status=answer.status, headers=headers)
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]
     return response

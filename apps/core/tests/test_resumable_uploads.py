@@ -242,7 +242,7 @@ class TestComplete:
         answer = api.post("init", {"filename": "a.bin", "total_size": 0})
         document = answer.json()
         assert (answer.status_code, document["status"], document["total_chunks"]) == (201, "completed", 0)
-        assert document["progress"]["percentage"] == 100
+        assert document["progress"]["percentage"] == document["progress"]["assembled_percentage"] == 100
         assert api.http.get(api.base_url + document["file"]["url"]).content == b""
         assert api.complete(document["upload_id"]).status_code == 200
         wrong = api.post("init", {"filename": "a.bin", "total_size": 0, "file_hash": "a" * 64})
@@ -385,6 +385,7 @@ class TestRemove:
         for _ in range(2):
             answer = self.delete(api, upload_id)
             assert (answer.status_code, answer.content) == (204, b"")
+            assert "Content-Length" not in answer.headers
         assert_problem(api.status(upload_id), 404, "not_found")
         assert_problem(api.get(f"file/{upload_id}"), 404, "not_found")
         assert api.get("").json()["results"] == []

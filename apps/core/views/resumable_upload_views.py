@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..errors import BadRequest, NotFound
+from ..http.responses import WithoutLength
 from ..http.throttles import InitPerAddress, InitPerUser
 from ..models import UploadSession
 from ..serializers import (
@@ -97,10 +98,12 @@ class CancelUploadView(UploadApiView):
 class UploadView(UploadApiView):
     """One upload, whatever its state."""
 
-    def delete(self, request: Request, upload_id: UUID) -> Response:
+    def delete(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Remove an upload in any state, record and file. 204 for an unknown id too, so it may be repeated."""
         self.service.remove(upload_id)
-        return Response(status=204)
+        response = WithoutLength(status=204)
+        del response["Content-Type"]
+        return response
 
 
 class _ListQuery(serializers.Serializer[Any]):
