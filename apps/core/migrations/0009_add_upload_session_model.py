@@ -155,7 +155,7 @@ def _operations(app_label: str) -> list[Any]:
                 (
                     "sha256",
                     models.CharField(
-                        blank=True, help_text="SHA-256 of the stored file, proven at completion.", max_length=64
+                        blank=True, help_text="SHA-256 of the stored file, verified at completion.", max_length=64
                     ),
                 ),
                 (

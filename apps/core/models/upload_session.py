@@ -77,7 +77,7 @@ class UploadSession(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     assembled_bytes = models.PositiveBigIntegerField(default=0)
 
-    sha256 = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored file, proven at completion.")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored file, verified at completion.")
     file = PublishedFileField(max_length=255, blank=True, editable=False)
     counted_bytes = models.PositiveBigIntegerField(
         default=0, help_text="Bytes that this upload counts in what its owner has stored."

@@ -68,7 +68,7 @@ def _assemble_on_thread(session: UploadSession, lease: uuid.UUID) -> None:
 def assemble(session: UploadSession, lease: uuid.UUID) -> None:
     """Verify, validate and publish, as the holder of ``lease``; ends the state ``assembling`` one way or another.
 
-    What is not a verdict on the content (a full disk, a lost database) is raised, and the lease given back.
+    What is not a verdict on the content (a full disk, a lost database) is raised, and the lease released.
     """
     started = time.monotonic()
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 
 HEAD_SIZE = 4096
-"""Bytes from the start of a file that settle every question asked here."""
+"""Bytes from the start of a file that answer every question asked here."""
 
 # (offset, magic) alternatives per declared type. WHATWG MIME sniffing, and the formats' own specifications.
 _ZIP = ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))

@@ -1,7 +1,7 @@
 """The moves of a session from state to state, each one compare-and-set, and the lease on its assembly.
 
 active -> assembling -> completed; active -> cancelled | expired; assembling -> active | failed; any -> removing -> no
-row. What an ended session had reserved of its owner's quota is given back in the same transaction.
+row. What an ended session had reserved of its owner's quota is released in the same transaction.
 
 Leases
     A large file takes minutes to assemble, longer than a request lives, and a server can die in the middle. So the work

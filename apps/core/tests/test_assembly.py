@@ -115,7 +115,7 @@ def test_a_validators_refusal_is_the_answer(
     assert not session.file
 
 
-def test_the_type_is_judged_from_the_stored_bytes(service: Any, session: UploadSession, store_root: Any) -> None:
+def test_the_type_is_checked_on_the_stored_bytes(service: Any, session: UploadSession, store_root: Any) -> None:
     part = next((store_root / "staging").glob("*.part"))
     part.write_bytes(b"MZ" + DATA[2:])
     UploadSession.objects.update(file_hash=hashlib.sha256(part.read_bytes()).hexdigest())

@@ -95,7 +95,7 @@ class TestChunks:
             counts.add(len(queries))
         assert len(counts) == 1
 
-    def test_the_first_bytes_are_judged_as_they_arrive(self, service: Any) -> None:
+    def test_the_first_bytes_are_checked_as_they_arrive(self, service: Any) -> None:
         session = begin(service, 10, filename="a.bin")
         receiver = service.receive_chunk(session, 0)
         receiver.receive(b"MZ\x90\0")

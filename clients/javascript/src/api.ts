@@ -79,7 +79,7 @@ export class UploadApi {
     return this.#json("GET", `status/${uploadId}`, { signal });
   }
 
-  /** The session when it is proven and published; otherwise how many seconds to wait before asking again. */
+  /** The session when it is verified and published; otherwise how many seconds to wait before asking again. */
   async complete(uploadId: string, sha256: string, signal: AbortSignal): Promise<SessionDocument | number> {
     const answer = await this.#call("POST", "complete", { json: { upload_id: uploadId, file_hash: sha256 }, signal });
     if (answer.status === 202) return Number(answer.retryAfter ?? 1);

@@ -21,7 +21,7 @@ export interface HttpAnswer {
 
 // Nothing is heard while a request waits for one of the browser's six connections, nor while the last bytes, which the
 // system has taken from the browser, are still on a slow line.
-const PATIENCE_AROUND_BODY = 4;
+const STALL_FACTOR_AROUND_BODY = 4;
 
 /**
  * One request by XMLHttpRequest, which, unlike fetch, tells how much of the body has left.
@@ -55,7 +55,7 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
       wait(request.stallTimeout);
       request.onProgress?.(event.loaded);
     };
-    xhr.upload.onload = () => wait(request.stallTimeout * PATIENCE_AROUND_BODY);
+    xhr.upload.onload = () => wait(request.stallTimeout * STALL_FACTOR_AROUND_BODY);
     xhr.onprogress = () => wait(request.stallTimeout);
     xhr.onload = () => {
       end();
@@ -70,7 +70,7 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
       return;
     }
     request.signal.addEventListener("abort", onAbort);
-    wait(request.stallTimeout * PATIENCE_AROUND_BODY);
+    wait(request.stallTimeout * STALL_FACTOR_AROUND_BODY);
     xhr.send(request.body ?? null);
   });
 }

@@ -3,7 +3,7 @@ import { Uploader } from "./uploader.js";
 
 export * from "./exports.js";
 
-/** Uploads files to one server: resumable, in parallel chunks, each verified, and the whole proven. */
+/** Uploads files to one server: resumable, in parallel chunks, each verified, and the whole file too. */
 export class ResumableUploader extends Uploader {
   constructor(options: UploaderOptions) {
     // Bundlers know this form and bring the worker along.

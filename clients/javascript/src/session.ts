@@ -109,7 +109,7 @@ export class SessionOpener {
         filename: filename ?? this.#file.name,
         total_size: this.#file.size,
         client_key: this.#ownKey ?? clientKeyOf(this.#fingerprint, this.#options),
-        // Not the browser's own type: it depends on what is installed, and the server judges by suffix and content.
+        // Not the browser's own type: it depends on what is installed, and the server decides by suffix and content.
         ...(mimeType !== undefined && { mime_type: mimeType }),
         ...(chunkSize !== undefined && { chunk_size: chunkSize }),
         ...(metadata !== undefined && { metadata }),

@@ -28,7 +28,7 @@ export interface TransferParts {
   onUploading: () => void;
 }
 
-/** One file into one session: sends what is missing, and has the whole proven. */
+/** One file into one session: sends what is missing, and has the whole verified. */
 export class Transfer {
   readonly #parts: TransferParts;
   readonly #table: ChunkTable;
@@ -61,7 +61,7 @@ export class Transfer {
   }
 
   /**
-   * Send, prove, repair, until it is proven.
+   * Send, verify, repair, until it is verified.
    *
    * @throws {UploadError}
    */
@@ -137,7 +137,7 @@ export class Transfer {
     if (!this.#table.isStored(index)) throw error;
   }
 
-  /** The proven session, or the chunks that have to be sent (again). */
+  /** The verified session, or the chunks that have to be sent (again). */
   async #complete(): Promise<SessionDocument | number[]> {
     const { api, attempts, session } = this.#parts;
     if (session.status === "completed") {

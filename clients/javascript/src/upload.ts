@@ -142,7 +142,7 @@ export class Upload implements Promise<UploadResult> {
       // The caller has the upload in hand before the first event comes.
       await Promise.resolve();
       if (this.#options.signal?.aborted) throw new UploadError("aborted");
-      const session = await this.#untilProven();
+      const session = await this.#untilVerified();
       await this.#sessions.forget(session.upload_id);
       const result = resultOf(session, this.#shared.api.url);
       this.#setState("completed");
@@ -160,7 +160,7 @@ export class Upload implements Promise<UploadResult> {
   }
 
   /** A session that was lost, has the bytes of another version of the file, or a duplicate, is replaced. */
-  async #untilProven(): Promise<SessionDocument> {
+  async #untilVerified(): Promise<SessionDocument> {
     for (let replaced = 0; ; replaced++) {
       const session = await this.#open();
       const transfer = this.#newTransfer(session);

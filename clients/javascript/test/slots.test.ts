@@ -4,7 +4,7 @@ import { Slots } from "../src/slots.js";
 
 const never = new AbortController().signal;
 
-test("more than the count wait until a slot is given back, in the order they came", async () => {
+test("more than the count wait until a slot is released, in the order they came", async () => {
   const slots = new Slots(1);
   const release = await slots.acquire(never);
   const order: string[] = [];
@@ -19,7 +19,7 @@ test("more than the count wait until a slot is given back, in the order they cam
   assert.deepEqual(order, ["first", "second"]);
 });
 
-test("a slot given back twice counts once", async () => {
+test("a slot released twice counts once", async () => {
   const slots = new Slots(1);
   const release = await slots.acquire(never);
   release();
@@ -32,9 +32,9 @@ test("a slot given back twice counts once", async () => {
 test("who waits can give up, and is not served", async () => {
   const slots = new Slots(1);
   const release = await slots.acquire(never);
-  const patience = new AbortController();
-  const waiting = slots.acquire(patience.signal);
-  patience.abort();
+  const impatient = new AbortController();
+  const waiting = slots.acquire(impatient.signal);
+  impatient.abort();
   await assert.rejects(waiting, { code: "aborted" });
   release();
   await slots.acquire(never);

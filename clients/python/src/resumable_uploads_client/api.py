@@ -107,7 +107,7 @@ class UploadApi:
         return self._json("PUT", f"chunk/{upload_id}/{index}", body=blocks, headers=headers)
 
     def complete(self, upload_id: str, file_hash: str, total_size: int) -> Session | float:
-        """The session once it is proven and published; otherwise the seconds to wait before asking again."""
+        """The session once it is verified and published; otherwise the seconds to wait before asking again."""
         fields = {"upload_id": upload_id, "file_hash": file_hash, "total_size": total_size}
         answer = self._request("POST", "complete", json_body=fields)
         if answer.status == 202:

@@ -1,4 +1,4 @@
-"""One source into one session: what is missing is sent, what was damaged repaired, the whole proven."""
+"""One source into one session: what is missing is sent, what was damaged repaired, the whole verified."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Transfer:
         self._stored.replace(session)
 
     def _complete(self) -> Session | list[int]:
-        """The proven session, or the chunks that have to be sent (again)."""
+        """The verified session, or the chunks that have to be sent (again)."""
         while True:
             try:
                 answer = self._api.complete(self._upload_id, self._reading.file_hash, self._reading.size)
