@@ -102,14 +102,16 @@ def main() -> None:
     """Print the token of the demo user; where there is no demo yet, make one."""
     directory = data_directory()
     host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
-    if not running.is_data_directory_locked(directory) and running.is_listening(host, port):
+    is_served = running.is_data_directory_locked(directory)
+    if not is_served and running.is_listening(host, port):
         sys.exit(f"The server on {host}:{port} does not run with {directory}. Set DATA_DIR as it was started with.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
     import django
     from django.core.management import call_command
 
     django.setup()
-    call_command("migrate", verbosity=0)
+    if not is_served:
+        call_command("migrate", verbosity=0)
     try:
         print(demo_token())  # noqa: T201
     except Deleted:

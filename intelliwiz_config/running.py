@@ -33,7 +33,10 @@ def is_listening(host: str, port: int) -> bool:
 
 def lock_data_directory(directory: Path) -> None:
     """Hold the directory until the process, or the server that it becomes, ends; or end it with a clear message."""
-    fd = _try_lock(directory)
+    try:
+        fd = _try_lock(directory)
+    except OSError as error:
+        sys.exit(f"DATA_DIR cannot be used: {error}")
     if fd is None:
         sys.exit(f"Another server is running with {directory}. Stop it, or set DATA_DIR.")
     os.set_inheritable(fd, True)

@@ -48,13 +48,21 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Serve the project.")
-    parser.add_argument("--server", choices=("asgi", "wsgi"), default=os.environ.get("SERVER") or "asgi")
+    parser.add_argument("--server", default=os.environ.get("SERVER") or "asgi", help="asgi or wsgi")
     parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "8000")
     parser.add_argument("--migrate", action="store_true", help="bring the database up to date first")
     parser.add_argument("--demo", action="store_true", help="make a demo user once, and print how to try it")
-    parser.add_argument("--workers", type=int, default=int(os.environ.get("WORKERS") or os.cpu_count() or 1))
-    return parser.parse_args()
+    parser.add_argument("--workers", type=int, default=os.environ.get("WORKERS") or str(os.cpu_count() or 1))
+    parser.add_argument(
+        "--stop-timeout", type=int, default=os.environ.get("STOP_TIMEOUT") or str(STOP_TIMEOUT), help="seconds"
+    )
+    arguments = parser.parse_args()
+    if arguments.server not in ("asgi", "wsgi"):
+        parser.error(f"SERVER must be asgi or wsgi, not {arguments.server!r}.")
+    if not 0 < arguments.port < 2**16:
+        parser.error(f"PORT must be from 1 to 65535, not {arguments.port}.")
+    return arguments
 
 
 def _raise_open_files() -> None:
@@ -123,10 +131,6 @@ Try it:
     )
 
 
-def _stop_timeout() -> int:
-    return int(os.environ.get("STOP_TIMEOUT") or STOP_TIMEOUT)
-
-
 def _asgi_command(arguments: argparse.Namespace) -> list[str]:
     return [
         sys.executable,
@@ -136,7 +140,7 @@ def _asgi_command(arguments: argparse.Namespace) -> list[str]:
         f"--host={arguments.host}",
         f"--port={arguments.port}",
         f"--workers={arguments.workers}",
-        f"--timeout-graceful-shutdown={_stop_timeout()}",
+        f"--timeout-graceful-shutdown={arguments.stop_timeout}",
         "--timeout-keep-alive=30",
         "--no-access-log",
         "--log-level=warning",
@@ -156,7 +160,7 @@ def _wsgi_command(arguments: argparse.Namespace) -> list[str]:
         f"--workers={arguments.workers}",
         "--worker-class=gthread",
         f"--threads={os.environ.get('THREADS') or 32}",
-        f"--graceful-timeout={_stop_timeout()}",
+        f"--graceful-timeout={arguments.stop_timeout}",
         "--keep-alive=30",
         "--log-level=warning",
         "--config=python:intelliwiz_config.gunicorn",

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 
 from .models import OwnerUsage, UploadSession
-from .services import removal, transitions
+from .services import removal
 
 # Whatever a project's user model calls it.
 _OWNER_NAME = f"owner__{get_user_model().USERNAME_FIELD}"
@@ -51,11 +51,11 @@ class UploadSessionAdmin(_ReadOnlyAdmin):
 
     @admin.action(description="Cancel selected active uploads and remove their bytes", permissions=["change"])
     def cancel_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
-        self._end(request, [session for session in rows if transitions.cancel(session)], "Cancelled")
+        self._end(request, [session for session in rows if removal.cancel(session)], "Cancelled")
 
     @admin.action(description="Expire selected active uploads and remove their bytes", permissions=["change"])
     def expire_uploads(self, request: HttpRequest, rows: QuerySet[UploadSession]) -> None:
-        self._end(request, [session for session in rows if transitions.expire(session)], "Expired")
+        self._end(request, [session for session in rows if removal.expire(session)], "Expired")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What the confirmation page shows: the uploads, and not each of their thousands of receipts."""
@@ -70,8 +70,6 @@ class UploadSessionAdmin(_ReadOnlyAdmin):
             removal.remove(session)
 
     def _end(self, request: HttpRequest, ended: list[UploadSession], what: str) -> None:
-        for session in ended:
-            removal.remove_staged(session)
         self.message_user(request, f"{what} {len(ended)} uploads.", messages.SUCCESS)
 
 

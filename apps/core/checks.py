@@ -21,7 +21,7 @@ from .conf import KIB, PACKAGE, UploadSettings, upload_settings
 JSON_SLACK = 4 * KIB
 """Room in a JSON chunk for everything but the data."""
 
-MIDDLEWARE_FOR_CORS = f"{__package__}.middleware.CorsMiddleware"
+MIDDLEWARE_FOR_CORS = f"{PACKAGE}.middleware.CorsMiddleware"
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
 
 _POSITIVE = (
@@ -37,6 +37,13 @@ _POSITIVE = (
     "receive_timeout",
     "receive_buffer_bytes",
     "worker_threads",
+)
+_NOT_NEGATIVE = (
+    "min_free_disk_bytes",
+    "auth_cache_seconds",
+    "complete_wait",
+    "inline_assemble_bytes",
+    "min_receive_rate",
 )
 
 
@@ -57,8 +64,25 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for name in _POSITIVE
         if not isinstance(getattr(limits, name), int | float) or getattr(limits, name) <= 0
     ]
+    wrong += [
+        Error(f"RESUMABLE_UPLOADS[{name.upper()!r}] must be a number from 0 on.", id="resumable_uploads.E003")
+        for name in _NOT_NEGATIVE
+        if not isinstance(getattr(limits, name), int | float) or getattr(limits, name) < 0
+    ]
+    term = limits.completed_term_hours
+    if term is not None and (not isinstance(term, int | float) or term <= 0):
+        wrong.append(
+            Error(
+                "RESUMABLE_UPLOADS['COMPLETED_TERM_HOURS'] must be None, or a number greater than 0.",
+                id="resumable_uploads.E003",
+            )
+        )
     if wrong:
         return messages + wrong
+    if limits.min_chunk_size > limits.max_chunk_size:
+        messages.append(
+            Error("RESUMABLE_UPLOADS['MIN_CHUNK_SIZE'] is greater than 'MAX_CHUNK_SIZE'.", id="resumable_uploads.E012")
+        )
     return (
         messages
         + _check_quotas(limits)
@@ -212,16 +236,15 @@ def _check_metrics() -> list[CheckMessage]:
 def _say_what_is_off() -> list[CheckMessage]:
     if sys.argv[1:2] != ["check"]:
         return []  # Every command runs the checks, and would say it again.
-    parts = {
-        "knox": ("tokens", "the command upload_token"),
-        "drf_spectacular": ("openapi", "the OpenAPI schema"),
-    }
-    off = [(extra, what) for app, (extra, what) in parts.items() if not apps.is_installed(app)]
-    if not metrics.AVAILABLE:
-        off.append(("metrics", "Prometheus metrics"))
+    parts = (
+        ("I001", apps.is_installed("knox"), "tokens", "the command upload_token"),
+        ("I002", apps.is_installed("drf_spectacular"), "openapi", "the OpenAPI schema"),
+        ("I003", metrics.AVAILABLE, "metrics", "Prometheus metrics"),
+    )
     return [
-        Info(f"Off: {what}.", hint=f"Install the extra {extra!r}.", id=f"resumable_uploads.I{number:03}")
-        for number, (extra, what) in enumerate(off, 1)
+        Info(f"Off: {what}.", hint=f"Install the extra {extra!r}.", id=f"resumable_uploads.{number}")
+        for number, is_on, extra, what in parts
+        if not is_on
     ]
 
 

@@ -63,7 +63,10 @@ class MetadataField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Must be a JSON object.")
-        encoded = orjson.dumps(data)
+        try:
+            encoded = orjson.dumps(data)
+        except (TypeError, RecursionError):  # What orjson reads is deeper than what it writes.
+            raise serializers.ValidationError("Is nested too deeply.") from None
         if len(encoded) > METADATA_LIMIT:
             raise serializers.ValidationError(f"Must have at most {METADATA_LIMIT} bytes as JSON.")
         if b"\\u0000" in encoded:
@@ -86,6 +89,7 @@ class InitRequest(serializers.Serializer[Any]):
     metadata = MetadataField(required=False)
     client_key = StrictString(
         required=False,
+        trim_whitespace=False,
         max_length=CLIENT_KEY_LIMIT,
         help_text="Whatever tells this upload from your others: while one with it is open, init answers that one.",
     )
@@ -177,8 +181,8 @@ class ProblemDocument(serializers.Serializer[Any]):
     detail = serializers.CharField(read_only=True)
 
 
-def session_document(session: UploadSession, file_url: str, *, summary: bool = False) -> dict[str, Any]:
-    """The JSON of a session. ``file_url`` is where its file will be once completed."""
+def session_document(session: UploadSession, *, summary: bool = False) -> dict[str, Any]:
+    """The JSON of a session; ``summary`` leaves out what costs a query."""
     total = session.total_chunks
     progress: dict[str, Any] = {
         "percentage": session.progress_percentage,
@@ -203,12 +207,12 @@ def session_document(session: UploadSession, file_url: str, *, summary: bool = F
         "created_at": session.created_at.isoformat(),
         "expires_at": session.expires_at.isoformat(),
         "progress": progress,
-        "file": _file_document(session, file_url),
+        "file": _file_document(session),
         "error": {"code": session.error_code, "detail": session.error_detail} if session.error_code else None,
     }
 
 
-def _file_document(session: UploadSession, file_url: str) -> dict[str, Any] | None:
+def _file_document(session: UploadSession) -> dict[str, Any] | None:
     if session.status != UploadSession.Status.COMPLETED:
         return None
     return {
@@ -216,7 +220,7 @@ def _file_document(session: UploadSession, file_url: str) -> dict[str, Any] | No
         "size": session.total_size,
         "mime_type": session.mime_type,
         "sha256": session.sha256,
-        "url": file_url,
+        "url": session.file.url,
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from django.apps import apps
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_delete
 
 
 def ready() -> None:
     """Register the system checks, follow deleted rows, and describe the API where drf-spectacular is installed."""
     from . import checks  # noqa: F401
     from .models import UploadSession
-    from .services.removal import on_row_deleted
+    from .services.removal import before_row_deleted, on_row_deleted
 
+    pre_delete.connect(before_row_deleted, sender=UploadSession, dispatch_uid="resumable_uploads")
     post_delete.connect(on_row_deleted, sender=UploadSession, dispatch_uid="resumable_uploads")
     if apps.is_installed("drf_spectacular"):
         from . import openapi  # noqa: F401

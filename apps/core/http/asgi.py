@@ -52,7 +52,7 @@ class UploadApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live(receive, send)
             return
         match = _resolve(scope)
         protocol = protocol_of(match)
@@ -62,6 +62,15 @@ class UploadApplication:
             await self._serve_small_body(limit, scope, receive, send)
         else:
             await self._django(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self.threads.close)
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
 
     async def _serve(
         self, protocol: UploadProtocol, match: ResolverMatch, scope: Scope, receive: Receive, send: Send
@@ -99,7 +108,8 @@ class UploadApplication:
                         return None
                     more = message.get("more_body", False)
                     gathered.add(message.get("body", b""))
-                    pace.require(len(message.get("body", b"")))
+                    if more:
+                        pace.require(len(message.get("body", b"")))
                     if more and gathered.size >= self._block_size():
                         timeout.reschedule(None)
                         answer = await self.threads.run(exchange.receive, gathered.take())
@@ -228,11 +238,3 @@ async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
 
 def _encoded(headers: Any) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

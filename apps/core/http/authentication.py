@@ -64,7 +64,7 @@ def authenticate(request: HttpRequest) -> Principal:
 class _AcceptedCredentials:
     """Who brought which credentials a moment ago. Keeps hashes, never credentials."""
 
-    MOST = 1024
+    MAX_ENTRIES = 1024
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -77,7 +77,7 @@ class _AcceptedCredentials:
     def put(self, credentials: str, principal: Principal) -> None:
         until = time.monotonic() + upload_settings().auth_cache_seconds
         with self._lock:
-            if len(self._principals) >= self.MOST:
+            if len(self._principals) >= self.MAX_ENTRIES:
                 self._principals.clear()
             self._principals[self._key(credentials)] = (until, principal)
 
@@ -99,6 +99,8 @@ def _ask_authenticators(request: HttpRequest) -> Any:
         raise Refused(Problem(403, "csrf_failed", str(error.detail))) from None
     except (AuthenticationFailed, NotAuthenticated) as error:
         raise Refused(unauthenticated(_challenge(challenge_request), str(error.detail))) from None
+    except UnicodeError:  # Authenticators decode what no token is made of.
+        raise Refused(unauthenticated(_challenge(challenge_request))) from None
     if not user.is_authenticated:
         raise Refused(unauthenticated(_challenge(challenge_request)))
     return user

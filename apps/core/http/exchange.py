@@ -1,7 +1,7 @@
 """One request of a protocol, step by step, the same for both drivers.
 
 A driver calls :meth:`Exchange.begin`, then feeds blocks until it gets an answer that is final. Every error comes back
-as an answer; none escapes. All methods may block on disk and database.
+as an answer; none escapes. All methods may block on disk and database. Steps never overlap.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from django.core.exceptions import BadRequest as DjangoBadRequest
@@ -36,6 +37,7 @@ class Exchange:
         self._request = request
         self._path_parameters = path_parameters
         self._body: Body | None = None
+        self._step = Lock()
         self._received = 0
         self._started = time.monotonic()
         self.content_length: int | None = None
@@ -84,28 +86,36 @@ class Exchange:
 
     def receive(self, block: bytes) -> Answer | None:
         """Feed the next block. A final answer ends the request, whatever of the body is still to come."""
-        assert self._body is not None
-        try:
-            answer = self._body.receive(block)
-        except Exception as error:
-            self.abort()
-            return self._refuse(error)
-        self._received += len(block)
-        return answer
+        with self._step:
+            assert self._body is not None
+            try:
+                answer = self._body.receive(block)
+            except Exception as error:
+                self._end_body()
+                return self._refuse(error)
+            self._received += len(block)
+            if answer is not None and not answer.is_interim:
+                self._end_body()
+            return answer
 
     def finish(self) -> Answer:
         """The body ended; a shorter one than announced is a broken one."""
-        assert self._body is not None
-        if self.content_length is not None and self._received < self.content_length:
-            self.abort()
-            return self._protocol.refuse(Problem(400, "incomplete_body", "The body is too short."))
-        try:
-            return self._body.finish()
-        except Exception as error:
-            return self._refuse(error)
+        with self._step:
+            assert self._body is not None
+            if self.content_length is not None and self._received < self.content_length:
+                self._end_body()
+                return self._protocol.refuse(Problem(400, "incomplete_body", "The body is too short."))
+            try:
+                return self._body.finish()
+            except Exception as error:
+                return self._refuse(error)
 
     def abort(self) -> None:
-        """The client is gone, or an answer came early."""
+        """The client is gone. Waits for a step that is under way: a server that stops ends requests in their midst."""
+        with self._step:
+            self._end_body()
+
+    def _end_body(self) -> None:
         if self._body is None:
             return
         try:

@@ -37,6 +37,16 @@ class _Meta(UserDict[str, Any]):
         self._noted.add("META.*")
         return super().__iter__()
 
+    def __repr__(self) -> str:
+        self._noted.add("META.*")
+        return super().__repr__()
+
+    def __or__(self, other: Any) -> Any:
+        return {**self, **other}
+
+    def __ror__(self, other: Any) -> Any:
+        return {**other, **self}
+
 
 class _Headers(HttpHeaders):
     """A request's headers that note the names that are read."""
@@ -52,6 +62,10 @@ class _Headers(HttpHeaders):
     def __iter__(self) -> Iterator[str]:
         self._noted.add("headers.*")
         return super().__iter__()
+
+    def __repr__(self) -> str:
+        self._noted.add("headers.*")
+        return super().__repr__()
 
 
 class NotingRequest(HttpRequest):

@@ -83,7 +83,7 @@ class Body(ABC):
 
     @abstractmethod
     def abort(self) -> None:
-        """The body broke off, or the request is ended early. Nobody waits for an answer."""
+        """The body was cut short, or the request is ended early. Nobody waits for an answer."""
 
 
 class UploadProtocol(ABC):

@@ -174,6 +174,7 @@ def _operations(app_label: str) -> list[Any]:
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("expires_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
+                ("announcing_at", models.DateTimeField(help_text="When sending upload_completed began.", null=True)),
                 ("announced_at", models.DateTimeField(help_text="When upload_completed was sent.", null=True)),
                 (
                     "owner",

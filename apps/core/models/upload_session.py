@@ -1,6 +1,6 @@
 """The session of an upload and its ledger: state and arithmetic, no bytes, no HTTP.
 
-Rows change only through ``services.ledger`` and ``services.transitions``.
+Rows change only through ``services``: ``ledger``, ``declaring``, ``transitions``, ``removal``.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class UploadSession(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     assembled_bytes = models.PositiveBigIntegerField(default=0)
 
-    sha256 = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored file, verified at completion.")
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the stored file, verified at completion."
+    )
     file = PublishedFileField(max_length=255, blank=True, editable=False)
     counted_bytes = models.PositiveBigIntegerField(
         default=0, help_text="Bytes that this upload counts in what its owner has stored."
@@ -89,6 +91,7 @@ class UploadSession(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    announcing_at = models.DateTimeField(null=True, help_text="When sending upload_completed began.")
     announced_at = models.DateTimeField(null=True, help_text="When upload_completed was sent.")
 
     class Meta:

@@ -20,7 +20,7 @@ from ..views import resumable_upload_views as views
 
 
 def _problems(*statuses: int) -> dict[Any, Any]:
-    """The error answers of an operation. 400, 401 and 413 can befall any of them."""
+    """The error answers of an operation; any can answer 400, 401, 413 or 415."""
     return {
         (status, "application/problem+json"): OpenApiResponse(ProblemDocument)
         for status in (400, 401, 413, 415, *statuses)

@@ -1,1 +1,1 @@
-"""Transport-free protocols: each translates between HTTP's words and the engine's, and touches no socket, file or table."""
+"""Transport-free protocols: each translates between HTTP's words and the engine's, and touches no socket or file."""

@@ -15,7 +15,7 @@ class Sink(Protocol):
         """Take the next bytes."""
 
     def abort(self) -> object:
-        """The body broke off."""
+        """The body was cut short."""
 
 
 class SinkBody(Body):

@@ -16,8 +16,9 @@ Append tokens
       that counts, and afterwards it records nothing. So bytes arrive exactly once.
 
 Kept parts
-    What arrived of a chunk when the body broke off is committed as a *partial*: its size and SHA-256 stand in the row,
-    and count towards the offset while they describe the bytes that are stored. A later request continues behind it.
+    What arrived of a chunk when the body was cut short is committed as a *partial*: its size and SHA-256 stand in the
+    row, and count towards the offset while they describe the bytes that are stored. A later request continues behind
+    it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class AppendSink:
         return self.commit_partial()
 
     def abort(self) -> int:
-        """The body broke off; keep what came. Returns the offset reached."""
+        """The body was cut short; keep what came. Returns the offset reached."""
         return self.commit_partial()
 
     def commit_partial(self) -> int:
@@ -131,9 +132,12 @@ def record_kept_part(session: UploadSession) -> None:
     if digest.hexdigest() != session.partial_sha256:
         ledger.drop_partial(session)
         return
-    with get_store(session.store).exclusive(session.staged, chunks):
+    store = get_store(session.store)
+    writer = store.writer(session.staged, span, start=span.size, supersede=True)
+    with store.exclusive(session.staged, chunks) as entry:
         if ledger.recorded_digest(session, chunks, session.append_token) is None:
-            ledger.record(session, span, span.size, digest.digest(), "", session.append_token)
+            etag = writer.commit(entry)
+            ledger.record(session, span, span.size, digest.digest(), etag, session.append_token)
 
 
 def _hash_kept(session: UploadSession, span: Span, size: int) -> hashlib._Hash:

@@ -4,8 +4,8 @@ The work belongs to whoever holds the session's lease and survives the request t
 renewing; the next ``complete``, ``status`` or cleanup takes over. Verifying and publishing can be repeated without
 harm, and only the holder of the lease can end the state ``assembling``.
 
-A successor reads everything again. What its predecessor had read proves nothing: bytes that were only in the page cache
-are gone after a power failure, and the file is published by the bytes it has now.
+A successor reads everything again. What its predecessor had read counts for nothing: bytes that were only in the page
+cache are gone after a power failure, and the file is published by the bytes it has now.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
 from ..storage import PartsChanged, StagingMissing, StoredPart, get_store
-from . import transitions
+from . import ledger, transitions
 from .removal import remove_staged
 from .secure_file_upload_service import SecureFileUploadService
 
@@ -47,13 +47,23 @@ def ensure_assembling(session: UploadSession) -> threading.Thread | None:
     lease = transitions.take_lease(session)
     if lease is None:
         return None
-    session.refresh_from_db()
+    ledger.refresh(session)
     if (session.total_size or 0) <= upload_settings().inline_assemble_bytes:
         assemble(session, lease)
         return None
     thread = threading.Thread(target=_assemble_on_thread, args=(session, lease), daemon=True, name="assemble")
     thread.start()
     return thread
+
+
+def take_over(session: UploadSession) -> bool:
+    """Assemble a session that nobody is at, here and now. False if somebody is."""
+    lease = transitions.take_lease(session)
+    if lease is None:
+        return False
+    ledger.refresh(session)
+    assemble(session, lease)
+    return True
 
 
 def _assemble_on_thread(session: UploadSession, lease: uuid.UUID) -> None:
@@ -183,25 +193,28 @@ class _Assembly:
             "damaged chunks must be sent again",
             extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
         )
-        transitions.finish_damaged(self._session, self._lease, damaged, handle=handle)
+        self._require(transitions.finish_damaged(self._session, self._lease, damaged, handle=handle))
         return "damaged"
 
     def _fail(self, refusal: ContentRefused) -> str:
-        if transitions.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail):
-            remove_staged(self._session)
+        self._require(transitions.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail))
+        remove_staged(self._session)
         return "failed"
 
     def _publish(self, digest: str) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
         name = self._store.publish(self._session.staged, self._size)
-        if transitions.finish_completed(self._session, self._lease, sha256=digest, name=name):
-            announce(self._session)
+        self._require(transitions.finish_completed(self._session, self._lease, sha256=digest, name=name))
+        announce(self._session)
         return "completed"
 
 
-def announce(session: UploadSession) -> None:
-    """Send ``upload_completed``, after the commit, by the one who made the session completed."""
+def announce(session: UploadSession) -> bool:
+    """Send ``upload_completed``, after the commit. False if it was sent, or is being sent by somebody else."""
+    if not transitions.begin_announcing(session):
+        return False
     for receiver, result in upload_completed.send_robust(sender=UploadSession, session=session):
         if isinstance(result, Exception):
             logger.error("receiver %r of upload_completed failed", receiver, exc_info=result)
     transitions.mark_announced(session)
+    return True

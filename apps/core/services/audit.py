@@ -1,4 +1,4 @@
-"""Comparing what the database says with what the stores have, and mending the difference.
+"""Comparing what the database says with what the stores have, and repairing the difference.
 
 Four things can differ, after a restored backup, a crash, or a disk that rots: a completed upload without its file, a
 file without a record, a file whose bytes changed, and a counter of an owner. What is mended is put where it can be
@@ -8,6 +8,7 @@ taken back: files go to the store's trash for some days.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ TRASH_AGE = timedelta(days=14)
 
 
 class RefusedToFix(Exception):
-    """Mending would remove more than can be right."""
+    """Repairing would remove more than can be right."""
 
 
 @dataclass
@@ -44,7 +45,8 @@ class Findings:
     wrong_files: list[str] = field(default_factory=list)
     unknown_files: list[tuple[str, PublishedObject]] = field(default_factory=list)
     wrong_counters: list[str] = field(default_factory=list)
-    known_files: int = 0
+    known_files: Counter[str] = field(default_factory=Counter)
+    """Files with a record, by the alias of their store."""
 
     def __bool__(self) -> bool:
         return bool(self.missing_files or self.wrong_files or self.unknown_files or self.wrong_counters)
@@ -53,6 +55,11 @@ class Findings:
 def remember_store(alias: str) -> None:
     """Note that this database has seen the store; called when it gets an upload."""
     StoreIdentity.objects.get_or_create(identifier=get_store(alias).identity(), defaults={"alias": alias})
+
+
+def has_seen(alias: str) -> bool:
+    """Whether this database ever put an upload into the store; if not, it is probably the wrong database."""
+    return StoreIdentity.objects.filter(identifier=get_store(alias).identity()).exists()
 
 
 def unknown_files(now: datetime) -> Iterator[tuple[str, PublishedObject]]:
@@ -70,11 +77,12 @@ def unknown_files(now: datetime) -> Iterator[tuple[str, PublishedObject]]:
 
 
 def _without_record(alias: str, batch: list[PublishedObject]) -> Iterator[tuple[str, PublishedObject]]:
+    # An assembly publishes before it records the name, so those are looked for first: one that ends meanwhile is found
+    # by its name then.
+    at_work = UploadSession.objects.filter(status__in=(Status.ASSEMBLING, Status.REMOVING), store=alias)
+    known = {get_store(alias).name_of(session.staged) for session in at_work}
     names = [found.name for found in batch]
-    known = set(UploadSession.objects.filter(file__in=names).values_list("file", flat=True))
-    # An assembly publishes before it records the name.
-    assembling = UploadSession.objects.filter(status__in=(Status.ASSEMBLING, Status.REMOVING), store=alias)
-    known |= {get_store(alias).name_of(session.staged) for session in assembling}
+    known.update(UploadSession.objects.filter(file__in=names, store=alias).values_list("file", flat=True))
     for found in batch:
         if found.name not in known:
             yield alias, found
@@ -104,7 +112,6 @@ class Audit:
 
     def _compare_files(self) -> None:
         for session in UploadSession.objects.filter(status=Status.COMPLETED).order_by("pk").iterator(chunk_size=500):
-            self.findings.known_files += 1
             try:
                 with session.file.open("rb") as stored:
                     problem = self._difference(session, stored)
@@ -112,6 +119,7 @@ class Audit:
                 self.findings.missing_files.append(str(session.upload_id))
                 self._tell(f"{session.upload_id}: its file {session.file.name} is missing")
                 continue
+            self.findings.known_files[session.store] += 1
             if problem:
                 self.findings.wrong_files.append(str(session.upload_id))
                 self._tell(f"{session.upload_id}: {problem}")
@@ -136,30 +144,36 @@ class Audit:
                     self.findings.wrong_counters.append(f"{usage.owner_id}: {name}")
                     self._tell(f"owner {usage.owner_id}: {name} is {getattr(usage, name)}, the uploads say {value}")
 
-    def fix(self, *, most_share: float) -> None:
+    def fix(self, *, max_share: float) -> None:
         """Put files without a record into the trash, recount every owner, and empty the trash of what is old.
 
         Raises:
-            RefusedToFix: this database has never seen a store, or more than ``most_share`` of all files would go.
+            RefusedToFix: this database has never seen a store, or more than ``max_share`` of its files would go.
         """
         unknown = self.findings.unknown_files
-        for alias in {alias for alias, _ in unknown}:
-            if not StoreIdentity.objects.filter(identifier=get_store(alias).identity()).exists():
-                raise RefusedToFix(
-                    f"This database has never put an upload into the store {alias!r}: is it the right database?"
-                )
-        share = len(unknown) / max(self.findings.known_files + len(unknown), 1)
-        if share > most_share:
-            raise RefusedToFix(
-                f"{len(unknown)} files ({share:.0%} of all) have no record, more than the {most_share:.0%} that may be "
-                "removed at once: is it the right database, or an old backup of it? See --most-share."
-            )
+        for alias, count in Counter(alias for alias, _ in unknown).items():
+            self._require_plausible(alias, count, max_share)
         for alias, found in unknown:
-            get_store(alias).trash(found.name)
+            # Asked once more: hours may have passed.
+            for _ in _without_record(alias, [found]):
+                get_store(alias).trash(found.name)
         for alias in upload_settings().stores:
             get_store(alias).empty_trash(TRASH_AGE)
         for owner_id in OwnerUsage.objects.values_list("owner_id", flat=True):
             recount(owner_id)
+
+    def _require_plausible(self, alias: str, count: int, max_share: float) -> None:
+        if not has_seen(alias):
+            raise RefusedToFix(
+                f"This database has never put an upload into the store {alias!r}: is it the right database?"
+            )
+        share = count / (self.findings.known_files[alias] + count)
+        if share > max_share:
+            raise RefusedToFix(
+                f"{count} files of the store {alias!r} ({share:.0%} of all) have no record, more than the "
+                f"{max_share:.0%} that may be removed at once: is it the right database, or an old backup of it? "
+                "See --max-share."
+            )
 
 
 def counted_usage(owner_id: Any) -> dict[str, int]:

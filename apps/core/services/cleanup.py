@@ -17,18 +17,17 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..conf import upload_settings
-from ..models import ChunkReceipt, UploadSession
+from ..errors import NotFound
+from ..models import UploadSession
 from ..storage import get_store
 from . import assembly, transitions
-from .audit import unknown_files
-from .removal import finish_removing, remove, remove_staged
+from .audit import has_seen, unknown_files
+from .removal import expire, finish_removing, remove
 
 Status = UploadSession.Status
 
 ORPHAN_AGE = timedelta(hours=1)
 """Staged bytes without an open session are orphans once they are older than any request that could begin one."""
-ANNOUNCE_AGE = timedelta(minutes=5)
-"""A completed session whose signal was not sent after this time belongs to a server that was killed."""
 
 
 @dataclass
@@ -80,43 +79,45 @@ class Cleanup:
 
     def _expire_overdue(self) -> None:
         for session in self._batches(UploadSession.objects.filter(status=Status.ACTIVE, expires_at__lte=self._now)):
-            if not self._dry_run:
-                if not transitions.expire(session):
-                    continue  # A chunk arrived meanwhile, or another sweep was here.
-                remove_staged(session)
+            # Not if a chunk arrived meanwhile, or another sweep was here.
+            if not self._dry_run and not self._attempt(session, expire):
+                continue
             self.summary.expired += 1
             self._tell(f"expired {session.upload_id}")
 
     def _resume_assemblies(self) -> None:
         for session in self._batches(
             UploadSession.objects.filter(
-                # Without a lease: its server was killed before it took one, or gave it back after an error.
+                # Without a lease: its server was killed before it took one, or released it after an error.
                 Q(lease_expires_at=None) | Q(lease_expires_at__lte=self._now),
                 status=Status.ASSEMBLING,
             )
         ):
+            if not self._dry_run and not self._attempt(session, assembly.take_over):
+                continue
             self.summary.resumed_assemblies += 1
             self._tell(f"resumed the assembly of {session.upload_id}")
-            if self._dry_run:
-                continue
-            lease = transitions.take_lease(session)
-            if lease is None:
-                continue
-            try:
-                assembly.assemble(session, lease)
-            except Exception as error:
-                self.summary.failures.append(f"{session.upload_id}: {error}")
+
+    def _attempt(self, session: UploadSession, action: Callable[[UploadSession], bool]) -> bool:
+        """Do one thing; what goes wrong with one upload is told at the end, and keeps no other one waiting."""
+        try:
+            return action(session)
+        except NotFound:
+            return False  # Another sweep was faster.
+        except Exception as error:
+            self.summary.failures.append(f"{session.upload_id}: {error}")
+            return False
 
     def _announce_forgotten(self) -> None:
         for session in self._batches(
             UploadSession.objects.filter(
-                status=Status.COMPLETED, announced_at=None, ended_at__lte=self._now - ANNOUNCE_AGE
+                status=Status.COMPLETED, announced_at=None, ended_at__lte=self._now - transitions.ANNOUNCE_TIME
             )
         ):
+            if not self._dry_run and not self._attempt(session, assembly.announce):
+                continue
             self.summary.announced += 1
             self._tell(f"announced {session.upload_id}")
-            if not self._dry_run:
-                assembly.announce(session)
 
     def _remove_completed(self) -> None:
         term = upload_settings().completed_term_hours
@@ -124,22 +125,22 @@ class Cleanup:
             return
         ended_before = self._now - timedelta(hours=term)
         for session in self._batches(UploadSession.objects.filter(status=Status.COMPLETED, ended_at__lte=ended_before)):
-            if not self._dry_run and not remove(session):
+            if not self._dry_run and not self._attempt(session, remove):
                 continue
             self.summary.removed_completed += 1
             self._tell(f"removed {session.upload_id}, whose term was over")
 
     def _finish_removals(self) -> None:
         for session in self._batches(UploadSession.objects.filter(status=Status.REMOVING)):
-            if not self._dry_run:
-                finish_removing(session)
+            if not self._dry_run and not self._attempt(session, finish_removing):
+                continue
             self.summary.finished_removals += 1
             self._tell(f"removed {session.upload_id}")
 
     def _delete_records(self) -> None:
         ended = UploadSession.objects.filter(status__in=(Status.CANCELLED, Status.EXPIRED, Status.FAILED))
         for session in self._batches(ended.filter(ended_at__lte=self._now - self._retention)):
-            if not self._dry_run and not remove(session):
+            if not self._dry_run and not self._attempt(session, remove):
                 continue
             self.summary.deleted_records += 1
             self._tell(f"deleted the record of {session.upload_id} ({session.status})")
@@ -148,12 +149,12 @@ class Cleanup:
         """Of completed uploads, whose SHA-256 says all that is left to say."""
         if self._dry_run:
             return
-        ChunkReceipt.objects.filter(
-            session__status=Status.COMPLETED, session__ended_at__lte=self._now - self._retention
-        ).delete()
+        transitions.forget_receipts_of_completed(ended_before=self._now - self._retention)
 
     def _remove_orphans(self) -> None:
         for alias in upload_settings().stores:
+            if not has_seen(alias):
+                continue  # To the wrong database every upload under way looks like an orphan.
             for staged, written in get_store(alias).staged():
                 if written > self._now - ORPHAN_AGE or self._is_open(staged.upload_id):
                     continue

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from ..conf import upload_settings
-from ..errors import Conflict, ContentRefused, TooLarge
+from ..errors import Conflict, ContentRefused, NotFound, TooLarge
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import get_store
@@ -61,7 +61,10 @@ class NewUpload:
     def begin(self) -> tuple[UploadSession, bool]:
         """The session, and whether it is new."""
         if duplicate := self._open_duplicate():
-            return self._resume(duplicate), False
+            try:
+                return self._resume(duplicate), False
+            except NotFound:
+                return self.begin()  # Removed in this very moment.
         try:
             return self._create(), True
         except IntegrityError:

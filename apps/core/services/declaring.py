@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from ..conf import upload_settings
 from ..errors import BadRequest, Conflict
 from ..grid import Grid
 from ..models import UploadSession
 from . import quotas
-from .ledger import dedupe_key, refresh
+from .conditional import update_if
+from .ledger import dedupe_key, refresh, require_active
 from .principal import Principal
 
 Status = UploadSession.Status
@@ -45,9 +47,8 @@ def _declare_size(session: UploadSession, total_size: int) -> None:
     with transaction.atomic():
         if total_size > session.received_bytes:
             quotas.reserve_more(Principal.owning(session), total_size - session.received_bytes)
-        declared = UploadSession.objects.filter(
-            pk=session.pk, status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks
-        ).update(total_size=total_size)
+        unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
+        declared = update_if(UploadSession.objects.filter(pk=session.pk), unchanged, total_size=total_size)
         if not declared:
             raise Conflict("The upload changed meanwhile; try again.", code="conflict")
     session.total_size = total_size
@@ -84,13 +85,19 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
         )
     try:
         with transaction.atomic():
-            declared = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, file_hash="").update(**changes)
+            declared = update_if(
+                UploadSession.objects.filter(pk=session.pk), Q(status=Status.ACTIVE, file_hash=""), **changes
+            )
     except IntegrityError:
         raise Conflict(
             "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"
         ) from None
     if not declared:
         refresh(session)
-        if session.file_hash != file_hash:
+        if session.file_hash == file_hash:
+            return
+        if session.file_hash:
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
+        require_active(session)
+        raise Conflict("The upload changed meanwhile; try again.")
     session.file_hash = file_hash

@@ -131,7 +131,7 @@ def record_receipt(
     append_token: uuid.UUID | None,
     expires_at: datetime,
     now: datetime,
-) -> tuple[int, int] | None:
+) -> tuple[Any, ...] | None:
     """Write a receipt and count it, both or neither.
 
     Args:
@@ -154,8 +154,7 @@ def record_receipt(
     )
     row = (session_pk, index, receipt.size, receipt.digest, receipt.etag)
     if connection.vendor == "postgresql":
-        counted: tuple[int, int] | None = _fetch_one(_count_and_insert(connection.vendor), count + row)
-        return counted
+        return _fetch_one(_count_and_insert(connection.vendor), count + row)
     with transaction.atomic():
         counted = _count(session_pk, count)
         if counted is not None:
@@ -164,29 +163,29 @@ def record_receipt(
     return counted
 
 
-def _count(session_pk: int, parameters: tuple[Any, ...]) -> tuple[int, int] | None:
+def _count(session_pk: int, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if connection.vendor == "sqlite":
-        counted: tuple[int, int] | None = _fetch_one(_COUNT_RECEIPT + _RETURNING, parameters)
-        return counted
-    # MariaDB and MySQL return nothing from an UPDATE; the row stays locked until the transaction ends.
+        return _fetch_one(_COUNT_RECEIPT + _RETURNING, parameters)
+    # MariaDB and MySQL return nothing from an UPDATE, and must lock the row first (see ``conditional``).
     with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {_SESSION.db_table} WHERE id = %s FOR UPDATE", (session_pk,))  # noqa: S608
         cursor.execute(_COUNT_RECEIPT, parameters)
         if not cursor.rowcount:
             return None
     select = f"SELECT received_chunks, received_bytes FROM {_SESSION.db_table} WHERE id = %s"  # noqa: S608
-    counted = _fetch_one(select, (session_pk,))
-    return counted  # noqa: RET504  # typed
+    return _fetch_one(select, (session_pk,))
 
 
-def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> Any:
+def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if connection.vendor == "postgresql":
         return _fetch_one_prepared(sql, parameters)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchone()
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
 
 
-def _fetch_one_prepared(sql: str, parameters: tuple[Any, ...]) -> Any:
+def _fetch_one_prepared(sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """By psycopg's own cursor: Django's merges the parameters into the text, which PostgreSQL then parses each time."""
     import psycopg
 

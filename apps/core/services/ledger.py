@@ -1,7 +1,8 @@
-"""Sessions and their ledger: finding, creating, recording, declaring. Moves of state are in :mod:`.transitions`.
+"""Sessions and their ledger: finding, creating, recording.
 
-These two modules alone write these tables. A change of the ledger and of the counters that sum it up is one
-transaction. No function here waits for anything but the database.
+Moves of state are in :mod:`.transitions`, declarations in :mod:`.declaring`, ends in :mod:`.removal`; nothing else
+writes these tables. A change of the ledger and of the counters that sum it up is one transaction. No function here
+waits for anything but the database.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
 from ..models import UploadSession
 from . import hot_queries, quotas
+from .conditional import update_if
 from .principal import Principal
-from .transitions import expire, next_expiry
+from .transitions import next_expiry
 
 Status = UploadSession.Status
 
@@ -63,6 +66,10 @@ def set_handle(session: UploadSession, handle: str) -> None:
         session.store_handle = handle
 
 
+def _row(session: UploadSession) -> QuerySet[UploadSession]:
+    return UploadSession.objects.filter(pk=session.pk)
+
+
 def dedupe_key(
     principal: Principal, *, client_key: str, filename: str, total_size: int | None, file_hash: str
 ) -> str | None:
@@ -102,17 +109,16 @@ def create(principal: Principal, **fields: Any) -> UploadSession:
 
 
 def require_active(session: UploadSession) -> None:
-    """Refuse sessions that take no more bytes; an overdue one is expired on the spot.
+    """Refuse sessions that take no more bytes (``removal.require_active`` also expires an overdue one).
 
     Raises:
         SessionGone: expired or cancelled.
         Conflict: assembling, completed or failed.
     """
-    while session.status == Status.ACTIVE:
-        if not session.is_expired:
-            return
-        expire(session)
-        refresh(session)
+    if session.status == Status.ACTIVE:
+        if session.is_expired:
+            raise SessionGone(Status.EXPIRED)
+        return
     if session.status in (Status.EXPIRED, Status.CANCELLED):
         raise SessionGone(session.status)
     if session.status == Status.REMOVING:
@@ -165,11 +171,11 @@ def record(
             return counted
         refresh(session)
         if session.total_size is None:
-            raise _not_counted(session, receipt)
+            raise _not_counted(session, append_token, receipt)
         # Declared meanwhile, and reserved with it.
     counted = _record(session, receipt, append_token, while_unknown=False)
     if counted is None:
-        raise _not_counted(session, receipt)
+        raise _not_counted(session, append_token, receipt)
     return counted
 
 
@@ -225,7 +231,7 @@ def supersede_append(session: UploadSession) -> uuid.UUID:
         SessionGone, Conflict: the session takes no more bytes.
     """
     token = uuid.uuid4()
-    if not UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE).update(append_token=token):
+    if not update_if(_row(session), Q(status=Status.ACTIVE), append_token=token):
         refresh(session)
         require_active(session)
     refresh(session)
@@ -239,7 +245,9 @@ def record_partial(session: UploadSession, index: int, size: int, sha256: str, a
         SessionGone, Conflict: the session no longer takes bytes, or a newer request superseded this one.
     """
     now = timezone.now()
-    kept = UploadSession.objects.filter(pk=session.pk, status=Status.ACTIVE, append_token=append_token).update(
+    kept = update_if(
+        _row(session),
+        Q(status=Status.ACTIVE, append_token=append_token),
         partial_index=index,
         partial_size=size,
         partial_sha256=sha256,
@@ -247,7 +255,7 @@ def record_partial(session: UploadSession, index: int, size: int, sha256: str, a
         updated_at=now,
     )
     if not kept:
-        raise _not_counted(session)
+        raise _not_counted(session, append_token)
 
 
 def drop_partial(session: UploadSession) -> None:
@@ -285,7 +293,10 @@ def require_place(session: UploadSession, index: int) -> None:
         )
 
 
-def _not_counted(session: UploadSession, receipt: hot_queries.Receipt | None = None) -> Exception:
+def _not_counted(
+    session: UploadSession, append_token: uuid.UUID | None, receipt: hot_queries.Receipt | None = None
+) -> Exception:
+    """Why an UPDATE that was conditional on everything changed nothing."""
     refresh(session)
     try:
         require_active(session)
@@ -293,7 +304,7 @@ def _not_counted(session: UploadSession, receipt: hot_queries.Receipt | None = N
             require_place(session, receipt.index)
     except (SessionGone, Conflict) as error:
         return error
-    if receipt is None or session.append_token is not None:
+    if receipt is None or (append_token is not None and append_token != session.append_token):
         return _append_superseded()
     return Conflict(
         f"Chunk {receipt.index} of {receipt.size} bytes has no place in this file.",

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from ..conf import upload_settings
 from ..errors import QuotaExceeded
 from ..models import OwnerUsage, UploadSession
+from .conditional import update_if
 from .principal import Principal
 
 
@@ -82,22 +83,27 @@ def _less(name: str, amount: int) -> Combinable:
 
 
 def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
-    most_sessions = limit_of(principal, "max_open_sessions")
-    most_reserved = limit_of(principal, "max_reserved_bytes")
-    most_stored = limit_of(principal, "max_stored_bytes")
-    row = OwnerUsage.objects.filter(owner=principal.user_id).alias(total=F("reserved_bytes") + F("stored_bytes"))
-    fits = row.filter(
-        open_sessions__lte=most_sessions - sessions,
-        reserved_bytes__lte=most_reserved - size,
-        total__lte=most_stored - size,
+    max_sessions = limit_of(principal, "max_open_sessions")
+    max_reserved = limit_of(principal, "max_reserved_bytes")
+    max_stored = limit_of(principal, "max_stored_bytes")
+    row = OwnerUsage.objects.filter(owner=principal.user_id)
+    fits = update_if(
+        row.alias(total=F("reserved_bytes") + F("stored_bytes")),
+        Q(
+            open_sessions__lte=max_sessions - sessions,
+            reserved_bytes__lte=max_reserved - size,
+            total__lte=max_stored - size,
+        ),
+        open_sessions=F("open_sessions") + sessions,
+        reserved_bytes=F("reserved_bytes") + size,
     )
-    if fits.update(open_sessions=F("open_sessions") + sessions, reserved_bytes=F("reserved_bytes") + size):
+    if fits:
         return
     usage = row.get()
-    if sessions and usage.open_sessions >= most_sessions:
+    if sessions and usage.open_sessions >= max_sessions:
         raise QuotaExceeded(
             f"You have {usage.open_sessions} open uploads; complete or cancel one first.", quota="open_sessions"
         )
-    if usage.reserved_bytes + size > most_reserved:
+    if usage.reserved_bytes + size > max_reserved:
         raise QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
     raise QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")

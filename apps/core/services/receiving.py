@@ -40,7 +40,7 @@ class StoredChunk:
 def _begin_anew(session: UploadSession) -> None:
     ledger.refresh(session)
     ledger.require_active(session)
-    get_store(session.store).begin(session.upload_id, mime_type=session.mime_type)
+    ledger.set_handle(session, get_store(session.store).begin(session.upload_id, mime_type=session.mime_type))
 
 
 def _staging_lost(session: UploadSession) -> Conflict:
@@ -140,7 +140,7 @@ class ChunkSink:
         self._writer.discard()
 
     def commit_partial(self) -> None:
-        """The body broke off, but its bytes are the next ones in order: leave them in place for a later request.
+        """The body was cut short, but its bytes are the next ones in order: leave them in place for a later request.
 
         Raises:
             ChunkSuperseded, SessionGone, Conflict: a newer request superseded this one, or the session takes no more

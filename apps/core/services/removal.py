@@ -30,12 +30,13 @@ def remove(session: UploadSession) -> bool:
     return True
 
 
-def finish_removing(session: UploadSession) -> None:
-    """Remove the bytes, then the row, of a session in the state ``removing``. May be repeated."""
+def finish_removing(session: UploadSession) -> bool:
+    """Remove the bytes, then the row, of a session in the state ``removing``. May be repeated; False if it is gone."""
     _remove_all_bytes(session)
     with transaction.atomic():
         quotas.lock(session.owner_id)
-        UploadSession.objects.filter(pk=session.pk, status=Status.REMOVING).delete()
+        deleted, _ = UploadSession.objects.filter(pk=session.pk, status=Status.REMOVING).delete()
+    return bool(deleted)
 
 
 def remove_staged(session: UploadSession) -> None:
@@ -44,23 +45,61 @@ def remove_staged(session: UploadSession) -> None:
     transitions.forget_receipts(session)
 
 
-def expire(session: UploadSession) -> None:
-    """Expire an overdue session with all it had staged, if it is overdue still; then read the row anew."""
-    if transitions.expire(session):
+def expire(session: UploadSession) -> bool:
+    """Expire a session with all it had staged, unless it was prolonged or ended meanwhile; then read the row anew.
+
+    Raises:
+        NotFound: the row is gone.
+    """
+    expired = transitions.expire(session)
+    if expired:
         remove_staged(session)
     ledger.refresh(session)
+    return expired
+
+
+def require_active(session: UploadSession) -> None:
+    """Refuse a session that takes no more bytes; an overdue one expires on the spot.
+
+    Raises:
+        SessionGone, Conflict, NotFound: as ``ledger.require_active``.
+    """
+    if session.status == Status.ACTIVE and session.is_expired:
+        expire(session)
+    ledger.require_active(session)
+
+
+def cancel(session: UploadSession) -> bool:
+    """Cancel an active session with all it had staged. False if it was not active."""
+    if not transitions.cancel(session):
+        return False
+    remove_staged(session)
+    return True
 
 
 def _remove_all_bytes(session: UploadSession) -> None:
     # Staged first: an assembly at work publishes by a rename, before this, and what is published goes next; or after
-    # it, and finds nothing to rename.
+    # it, and finds nothing to rename. Without a name nothing was published by this row: a file that is there all the
+    # same has another record, which a restored backup may have lost.
     store = get_store(session.store)
     store.discard(session.staged)
-    store.remove(session.file.name or store.name_of(session.staged))
+    if session.file.name:
+        store.remove(session.file.name)
+
+
+def before_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
+    """``pre_delete`` of a session, however it came about: what is about to go is read as it is now, behind the lock."""
+    quotas.lock(instance.owner_id)
+    now = UploadSession.objects.filter(pk=instance.pk).first()
+    if now is None:
+        return
+    transitions.become(instance, now)
+    if now.status == Status.ASSEMBLING:
+        instance.file.name = get_store(now.store).name_of(now.staged)
 
 
 def on_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
-    """``post_delete`` of a session, however it came about: its quota is released, and after the commit its bytes go."""
+    """``post_delete`` of a session: its quota is released, and after the commit its bytes go."""
     if instance.status in UploadSession.OPEN:
         quotas.close_session(instance, stored=0)
     else:

@@ -68,7 +68,7 @@ class ResumableUploadService:
             client_key=client_key,
         )
         session, created = upload.begin()
-        if created and total_size == 0:
+        if total_size == 0:
             self.complete(session)
         return session, created
 
@@ -120,9 +120,7 @@ class ResumableUploadService:
     def _require_taking_chunks(self, session: UploadSession) -> None:
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
             return  # A recorded chunk may be repeated at any time; whether this one is shows when it has arrived.
-        if session.status == Status.ACTIVE and session.is_expired:
-            removal.expire(session)
-        ledger.require_active(session)
+        removal.require_active(session)
 
     def receive_from(self, session: UploadSession, offset: int) -> AppendSink:
         """Begin to receive bytes in order. Supersedes an older request that does the same.
@@ -131,6 +129,7 @@ class ResumableUploadService:
             OffsetMismatch: ``offset`` is not where the upload continues.
             SessionGone, Conflict: the session takes no bytes.
         """
+        removal.require_active(session)
         get_store(session.store).require_room(0)
         return AppendSink(session, offset)
 
@@ -157,7 +156,7 @@ class ResumableUploadService:
             Conflict: another size was declared before, or the size does not fit what is stored.
             SessionGone: expired or cancelled.
         """
-        ledger.require_active(session)
+        removal.require_active(session)
         require_allowed_size(total_size)
         declaring.declare(session, total_size=total_size, file_hash=None)
 
@@ -192,9 +191,7 @@ class ResumableUploadService:
         return self._require_no_refusal(session)
 
     def _begin_assembling(self, session: UploadSession, *, file_hash: str | None, total_size: int | None) -> None:
-        if session.is_expired:
-            removal.expire(session)
-            ledger.require_active(session)
+        removal.require_active(session)
         require_allowed_size(total_size)
         declaring.declare(session, total_size=total_size, file_hash=file_hash)
         if session.total_size is None:
@@ -246,8 +243,7 @@ class ResumableUploadService:
         """
         if session.status == Status.CANCELLED:
             return session
-        if transitions.cancel(session):
-            removal.remove_staged(session)
+        if removal.cancel(session):
             return session
         ledger.refresh(session)
         if session.status != Status.CANCELLED:

@@ -8,7 +8,7 @@ Leases
     belongs to whoever holds the session's *lease*: a random token and a time at which it runs out, both in the row.
 
     * Taking it is one UPDATE, conditional on nobody having one that still runs (:func:`take_lease`). A row in
-      ``assembling`` without any is free too: its server died before it took one, or gave it back after an error. So
+      ``assembling`` without any is free too: its server died before it took one, or released it after an error. So
       nothing stays in ``assembling``, whatever dies between two steps, as long as anybody asks (or cleanup runs).
     * Its holder renews it several times within its length (:func:`renew_lease`, :func:`note_progress`). A holder that
       was stopped for longer finds its token gone, and ends: each of these says False then.
@@ -26,14 +26,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..models import ChunkReceipt, UploadSession
+from ..storage import get_store
 from . import quotas
+from .conditional import update_if
 
 Status = UploadSession.Status
+
+ANNOUNCE_TIME = timedelta(minutes=5)
+"""A signal that was begun longer ago, and not ended, belongs to a server that was killed."""
 
 
 def begin_assembling(session: UploadSession) -> bool:
@@ -45,10 +50,11 @@ def take_lease(session: UploadSession) -> uuid.UUID | None:
     """Become the one that assembles; None if somebody else is at it."""
     now = timezone.now()
     token = uuid.uuid4()
-    free = UploadSession.objects.filter(
-        Q(lease_expires_at=None) | Q(lease_expires_at__lte=now), pk=session.pk, status=Status.ASSEMBLING
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
+    taken = update_if(
+        _row(session), free & Q(status=Status.ASSEMBLING), lease_token=token, lease_expires_at=_lease_end(now)
     )
-    return token if free.update(lease_token=token, lease_expires_at=_lease_end(now)) else None
+    return token if taken else None
 
 
 def renew_lease(session: UploadSession, lease: uuid.UUID) -> bool:
@@ -62,8 +68,8 @@ def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int
 
 
 def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
-    rows = UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING, lease_token=lease)
-    return bool(rows.update(lease_expires_at=_lease_end(timezone.now()), **changes))
+    held = Q(status=Status.ASSEMBLING, lease_token=lease)
+    return update_if(_row(session), held, lease_expires_at=_lease_end(timezone.now()), **changes)
 
 
 def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
@@ -125,7 +131,7 @@ def cancel(session: UploadSession) -> bool:
 
 
 def expire(session: UploadSession) -> bool:
-    """active -> expired, if it still expires when ``session`` says. False if not: a chunk prolonged it, or it ended."""
+    """active -> expired, only if its ``expires_at`` is still the one that was read; False if not."""
     return _end(session, Status.ACTIVE, Status.EXPIRED, {"expires_at": session.expires_at}, metadata={})
 
 
@@ -144,16 +150,35 @@ def begin_removing(session: UploadSession) -> bool:
         if now.status in UploadSession.OPEN:
             counted = quotas.reserved_bytes(now)
             quotas.close_session(now, stored=counted)
+        if now.status == Status.ASSEMBLING:
+            # It may have been published, and not recorded, by an assembly that is at work or was killed.
+            now.file.name = get_store(now.store).name_of(now.staged)
         UploadSession.objects.filter(pk=session.pk).update(
             status=Status.REMOVING,
+            file=now.file.name or "",
             counted_bytes=counted,
             dedupe_key=None,
             lease_expires_at=None,
             lease_token=None,
             updated_at=timezone.now(),
         )
-    session.refresh_from_db()
+    now.status, now.counted_bytes = Status.REMOVING, counted
+    become(session, now)
     return True
+
+
+def become(session: UploadSession, now: UploadSession) -> None:
+    """Give an instance that may be out of date the fields of one that was just read."""
+    for field in UploadSession._meta.concrete_fields:
+        setattr(session, field.attname, getattr(now, field.attname))
+
+
+def begin_announcing(session: UploadSession) -> bool:
+    """Become the one that sends ``upload_completed``. False if it was sent, or somebody began to a moment ago."""
+    now = timezone.now()
+    nobody_is_at_it = Q(announcing_at=None) | Q(announcing_at__lte=now - ANNOUNCE_TIME)
+    owed = Q(status=Status.COMPLETED, announced_at=None)
+    return update_if(_row(session), owed & nobody_is_at_it, announcing_at=now)
 
 
 def mark_announced(session: UploadSession) -> None:
@@ -163,6 +188,11 @@ def mark_announced(session: UploadSession) -> None:
 def forget_receipts(session: UploadSession) -> None:
     """Drop the ledger of an ended session."""
     ChunkReceipt.objects.filter(session=session).delete()
+
+
+def forget_receipts_of_completed(*, ended_before: datetime) -> None:
+    """Drop the ledgers of uploads that completed long ago, whose SHA-256 says all that is left to say."""
+    ChunkReceipt.objects.filter(session__status=Status.COMPLETED, session__ended_at__lte=ended_before).delete()
 
 
 def _end(
@@ -181,8 +211,12 @@ def _end(
 def _move(
     session: UploadSession, before: str, after: str, *, changes: dict[str, Any] | None = None, **guard: Any
 ) -> bool:
-    rows = UploadSession.objects.filter(pk=session.pk, status=before, **guard)
-    return bool(rows.update(status=after, updated_at=timezone.now(), **(changes or {})))
+    condition = Q(status=before, **guard)
+    return update_if(_row(session), condition, status=after, updated_at=timezone.now(), **(changes or {}))
+
+
+def _row(session: UploadSession) -> QuerySet[UploadSession]:
+    return UploadSession.objects.filter(pk=session.pk)
 
 
 def next_expiry(now: datetime, created_at: datetime | None = None) -> datetime:

@@ -92,7 +92,7 @@ class Store(Protocol):
         """Django storage of the published files."""
 
     def begin(self, upload_id: UUID, *, mime_type: str) -> str:
-        """Make room for an upload; does nothing when it is there. Returns the handle to keep with the session."""
+        """Make room for an upload. Returns the handle to keep with the session; a new one if the store has handles."""
 
     def require_room(self, size: int) -> None:
         """

@@ -86,7 +86,6 @@ def _asgi_url(django_db_setup: None) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(5)
-    application.threads.close()
 
 
 @pytest.fixture(scope="session")

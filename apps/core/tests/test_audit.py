@@ -1,4 +1,4 @@
-"""``check_uploads``: what differs is found, and what can be mended is."""
+"""``check_uploads``: what differs is found, and what can be repaired is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from apps.core.models import OwnerUsage, StoreIdentity, UploadSession
+from apps.core.services.audit import unknown_files
+from apps.core.storage import get_store
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -49,7 +52,7 @@ def forget(session: UploadSession) -> Path:
 
 
 def test_what_is_right_is_said_to_be(done: UploadSession) -> None:
-    assert "1 completed uploads; 0 files missing, 0 changed, 0 without a record; 0 counters wrong" in check("--rehash")
+    assert "1 files with a record; 0 missing, 0 changed, 0 without a record; 0 counters wrong" in check("--rehash")
 
 
 def test_a_missing_file_is_found(done: UploadSession) -> None:
@@ -75,10 +78,40 @@ def test_a_file_without_a_record_goes_to_the_trash_for_some_days(service: Any, s
     path = forget(upload(service))
     assert "1 without a record" in check()
     assert path.exists()
-    assert "Mended" in check("--fix")
+    assert "Repaired" in check("--fix")
     assert not path.exists()
     assert [file.read_bytes() for file in (store_root / "trash").iterdir()] == [b"0123"]
     assert all(Path(session.file.path).exists() for session in kept)
+
+
+def test_a_file_whose_upload_completes_during_the_audit_has_a_record(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not assembling any more when the names are looked up, and was not completed before."""
+    done = upload(service)
+    hours_ago = time.time() - 7200
+    os.utime(done.file.path, (hours_ago, hours_ago))
+    name = done.file.name
+    UploadSession.objects.update(status="assembling", file="")
+    real = get_store("default").name_of
+
+    def complete_meanwhile(staged: Any) -> str:
+        UploadSession.objects.update(status="completed", file=name)
+        return real(staged)
+
+    monkeypatch.setattr(get_store("default"), "name_of", complete_meanwhile)
+    assert list(unknown_files(timezone.now())) == []
+
+
+def test_a_file_is_young_when_it_is_published(service: Any, store_root: Path) -> None:
+    session = service.create(filename="a.bin", total_size=4)[0]
+    sink = service.receive_chunk(session, 0)
+    sink.receive(b"0123")
+    sink.finish()
+    for part in (store_root / "staging").iterdir():
+        os.utime(part, (0, 0))
+    path = Path(service.complete(session).file.path)
+    assert path.stat().st_mtime > time.time() - 3600
 
 
 def test_a_young_file_may_get_its_record_yet(done: UploadSession) -> None:
@@ -90,7 +123,7 @@ def test_a_young_file_may_get_its_record_yet(done: UploadSession) -> None:
 def test_nothing_is_removed_for_a_database_that_never_saw_the_store(done: UploadSession) -> None:
     path = forget(done)
     StoreIdentity.objects.all().delete()
-    assert "has never put an upload into the store" in check("--fix", "--most-share", "1")
+    assert "has never put an upload into the store" in check("--fix", "--max-share", "1")
     assert path.exists()
 
 
@@ -99,7 +132,7 @@ def test_nothing_is_removed_when_it_is_too_much(service: Any) -> None:
     path = forget(upload(service))
     assert "(50% of all)" in check("--fix")
     assert path.exists()
-    assert "Mended" in check("--fix", "--most-share", "0.5")
+    assert "Repaired" in check("--fix", "--max-share", "0.5")
     assert not path.exists()
 
 
@@ -121,4 +154,4 @@ def test_a_counter_that_drifted_does_not_keep_a_session_from_ending(service: Any
 
 @pytest.mark.parametrize("share", ["-0.1", "1.1"])
 def test_a_senseless_share_is_refused(share: str, transactional_db: None) -> None:
-    assert "must be from 0 to 1" in check("--most-share", share)
+    assert "must be from 0 to 1" in check("--max-share", share)

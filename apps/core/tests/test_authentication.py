@@ -128,9 +128,9 @@ def test_another_header_may_name_another_user(monkeypatch: pytest.MonkeyPatch, o
 
 def test_the_cache_of_credentials_stays_small(monkeypatch: pytest.MonkeyPatch, owner: Any) -> None:
     authenticators(monkeypatch, ByHeader)
-    for number in range(authentication._AcceptedCredentials.MOST + 10):
+    for number in range(authentication._AcceptedCredentials.MAX_ENTRIES + 10):
         authentication._accepted.put(f"Bearer {number}", Principal.of(owner))
-    assert len(authentication._accepted._principals) <= authentication._AcceptedCredentials.MOST
+    assert len(authentication._accepted._principals) <= authentication._AcceptedCredentials.MAX_ENTRIES
 
 
 def test_a_cookie_is_not_remembered_under_a_header_that_nobody_used(owner: Any) -> None:

@@ -166,10 +166,20 @@ def test_a_signal_that_a_killed_server_owed_is_sent(service: Any) -> None:
     session = service.complete(begin(service))
     UploadSession.objects.update(announced_at=None)
     assert "0 forgotten" in cleanup()
-    UploadSession.objects.update(ended_at=timezone.now() - timedelta(hours=1))
+    long_ago = timezone.now() - timedelta(hours=1)
+    UploadSession.objects.update(ended_at=long_ago, announcing_at=long_ago)
     assert "1 forgotten" in cleanup()
     session.refresh_from_db()
     assert session.announced_at is not None
+
+
+def test_a_signal_that_is_being_sent_is_not_sent_again(service: Any) -> None:
+    service.complete(begin(service))
+    long_ago = timezone.now() - timedelta(hours=1)
+    UploadSession.objects.update(announced_at=None, ended_at=long_ago)
+    assert "0 forgotten" in cleanup()
+    UploadSession.objects.update(announcing_at=long_ago)
+    assert "1 forgotten" in cleanup()
 
 
 def test_two_sweeps_at_once_do_everything_once(service: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from apps.core.conf import GIB
-from apps.core.errors import BadRequest, Conflict, ContentRefused
+from apps.core.errors import BadRequest, Conflict, ContentRefused, SessionGone
 from apps.core.models import OwnerUsage, UploadSession
-from apps.core.services import transitions
+from apps.core.services import declaring, transitions
 
 from .threads import together
 
@@ -175,6 +175,27 @@ class TestUnknownSize:
         with pytest.raises(Conflict) as refused:
             sink.finish()
         assert refused.value.code == "chunk_beyond_end"
+
+
+class TestDeclaringTheHash:
+    def test_a_session_that_ended_meanwhile_is_said_to_have(self, service: Any) -> None:
+        stale, _ = create(service)
+        service.cancel(service.find(stale.upload_id))
+        with pytest.raises(SessionGone):
+            declaring.declare(stale, total_size=None, file_hash=HASH)
+
+    def test_the_same_hash_declared_by_another_request_is_a_success(self, service: Any) -> None:
+        stale, _ = create(service)
+        declaring.declare(service.find(stale.upload_id), total_size=None, file_hash=HASH)
+        declaring.declare(stale, total_size=None, file_hash=HASH)
+        assert stale.file_hash == HASH
+
+    def test_another_one_is_a_conflict(self, service: Any) -> None:
+        stale, _ = create(service)
+        declaring.declare(service.find(stale.upload_id), total_size=None, file_hash=HASH)
+        with pytest.raises(Conflict) as refused:
+            declaring.declare(stale, total_size=None, file_hash="b" * 64)
+        assert refused.value.code == "hash_conflict"
 
 
 def send(service: Any, session: UploadSession, index: int, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import RequestFactory
 from django.urls import path, re_path
 
 from apps.core.http.asgi import INFORMATIONAL, UploadApplication
+from apps.core.http.exchange import Exchange
 from apps.core.http.protocol import Answer, Body, CorsNeeds, RequestHead, UploadProtocol
 from apps.core.http.wsgi import INFORMATIONAL as WSGI_INFORMATIONAL
 from apps.core.http.wsgi import protocol_view
@@ -167,3 +169,62 @@ class TestInterimAnswers:
         request.META[WSGI_INFORMATIONAL] = lambda status, headers: sent.append((status, dict(headers)))
         assert ECHO(request).status_code == 200
         assert sent == [(104, {"Location": "/here"}), (104, {"Upload-Offset": "4"})]
+
+
+class _Recording(Body):
+    """Notes what happens to it, and answers early to a block that asks for it."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        self.at_work = threading.Event()
+        self.may_end = threading.Event()
+
+    def receive(self, block: bytes) -> Answer | None:
+        if block == b"slow":
+            self.at_work.set()
+            self.may_end.wait(10)
+        self.happened.append(block.decode())
+        return Answer(409) if block == b"enough" else None
+
+    def finish(self) -> Answer:
+        return Answer(200)
+
+    def abort(self) -> None:
+        self.happened.append("abort")
+
+
+class _Recorder(UploadProtocol):
+    name = "recorder"
+    methods: ClassVar[frozenset[str]] = frozenset({"PUT"})
+    public_methods: ClassVar[frozenset[str]] = frozenset({"PUT"})
+
+    def __init__(self) -> None:
+        self.body = _Recording()
+
+    def begin(self, head: RequestHead) -> Body:
+        return self.body
+
+
+@pytest.fixture
+def exchange() -> Any:
+    begun = Exchange(_Recorder(), RequestFactory().put("/"), {})
+    assert begun.begin() is None
+    return begun
+
+
+def test_an_early_answer_ends_the_body(exchange: Any) -> None:
+    assert exchange.receive(b"enough").status == 409
+    assert exchange._body.happened == ["enough", "abort"]
+
+
+def test_the_end_of_a_stopped_request_waits_for_the_step_at_work(exchange: Any) -> None:
+    step = threading.Thread(target=exchange.receive, args=(b"slow",))
+    step.start()
+    exchange._body.at_work.wait(10)
+    end = threading.Thread(target=exchange.abort)
+    end.start()
+    end.join(0.05)
+    exchange._body.may_end.set()
+    step.join()
+    end.join()
+    assert exchange._body.happened == ["slow", "abort"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.core.errors import SessionGone
 from apps.core.models import UploadSession
 from apps.core.services import ledger, transitions
 from apps.core.services.cleanup import Cleanup
@@ -26,8 +28,11 @@ def by_service(service: Any, stale: UploadSession) -> object:
 
 
 def by_chunk(service: Any, stale: UploadSession) -> object:
-    ledger.require_active(stale)
-    return None
+    return service.receive_chunk(stale, 1)
+
+
+def by_append(service: Any, stale: UploadSession) -> object:
+    return service.receive_from(stale, 4)
 
 
 def by_init(service: Any, stale: UploadSession) -> object:
@@ -47,7 +52,7 @@ def by_admin(service: Any, stale: UploadSession) -> object:
     )
 
 
-@pytest.mark.parametrize("expiring", [by_service, by_chunk, by_init, by_cleanup, by_admin])
+@pytest.mark.parametrize("expiring", [by_service, by_chunk, by_append, by_init, by_cleanup, by_admin])
 def test_a_chunk_recorded_in_the_last_moment_saves_the_session(
     service: Any, monkeypatch: pytest.MonkeyPatch, expiring: Expiring
 ) -> None:
@@ -64,8 +69,7 @@ def test_a_chunk_recorded_in_the_last_moment_saves_the_session(
             chunk.finish()
         return real_expire(seen)
 
-    for module in ("transitions", "ledger"):
-        monkeypatch.setattr(f"apps.core.services.{module}.expire", expire_after_the_chunk)
+    monkeypatch.setattr(transitions, "expire", expire_after_the_chunk)
     expiring(service, stale)
     session.refresh_from_db()
     assert session.status == "active"
@@ -80,3 +84,18 @@ def test_an_overdue_duplicate_makes_room_for_a_new_session(service: Any) -> None
     old.refresh_from_db()
     assert created
     assert (old.status, new.status) == ("expired", "active")
+
+
+@pytest.mark.parametrize("asking", [by_service, by_chunk, by_append])
+def test_an_overdue_session_expires_with_all_it_had(service: Any, store_root: Any, asking: Expiring) -> None:
+    session, _ = service.create(filename="a.bin", total_size=8)
+    chunk = service.receive_chunk(session, 0)
+    chunk.receive(b"0123")
+    chunk.finish()
+    UploadSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with suppress(SessionGone):
+        asking(service, ledger.find(service.principal, session.upload_id))
+    session.refresh_from_db()
+    assert session.status == "expired"
+    assert not session.receipts.exists()
+    assert list((store_root / "staging").iterdir()) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from apps.core.conf import MIB
+from apps.core.errors import StorageFull
 from apps.core.grid import Grid
 from apps.core.storage import Staged
 from apps.core.storage.local import LocalStore
@@ -92,6 +95,21 @@ def test_a_kept_part_is_continued_where_it_ended(store: LocalStore, staged: Stag
     with store.exclusive(staged, 0) as entry:
         writer.commit(entry)
     assert stored(store, staged) == b"0123"
+
+
+def test_a_full_disk_is_said_to_be_full_whatever_is_written(
+    store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*arguments: Any, **options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with store.exclusive(staged, 0) as entry:
+        monkeypatch.setattr(os, "pwrite", no_room)
+        with pytest.raises(StorageFull):
+            entry.write(b"token")
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    with pytest.raises(StorageFull):
+        store._staging.spool()
 
 
 def test_an_abandoned_claim_is_released(store: LocalStore, staged: Staged) -> None:

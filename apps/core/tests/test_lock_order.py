@@ -63,6 +63,11 @@ def finish_removing(service: Any) -> Callable[[], object]:
     return lambda: removal.finish_removing(session)
 
 
+def orm_delete(service: Any) -> Callable[[], object]:
+    session = begin(service)
+    return session.delete
+
+
 def record(service: Any) -> Callable[[], object]:
     session = begin(service, None)
     return lambda: send(service, session)
@@ -79,7 +84,7 @@ def recount(service: Any) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    "prepare", [create, cancel, expire, complete, remove, finish_removing, record, declare, recount]
+    "prepare", [create, cancel, expire, complete, remove, finish_removing, orm_delete, record, declare, recount]
 )
 def test_usage_comes_first(service: Any, prepare: Callable[[Any], Callable[[], object]]) -> None:
     act = prepare(service)

@@ -14,6 +14,7 @@ from apps.core.conf import MIB
 from apps.core.errors import (
     BodyBroken,
     ChunkConflict,
+    Conflict,
     ContentRefused,
     OffsetMismatch,
     SessionGone,
@@ -21,7 +22,9 @@ from apps.core.errors import (
     UploadError,
 )
 from apps.core.models import ChunkReceipt, UploadSession
+from apps.core.services.appending import record_kept_part
 from apps.core.storage import get_store
+from apps.core.storage.local.claims import COMMITTED
 
 from .threads import together
 
@@ -264,3 +267,31 @@ class TestInOrder:
         session.refresh_from_db()
         done = service.complete(session, total_size=6, file_hash=hashlib.sha256(b"012345").hexdigest())
         assert done.status == "completed"
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_kept_part_that_became_a_chunk_is_never_written_over(service: Any) -> None:
+    """Invariant 2: once its receipt is written, nobody writes in its place, not even the newest sequential sender."""
+    session = begin(service, None)
+    sink = service.receive_from(session, 0)
+    sink.receive(b"012345")
+    sink.abort()
+    session.refresh_from_db()
+    service.declare_size(session, 6)
+    record_kept_part(session)
+    entry: Any
+    with get_store("default").exclusive(session.staged, 1) as entry:
+        assert entry.read() == COMMITTED
+    assert ChunkReceipt.objects.count() == 2
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_plain_chunk_is_not_told_that_a_newer_request_superseded_it(service: Any) -> None:
+    session = begin(service, None)
+    service.receive_from(session, 0)
+    sink = service.receive_chunk(service.find(session.upload_id), 5)
+    sink.receive(b"4567")
+    service.declare_size(service.find(session.upload_id), 8)
+    with pytest.raises(Conflict) as refused:
+        sink.finish()
+    assert refused.value.code == "chunk_beyond_end"

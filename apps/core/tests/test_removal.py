@@ -157,6 +157,14 @@ def test_rows_deleted_with_their_user_take_their_bytes_along(service: Any, store
     assert not OwnerUsage.objects.exists()
 
 
+def test_an_instance_that_is_out_of_date_releases_what_is_counted_now(service: Any, store_root: Path) -> None:
+    stale = begin(service)
+    service.complete(service.find(stale.upload_id))
+    stale.delete()
+    assert usage() == (0, 0, 0)
+    assert files(store_root) == []
+
+
 def test_a_rolled_back_deletion_leaves_the_bytes(service: Any) -> None:
     session = in_state(service, "completed")
     with transaction.atomic():

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import pytest
 
+from apps.core.errors import Conflict
 from apps.core.grid import Grid
-from apps.core.storage import PartsChanged, Staged, StagingMissing, Store, StoredPart, WriterSuperseded
+from apps.core.storage import PartsChanged, Staged, StagingMissing, Store, StoredPart, WriterSuperseded, get_store
 from apps.core.storage.local import LocalStore
 
 from .memory_store import MemoryStore
@@ -232,6 +233,17 @@ class TestEngineOnAnObjectStore:
         assert session.missing_chunks == [1]
         self.send(service, session, 1, PIECES[1])
         assert service.complete(session).status == "completed"
+
+    def test_staged_bytes_that_were_lost_are_begun_anew(self, service: Any) -> None:
+        session, _ = service.create(filename="a.bin", total_size=4)
+        get_store("objects").discard(session.staged)
+        with pytest.raises(Conflict) as lost:
+            self.send(service, session, 0, b"0123")
+        assert lost.value.code == "staging_lost"
+        again = service.find(session.upload_id)
+        self.send(service, again, 0, b"0123")
+        assert service.complete(again).status == "completed"
+        assert list(get_store("objects").staged()) == []
 
     def test_the_stores_smallest_part_reaches_the_grid(self, service: Any, uploads: Any) -> None:
         uploads(CHUNK_SIZE=1)

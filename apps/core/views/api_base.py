@@ -80,6 +80,12 @@ class UploadApiView(APIView):
         require_identity_encoding(request.headers)
         super().initial(request, *args, **kwargs)
 
+    def perform_authentication(self, request: Request) -> None:
+        try:
+            super().perform_authentication(request)
+        except UnicodeError:  # Authenticators decode what no token is made of.
+            raise exceptions.AuthenticationFailed from None
+
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
         # An expired session cookie is an anonymous user: the answer is 401, not 403.
         if not request.user.is_authenticated:

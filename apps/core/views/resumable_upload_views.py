@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from django.urls import reverse
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,15 +31,6 @@ from .download import file_response
 RETRY_AFTER_SECONDS = 1
 
 
-def _document(session: UploadSession) -> dict[str, Any]:
-    return session_document(session, file_url(session))
-
-
-def file_url(session: UploadSession) -> str:
-    """Where a completed file is downloaded, relative to the host."""
-    return reverse("resumable_uploads:file", kwargs={"upload_id": session.upload_id})
-
-
 def _checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     fields: dict[str, Any] = serializer.validated_data
@@ -54,7 +45,7 @@ class InitUploadView(UploadApiView):
     def post(self, request: Request) -> Response:
         """Begin an upload, or return the open one of the same key (or name, size and hash) with what it already has."""
         session, created = self.service.create(**_checked(InitRequest(data=request.data)))
-        return Response(_document(session), status=201 if created else 200)
+        return Response(session_document(session), status=201 if created else 200)
 
 
 class UploadStatusView(UploadApiView):
@@ -62,7 +53,7 @@ class UploadStatusView(UploadApiView):
 
     def get(self, request: Request, upload_id: UUID) -> Response:
         """The whole session: state, progress, missing chunks, and the file once completed."""
-        return Response(_document(self.service.status(upload_id)))
+        return Response(session_document(self.service.status(upload_id)))
 
 
 class CompleteUploadView(UploadApiView):
@@ -81,8 +72,8 @@ class CompleteUploadView(UploadApiView):
             )
         session = service.complete(session, file_hash=file_hash, total_size=fields.get("total_size"))
         if session.status == UploadSession.Status.ASSEMBLING:
-            return Response(_document(session), status=202, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-        return Response(_document(session))
+            return Response(session_document(session), status=202, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return Response(session_document(session))
 
 
 class CancelUploadView(UploadApiView):
@@ -92,7 +83,7 @@ class CancelUploadView(UploadApiView):
         """End an active upload and remove its bytes."""
         service = self.service
         session = service.find(_checked(UploadReference(data=request.data))["upload_id"])
-        return Response(_document(service.cancel(session)))
+        return Response(session_document(service.cancel(session)))
 
 
 class UploadView(UploadApiView):
@@ -117,6 +108,12 @@ class SessionPages(CursorPagination):
     max_page_size = 200
     ordering = ("-created_at", "-pk")
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (DjangoValidationError, ValueError):  # The position in a made-up cursor is no date.
+            raise exceptions.NotFound(self.invalid_cursor_message) from None
+
 
 class UploadListView(UploadApiView):
     """My sessions."""
@@ -127,7 +124,7 @@ class UploadListView(UploadApiView):
         rows: QuerySet[UploadSession] = self.principal.sessions().filter(**query)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response([session_document(row, file_url(row), summary=True) for row in page])
+        return pages.get_paginated_response([session_document(row, summary=True) for row in page])
 
 
 class UploadFileView(UploadApiView):

@@ -1,4 +1,4 @@
-"""``manage.py check_uploads``: compares rows, files and quotas; ``--fix`` mends what can be mended."""
+"""``manage.py check_uploads``: compares rows, files and quotas; ``--fix`` repairs what can be repaired."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rehash", action="store_true", help="read every file and compare its SHA-256")
-        parser.add_argument("--fix", action="store_true", help="mend what can be mended")
+        parser.add_argument("--fix", action="store_true", help="repair what can be repaired")
         parser.add_argument(
-            "--most-share",
+            "--max-share",
             type=float,
             default=0.1,
-            help="refuse to put aside more than this share of all files (default: 0.1)",
+            help="refuse to put aside more than this share of a store's files (default: 0.1)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 0 <= options["most_share"] <= 1:
-            raise CommandError("--most-share must be from 0 to 1.")
+        if not 0 <= options["max_share"] <= 1:
+            raise CommandError("--max-share must be from 0 to 1.")
         audit = Audit(rehash=options["rehash"], tell=self.stdout.write)
         findings = audit.run()
         self.stdout.write(
-            f"{findings.known_files} completed uploads; {len(findings.missing_files)} files missing, "
+            f"{findings.known_files.total()} files with a record; {len(findings.missing_files)} missing, "
             f"{len(findings.wrong_files)} changed, {len(findings.unknown_files)} without a record; "
             f"{len(findings.wrong_counters)} counters wrong"
         )
         if options["fix"]:
-            self._fix(audit, options["most_share"])
+            self._fix(audit, options["max_share"])
             if findings.missing_files or findings.wrong_files:
-                raise CommandError("Missing and changed files cannot be mended here; restore them from a backup.")
+                raise CommandError("Missing and changed files cannot be repaired here; restore them from a backup.")
         elif findings:
-            raise CommandError("Not all is as it should be; --fix mends records and counters.")
+            raise CommandError(
+                "There are differences. --fix repairs counters, and moves files without a record to the trash."
+            )
 
-    def _fix(self, audit: Audit, most_share: float) -> None:
+    def _fix(self, audit: Audit, max_share: float) -> None:
         try:
-            audit.fix(most_share=most_share)
+            audit.fix(max_share=max_share)
         except RefusedToFix as refusal:
             raise CommandError(f"Nothing was changed. {refusal}") from None
-        self.stdout.write("Mended what can be mended.")
+        self.stdout.write("Repaired.")

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         for name, label in LABELS.items():
             self.stdout.write(f"{prefix}{asdict(summary)[name]} {label}")
         if summary.failures:
-            raise CommandError("Some assemblies failed and will be tried again:\n" + "\n".join(summary.failures))
+            raise CommandError("Some things failed and will be tried again:\n" + "\n".join(summary.failures))
 
 
 class _TerminalProgress:

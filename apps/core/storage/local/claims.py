@@ -40,6 +40,8 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import storage_errors
+
 ENTRY_SIZE = 16
 FREE = bytes(ENTRY_SIZE)
 COMMITTED = b"committed".ljust(ENTRY_SIZE, b"\0")
@@ -65,7 +67,8 @@ class ClaimEntry:
         return self.read() == FREE
 
     def write(self, token: bytes) -> None:
-        os.pwrite(self._fd, token, self._position)
+        with storage_errors():
+            os.pwrite(self._fd, token, self._position)
 
 
 def _lock(fd: int, start: int, length: int) -> None:

@@ -63,7 +63,8 @@ class Staging:
 
     def spool(self) -> BinaryIO:
         """An unnamed file for the bytes of a second sender; it vanishes with the process."""
-        return tempfile.TemporaryFile(dir=self.directory, buffering=0)
+        with storage_errors():
+            return tempfile.TemporaryFile(dir=self.directory, buffering=0)
 
     def uploads(self) -> Iterator[tuple[UUID, datetime]]:
         """Every upload with files here, and when they were last written."""

@@ -95,6 +95,7 @@ class LocalStore:
             try:
                 if os.fstat(fd).st_size > size:
                     os.ftruncate(fd, size)
+                os.utime(fd)  # Its age is counted from now on (see check_uploads).
                 os.fsync(fd)
             finally:
                 os.close(fd)
@@ -130,24 +131,34 @@ class LocalStore:
             yield Staged(upload_id), written
 
     def objects(self) -> Iterator[PublishedObject]:
-        for path in sorted((self.root / "files").glob("*/*")):
-            with suppress(FileNotFoundError):
-                stats = path.lstat()
-                modified = datetime.fromtimestamp(stats.st_mtime, UTC)
-                yield PublishedObject(f"{path.parent.name}/{path.name}", stats.st_size, modified)
+        for shelf in self._entries("files"):
+            if not shelf.is_dir(follow_symlinks=False):
+                continue
+            for entry in self._entries(f"files/{shelf.name}"):
+                with suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        stats = entry.stat(follow_symlinks=False)
+                        modified = datetime.fromtimestamp(stats.st_mtime, UTC)
+                        yield PublishedObject(f"{shelf.name}/{entry.name}", stats.st_size, modified)
+
+    def _entries(self, directory: str) -> list[os.DirEntry[str]]:
+        with suppress(FileNotFoundError), os.scandir(self.root / directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+        return []
 
     def trash(self, name: str) -> None:
         make_private_directory(self.root / "trash")
-        aside = self.root / "trash" / name.replace("/", "-")
+        aside = self.root / "trash" / f"{name.replace('/', '-')}.{secrets.token_hex(4)}"
         with suppress(FileNotFoundError):
             (self.root / "files" / name).rename(aside)
             os.utime(aside)  # Its age is counted from now on.
 
     def empty_trash(self, age: timedelta) -> int:
         removed = 0
-        for path in (self.root / "trash").glob("*"):
-            if path.lstat().st_mtime <= time.time() - age.total_seconds():
-                path.unlink(missing_ok=True)
+        for entry in self._entries("trash"):
+            is_old = entry.stat(follow_symlinks=False).st_mtime <= time.time() - age.total_seconds()
+            if is_old and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
                 removed += 1
         return removed
 

@@ -1,0 +1,22 @@
+"""Compare-and-set: one UPDATE of one row, conditional on all that its decision was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+
+
+def update_if(row: QuerySet[Any, Any], condition: Q, **changes: Any) -> bool:
+    """Change the one row that ``row`` names, if ``condition`` holds for it now. False if it does not.
+
+    On MariaDB and MySQL the row is locked first. Under READ COMMITTED, Django's default, MariaDB 10.11 may answer an
+    UPDATE that had to wait for another one of the same row that nothing matched, although it does. Locked by its key
+    alone, the row is compared as it is.
+    """
+    if connection.vendor != "mysql":
+        return bool(row.filter(condition).update(**changes))
+    with transaction.atomic():
+        list(row.select_for_update().values_list("pk"))
+        return bool(row.filter(condition).update(**changes))
