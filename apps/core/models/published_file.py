@@ -28,8 +28,7 @@ class PublishedFieldFile(FieldFile):
 
     @property
     def url(self) -> str:
-        """Where its owner downloads it, relative to the host."""
-        self._require_file()  # type: ignore[attr-defined]
+        """Where its owner downloads it, relative to the host; 404 there once the file was moved away."""
         return reverse("resumable_uploads:file", kwargs={"upload_id": self.instance.upload_id})
 
     @property

@@ -115,7 +115,7 @@ class Audit:
             try:
                 with session.file.open("rb") as stored:
                     problem = self._difference(session, stored)
-            except FileNotFoundError:
+            except (FileNotFoundError, ValueError):  # Django's for a row without a name.
                 self.findings.missing_files.append(str(session.upload_id))
                 self._tell(f"{session.upload_id}: its file {session.file.name} is missing")
                 continue

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apps.core.models import OwnerUsage, StoreIdentity, UploadSession
-from apps.core.services.audit import unknown_files
+from apps.core.services.audit import Audit, remember_store, unknown_files
 from apps.core.storage import get_store
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
@@ -134,6 +134,73 @@ def test_nothing_is_removed_when_it_is_too_much(service: Any) -> None:
     assert path.exists()
     assert "Repaired" in check("--fix", "--max-share", "0.5")
     assert not path.exists()
+
+
+def other_store(uploads: Any, tmp_path: Path) -> Path:
+    """A second store that this database has seen, with two files without a record."""
+    local = "apps.core.storage.local.LocalStore"
+    uploads(
+        STORES={"default": {"BACKEND": local}, "b": {"BACKEND": local, "OPTIONS": {"location": str(tmp_path / "b")}}}
+    )
+    remember_store("b")
+    shelf = tmp_path / "b" / "files" / "zz"
+    shelf.mkdir(parents=True)
+    for name in ("u", "v"):
+        (shelf / name).write_text("x")
+        os.utime(shelf / name, (1, 1))
+    return shelf
+
+
+def test_the_share_is_counted_for_each_store(service: Any, uploads: Any, tmp_path: Path) -> None:
+    for _ in range(20):
+        upload(service)
+    shelf = other_store(uploads, tmp_path)
+    assert "2 files of the store 'b' (100% of all)" in check("--fix")
+    assert len(list(shelf.iterdir())) == 2
+
+
+def test_missing_files_do_not_make_the_share_smaller(service: Any) -> None:
+    for _ in range(10):
+        Path(upload(service).file.path).unlink()
+    path = forget(upload(service))
+    assert "(100% of all)" in check("--fix")
+    assert path.exists()
+
+
+def test_what_is_no_file_of_its_own_is_left_alone(service: Any, store_root: Path, tmp_path: Path) -> None:
+    upload(service)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in (elsewhere / "precious", store_root / "files" / "zz" / "directory" / "file"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (store_root / "files" / "link").symlink_to(elsewhere)
+    (store_root / "files" / "zz" / "link").symlink_to(elsewhere / "precious")
+    for path in (elsewhere / "precious", store_root / "files" / "zz" / "directory"):
+        os.utime(path, (1, 1))
+    assert "0 without a record" in check()
+
+
+def test_nothing_in_the_trash_is_overwritten(store_root: Path, transactional_db: None) -> None:
+    store = get_store("default")
+    for shelf, name in (("a-b", "c"), ("a", "b-c"), ("a", "b-c")):
+        (store_root / "files" / shelf).mkdir(parents=True, exist_ok=True)
+        (store_root / "files" / shelf / name).write_text(shelf)
+        store.trash(f"{shelf}/{name}")
+    assert len(list((store_root / "trash").iterdir())) == 3
+
+
+def test_a_file_that_got_its_record_since_the_audit_stays(service: Any) -> None:
+    kept = [upload(service) for _ in range(10)]
+    path = Path(kept[0].file.path)
+    hours_ago = time.time() - 7200
+    os.utime(path, (hours_ago, hours_ago))
+    UploadSession.objects.filter(pk=kept[0].pk).update(file="")
+    audit = Audit()
+    assert audit.run().unknown_files
+    UploadSession.objects.filter(pk=kept[0].pk).update(file=kept[0].file.name)
+    audit.fix(max_share=1)
+    assert path.exists()
 
 
 def test_counters_are_made_what_the_uploads_say(service: Any, done: UploadSession) -> None:

@@ -77,6 +77,18 @@ class ByCookie(_Counting):
         return super().user(request)
 
 
+class ByText(_Counting):
+    def user(self, request: Request) -> Any:
+        assert "AUTHORIZATION" in str(request.META)
+        return super().user(request)
+
+
+class ByMerge(_Counting):
+    def user(self, request: Request) -> Any:
+        assert ({} | request.META) == (request.META | {})
+        return super().user(request)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_cache(monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
     monkeypatch.setattr(authentication, "_accepted", authentication._AcceptedCredentials())
@@ -110,7 +122,7 @@ def test_a_token_of_knox_is_looked_up_once(owner: Any, django_assert_num_queries
         assert authenticate(request(Authorization=token)).user == owner
 
 
-@pytest.mark.parametrize("kind", [ByHeaders, ByTenant, ByAddress, ByMethod, ByCookie])
+@pytest.mark.parametrize("kind", [ByHeaders, ByTenant, ByAddress, ByMethod, ByCookie, ByText, ByMerge])
 def test_what_depends_on_anything_else_is_asked_each_time(
     monkeypatch: pytest.MonkeyPatch, owner: Any, kind: Any
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
+from apps.core.models import ChunkReceipt, OwnerUsage, StoreIdentity, UploadSession
 from apps.core.services import transitions
 from apps.core.storage import get_store
 
@@ -100,6 +100,47 @@ def test_files_without_a_record_are_reported_and_stay(service: Any) -> None:
     UploadSession.objects.all()._raw_delete("default")
     assert "1 files without a record" in cleanup()
     assert path.exists()
+
+
+def test_a_row_that_published_nothing_takes_no_file_along(service: Any) -> None:
+    """A restored backup has the upload as it was before it completed."""
+    completed = service.complete(begin(service))
+    path = Path(completed.file.path)
+    UploadSession.objects.update(status="active", file="", sha256="", ended_at=None, counted_bytes=0)
+    overdue(completed)
+    cleanup("--hours", "0")
+    cleanup("--hours", "0")
+    assert not UploadSession.objects.exists()
+    assert path.exists()
+
+
+def test_the_wrong_database_sweeps_no_staged_bytes(service: Any, store_root: Any) -> None:
+    begin(service)
+    hours_ago = time.time() - 7200
+    for path in (store_root / "staging").iterdir():
+        os.utime(path, (hours_ago, hours_ago))
+    ChunkReceipt.objects.all().delete()
+    UploadSession.objects.all()._raw_delete("default")
+    StoreIdentity.objects.all().delete()
+    assert "0 orphaned" in cleanup()
+    assert list((store_root / "staging").iterdir())
+
+
+def test_an_upload_that_cannot_be_swept_stops_no_other(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, other = begin(service), begin(service)
+    for session in (stuck, other):
+        transitions.begin_removing(session)
+    discard = get_store("default").discard
+
+    def refuse_one(staged: Any) -> None:
+        if staged.upload_id == stuck.upload_id:
+            raise PermissionError
+        discard(staged)
+
+    monkeypatch.setattr(get_store("default"), "discard", refuse_one)
+    with pytest.raises(CommandError, match=str(stuck.upload_id)):
+        cleanup()
+    assert UploadSession.objects.get() == stuck
 
 
 def test_hours_sets_the_age_of_records_to_delete(service: Any) -> None:

@@ -96,6 +96,16 @@ class TestEmptyFiles:
         with session.file.open("rb") as file:
             assert file.read() == b""
 
+    def test_one_that_a_killed_server_left_is_completed_by_the_next_init(
+        self, service: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as killed:
+            killed.setattr(service, "complete", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                create(service, total_size=0, client_key="k")
+        session, created = create(service, total_size=0, client_key="k")
+        assert (session.status, created) == ("completed", False)
+
     def test_complete_is_a_success(self, service: Any) -> None:
         assert service.complete(create(service, total_size=0)[0]).status == "completed"
 
@@ -116,6 +126,10 @@ class TestEmptyFiles:
     def test_a_file_of_unknown_size_may_turn_out_to_be_empty(self, service: Any) -> None:
         session, _ = create(service, total_size=None)
         assert service.complete(session, total_size=0).status == "completed"
+
+
+def interrupt(session: UploadSession) -> None:
+    raise KeyboardInterrupt
 
 
 class TestUnknownSize:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from apps.core.models import UploadSession
+
 from .api import Api, assert_problem, sha256
 
 pytestmark = pytest.mark.integration
@@ -78,3 +80,11 @@ def test_an_unfinished_upload_has_no_file(api: Api) -> None:
 def test_a_file_removed_by_the_host_is_404(api: Api, url: str, store_root: Any) -> None:
     next(path for path in (store_root / "files").rglob("*") if path.is_file()).unlink()
     assert_problem(api.http.get(url), 404, "not_found")
+
+
+def test_a_file_that_was_moved_away_is_not_found_and_its_record_stays(api: Api) -> None:
+    session = api.upload(b"0123456789")
+    UploadSession.objects.update(file="")
+    assert_problem(api.http.get(api.base_url + session["file"]["url"]), 404, "not_found")
+    assert api.status(session["upload_id"]).json()["file"]["url"] == session["file"]["url"]
+    assert api.get("").json()["results"][0]["file"]["sha256"] == session["file"]["sha256"]

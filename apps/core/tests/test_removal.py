@@ -12,7 +12,7 @@ from django.db import transaction
 
 from apps.core.errors import NotFound
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
-from apps.core.services import assembly, removal, transitions
+from apps.core.services import assembly, declaring, removal, transitions
 from apps.core.services.cleanup import Cleanup, default_retention
 from apps.core.storage import get_store
 
@@ -188,3 +188,48 @@ def test_removing_twice_at_once_is_done_once(service: Any) -> None:
     session = in_state(service, "completed")
     assert removal.remove(session)
     assert not removal.remove(session)
+
+
+def test_a_removal_that_cleanup_finishes_first_is_a_success(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = in_state(service, "completed")
+    begin_removing = transitions.begin_removing
+
+    def and_be_too_late(mine: UploadSession) -> bool:
+        begun = begin_removing(mine)
+        removal.finish_removing(UploadSession.objects.get(pk=mine.pk))
+        return begun
+
+    monkeypatch.setattr(transitions, "begin_removing", and_be_too_late)
+    service.remove(session.upload_id)
+    assert usage() == (0, 0, 0)
+
+
+def test_completing_what_is_removed_meanwhile_finds_nothing(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = begin(service)
+    take_lease = transitions.take_lease
+
+    def and_lose_the_row(mine: UploadSession) -> Any:
+        lease = take_lease(mine)
+        service.remove(mine.upload_id)
+        return lease
+
+    monkeypatch.setattr(transitions, "take_lease", and_lose_the_row)
+    with pytest.raises(NotFound):
+        service.complete(session)
+
+
+def test_an_init_whose_duplicate_is_removed_meanwhile_begins_a_new_one(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"filename": "a.bin", "total_size": 4, "client_key": "k"}
+    first = service.create(**fields)[0]
+    declare = declaring.declare
+
+    def and_find_nothing(session: UploadSession, **what: Any) -> None:
+        service.remove(session.upload_id)
+        declare(session, **what)
+
+    monkeypatch.setattr(declaring, "declare", and_find_nothing)
+    second, created = service.create(**fields, file_hash="a" * 64)
+    assert created
+    assert second.upload_id != first.upload_id

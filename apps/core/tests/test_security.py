@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import json
 import re
@@ -412,3 +413,27 @@ def test_the_correlation_id_is_taken_or_given(api: Api) -> None:
     for send in (lambda headers: api.put(upload_id, 0, b"0123", headers), lambda headers: api.get("", headers=headers)):
         assert send({"X-Request-ID": "abc-123"}).headers["X-Request-ID"] == "abc-123"
         assert re.fullmatch("[0-9a-f]{32}", send({"X-Request-ID": "bad id; x"}).headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize("position", ["p=abc", "p=%00", "r=1&p=abc", "p=9999999999-99-99", "o=x", "p="])
+def test_52_a_made_up_cursor_is_not_found(api: Api, position: str) -> None:
+    api.init(b"0123")
+    answer = api.get("", params={"cursor": base64.b64encode(position.encode()).decode()})
+    assert answer.status_code in (200, 404), answer.text
+
+
+@pytest.mark.parametrize("depth", [10, 300, 900])
+def test_52_deep_metadata_is_accepted_or_refused(api: Api, depth: int) -> None:
+    body = b'{"filename": "a.bin", "total_size": 1, "metadata": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+    assert api.http.post(f"{api.url}/init", data=body).status_code == (201 if depth == 10 else 400)
+
+
+def test_52_a_token_that_is_no_text_is_no_token(api: Api) -> None:
+    upload_id = api.init(b"0123")
+    headers = {"Authorization": b"Bearer \xff\xfe"}
+    answers = [
+        api.http.put(f"{api.url}/chunk/{upload_id}/0", data=b"0123", headers=headers),
+        api.http.get(f"{api.url}/status/{upload_id}", headers=headers),
+    ]
+    for answer in answers:
+        assert_problem(answer, 401, "not_authenticated")

@@ -45,7 +45,7 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
         return HttpResponse(problem.body(), status=416, headers=problem.headers())
     try:
         stored = session.file.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # Django's for a row without a name.
         raise NotFound from None
     stored.seek(wanted.start)
     response = StreamingHttpResponse(
