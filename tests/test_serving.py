@@ -34,10 +34,10 @@ def server(data: Path) -> Iterator[ServerProcess]:
         process.stop()
 
 
-def serve(server: ServerProcess, *switches: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start a second server, which is expected to end by itself."""
+def run(server: ServerProcess, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the project, which is expected to end by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "intelliwiz_config.serve", *switches],
+        [sys.executable, "-m", f"intelliwiz_config.{module}", *arguments],
         cwd=PROJECT,
         env={**server.environment, **environment},
         capture_output=True,
@@ -45,18 +45,14 @@ def serve(server: ServerProcess, *switches: str, **environment: str) -> subproce
         timeout=60,
         check=False,
     )
+
+
+def serve(server: ServerProcess, *switches: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(server, "serve", *switches, **environment)
 
 
 def token(server: ServerProcess, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "intelliwiz_config.demo"],
-        cwd=PROJECT,
-        env={**server.environment, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run(server, "demo", **environment)
 
 
 class TestARealDeployment:
@@ -130,6 +126,23 @@ class TestASecondStart:
         assert ended.returncode == 1
         assert "Another server is running" in ended.stderr
         assert self.metrics(data) >= before
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("SERVER", "foo", "SERVER must be asgi or wsgi"),
+            ("PORT", "abc", "--port"),
+            ("PORT", "70000", "PORT must be from 1 to 65535"),
+            ("WORKERS", "x", "--workers"),
+            ("STOP_TIMEOUT", "x", "--stop-timeout"),
+            ("DATA_DIR", __file__, "DATA_DIR cannot be used"),
+        ],
+    )
+    def test_with_nonsense_says_so(self, server: ServerProcess, name: str, value: str, said: str) -> None:
+        ended = serve(server, **{name: value})
+        assert ended.returncode in (1, 2)
+        assert said in ended.stderr
+        assert "Traceback" not in ended.stderr
 
     def test_after_a_kill_is_a_start(self, server: ServerProcess) -> None:
         server.start()

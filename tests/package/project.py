@@ -47,6 +47,10 @@ class Project:
     def manage(self, *arguments: str) -> str:
         return self.run("manage.py", *arguments)
 
+    def make_superuser(self, name: str) -> None:
+        self.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
+        self.manage("createsuperuser", "--noinput", f"--username={name}", f"--email={name}@example.com")
+
     def append(self, path: str, text: str) -> None:
         target = self.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -111,8 +111,7 @@ def test_the_readme_makes_a_project_that_takes_uploads(tmp_path: Path, site: Pat
     for path, text in snippets:
         project.append(path, text)
     assert_in_order(project)
-    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
-    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    project.make_superuser("owner")
     token = project.manage("upload_token", "issue", "owner").strip()
     for kind in ("runserver", "asgi"):
         server = project.serve(kind)
@@ -178,8 +177,7 @@ def test_the_hard_dependencies_are_enough(tmp_path: Path, wheel: Path) -> None:
         "openapi",
         "metrics",
     ]
-    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
-    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    project.make_superuser("owner")
     token = project.manage("drf_create_token", "owner").split()[2]
     with project.serve("runserver") as address:
         upload(f"{address}/api/v1/upload/", f"Token {token}")
@@ -199,8 +197,7 @@ def test_other_databases(tmp_path: Path, site: Path, vendor: str) -> None:
     project.append("mysite/settings.py", BASICS + KNOX)
     project.append("mysite/urls.py", urls("api/v1/upload/"))
     assert_in_order(project)
-    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
-    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    project.make_superuser("owner")
     token = project.manage("upload_token", "issue", "owner").strip()
     with project.serve("wsgi") as address:
         upload(f"{address}/api/v1/upload/", f"Bearer {token}")
@@ -242,8 +239,7 @@ def test_a_project_that_has_an_apps_core_with_migrations(tmp_path: Path) -> None
     project.append("mysite/settings.py", BASICS.replace('"resumable_uploads"', '"knox"') + KNOX.replace('"knox"', ""))
     project.append("mysite/urls.py", urls("api/v1/upload/").replace("resumable_uploads.", "apps.core."))
     assert_in_order(project)
-    project.environment["DJANGO_SUPERUSER_PASSWORD"] = "only for this test"
-    project.manage("createsuperuser", "--noinput", "--username=owner", "--email=owner@example.com")
+    project.make_superuser("owner")
     token = project.manage("upload_token", "issue", "owner").strip()
     with project.serve("runserver") as address:
         upload(f"{address}/api/v1/upload/", f"Bearer {token}")
