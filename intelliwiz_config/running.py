@@ -9,16 +9,20 @@ import fcntl
 import os
 import socket
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from .paths import make_private_directory
 
 LOCK = "server.lock"
+GRACE = 3.0
+"""Seconds that a server which was just killed or stopped may take to be gone."""
 
 
 def require_free_port(host: str, port: int) -> None:
     """End the process with a clear message if something listens there."""
-    if port and is_listening(host, port):
+    if port and not _comes_true(lambda: not is_listening(host, port)):
         sys.exit(f"Something listens on {host}:{port} already. Stop it, or set PORT.")
 
 
@@ -33,13 +37,28 @@ def is_listening(host: str, port: int) -> bool:
 
 def lock_data_directory(directory: Path) -> None:
     """Hold the directory until the process, or the server that it becomes, ends; or end it with a clear message."""
-    try:
+    held: list[int] = []
+
+    def lock() -> bool:
         fd = _try_lock(directory)
+        held.extend([] if fd is None else [fd])
+        return fd is not None
+
+    try:
+        if not _comes_true(lock):
+            sys.exit(f"Another server is running with {directory}. Stop it, or set DATA_DIR.")
     except OSError as error:
         sys.exit(f"DATA_DIR cannot be used: {error}")
-    if fd is None:
-        sys.exit(f"Another server is running with {directory}. Stop it, or set DATA_DIR.")
-    os.set_inheritable(fd, True)
+    os.set_inheritable(held[0], True)
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + GRACE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def is_data_directory_locked(directory: Path) -> bool:
