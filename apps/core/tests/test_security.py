@@ -121,6 +121,7 @@ def test_12_no_byte_of_a_name_reaches_a_path(api: Api, store_root: Any, name: st
 
 @given(name=st.text(max_size=40).map(lambda text: text + ".bin") | st.text(max_size=1100))
 @LENIENT
+@pytest.mark.slow
 def test_14_any_name_is_accepted_or_refused(api: Api, uploads: Any, name: str) -> None:
     uploads(INIT_RATE="", INIT_RATE_PER_ADDRESS="", MAX_OPEN_SESSIONS=10**6)
     try:
@@ -193,6 +194,7 @@ def test_21_base64_is_strict(api: Api, data: Any) -> None:
 
 @given(data=st.binary(max_size=12), index=st.integers(-5, 12))
 @LENIENT
+@pytest.mark.slow
 def test_21_any_base64_and_index_is_accepted_or_refused(api: Api, data: bytes, index: int) -> None:
     answer = api.post_chunk(api.init(b"0123456789"), index, data)
     assert answer.status_code in (200, 400, 409, 413, 422)
