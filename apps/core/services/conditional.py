@@ -7,6 +7,13 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from ..models import UploadSession
+
+
+def row_of(session: UploadSession) -> QuerySet[UploadSession]:
+    """The row of a session, to be changed on a condition."""
+    return UploadSession.objects.filter(pk=session.pk)
+
 
 def update_if(row: QuerySet[Any, Any], condition: Q, **changes: Any) -> bool:
     """Change the one row that ``row`` names, if ``condition`` holds for it now. False if it does not.

@@ -12,7 +12,7 @@ from ..errors import BadRequest, Conflict
 from ..grid import Grid
 from ..models import UploadSession
 from . import quotas
-from .conditional import update_if
+from .conditional import row_of, update_if
 from .ledger import dedupe_key, refresh, require_active
 from .principal import Principal
 
@@ -48,7 +48,7 @@ def _declare_size(session: UploadSession, total_size: int) -> None:
         if total_size > session.received_bytes:
             quotas.reserve_more(Principal.owning(session), total_size - session.received_bytes)
         unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
-        declared = update_if(UploadSession.objects.filter(pk=session.pk), unchanged, total_size=total_size)
+        declared = update_if(row_of(session), unchanged, total_size=total_size)
         if not declared:
             raise Conflict("The upload changed meanwhile; try again.", code="conflict")
     session.total_size = total_size
@@ -85,9 +85,7 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
         )
     try:
         with transaction.atomic():
-            declared = update_if(
-                UploadSession.objects.filter(pk=session.pk), Q(status=Status.ACTIVE, file_hash=""), **changes
-            )
+            declared = update_if(row_of(session), Q(status=Status.ACTIVE, file_hash=""), **changes)
     except IntegrityError:
         raise Conflict(
             "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
 from ..models import UploadSession
 from . import hot_queries, quotas
-from .conditional import update_if
+from .conditional import row_of, update_if
 from .principal import Principal
 from .transitions import next_expiry
 
@@ -64,10 +64,6 @@ def set_handle(session: UploadSession, handle: str) -> None:
     if handle != session.store_handle:
         UploadSession.objects.filter(pk=session.pk).update(store_handle=handle)
         session.store_handle = handle
-
-
-def _row(session: UploadSession) -> QuerySet[UploadSession]:
-    return UploadSession.objects.filter(pk=session.pk)
 
 
 def dedupe_key(
@@ -231,7 +227,7 @@ def supersede_append(session: UploadSession) -> uuid.UUID:
         SessionGone, Conflict: the session takes no more bytes.
     """
     token = uuid.uuid4()
-    if not update_if(_row(session), Q(status=Status.ACTIVE), append_token=token):
+    if not update_if(row_of(session), Q(status=Status.ACTIVE), append_token=token):
         refresh(session)
         require_active(session)
     refresh(session)
@@ -246,7 +242,7 @@ def record_partial(session: UploadSession, index: int, size: int, sha256: str, a
     """
     now = timezone.now()
     kept = update_if(
-        _row(session),
+        row_of(session),
         Q(status=Status.ACTIVE, append_token=append_token),
         partial_index=index,
         partial_size=size,

@@ -26,14 +26,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..models import ChunkReceipt, UploadSession
 from ..storage import get_store
 from . import quotas
-from .conditional import update_if
+from .conditional import row_of, update_if
 
 Status = UploadSession.Status
 
@@ -52,7 +52,7 @@ def take_lease(session: UploadSession) -> uuid.UUID | None:
     token = uuid.uuid4()
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
     taken = update_if(
-        _row(session), free & Q(status=Status.ASSEMBLING), lease_token=token, lease_expires_at=_lease_end(now)
+        row_of(session), free & Q(status=Status.ASSEMBLING), lease_token=token, lease_expires_at=_lease_end(now)
     )
     return token if taken else None
 
@@ -69,7 +69,7 @@ def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int
 
 def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
     held = Q(status=Status.ASSEMBLING, lease_token=lease)
-    return update_if(_row(session), held, lease_expires_at=_lease_end(timezone.now()), **changes)
+    return update_if(row_of(session), held, lease_expires_at=_lease_end(timezone.now()), **changes)
 
 
 def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
@@ -178,7 +178,7 @@ def begin_announcing(session: UploadSession) -> bool:
     now = timezone.now()
     nobody_is_at_it = Q(announcing_at=None) | Q(announcing_at__lte=now - ANNOUNCE_TIME)
     owed = Q(status=Status.COMPLETED, announced_at=None)
-    return update_if(_row(session), owed & nobody_is_at_it, announcing_at=now)
+    return update_if(row_of(session), owed & nobody_is_at_it, announcing_at=now)
 
 
 def mark_announced(session: UploadSession) -> None:
@@ -212,11 +212,7 @@ def _move(
     session: UploadSession, before: str, after: str, *, changes: dict[str, Any] | None = None, **guard: Any
 ) -> bool:
     condition = Q(status=before, **guard)
-    return update_if(_row(session), condition, status=after, updated_at=timezone.now(), **(changes or {}))
-
-
-def _row(session: UploadSession) -> QuerySet[UploadSession]:
-    return UploadSession.objects.filter(pk=session.pk)
+    return update_if(row_of(session), condition, status=after, updated_at=timezone.now(), **(changes or {}))
 
 
 def next_expiry(now: datetime, created_at: datetime | None = None) -> datetime:
