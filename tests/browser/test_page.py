@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
 
 from apps.core.views.page import CONTENT_SECURITY_POLICY
 
@@ -170,6 +170,23 @@ def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: F
     proxy.bytes_per_second = None
     page.get_by_role("button", name="Retry steered.bin").click()
     finish(page, "steered.bin")
+
+
+def test_a_retry_waits_until_the_server_has_forgotten_what_was_cancelled(
+    page: Page, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    proxy.bytes_per_second = 4e6
+    held: list[Route] = []
+    page.route("**/cancel", lambda route: held.append(route))
+    page.set_input_files("#files", make_file(10 * MIB, "hasty.bin"))
+    expect(card(page, "hasty.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    with page.expect_request("**/cancel"):
+        page.get_by_role("button", name="Cancel hasty.bin").click()
+    page.get_by_role("button", name="Retry hasty.bin").click()
+    expect(card(page, "hasty.bin").locator(".state")).to_contain_text("starting")
+    proxy.bytes_per_second = None
+    held[0].continue_()
+    finish(page, "hasty.bin")
 
 
 def test_all_are_paused_and_resumed_together(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:

@@ -64,6 +64,23 @@ export class SessionOpener {
     this.#wished = uploadId;
   }
 
+  /**
+   * Tell the server to forget the session. Whoever opens the same file meanwhile waits, in this tab and the others: it
+   * would be given this session, which is about to end under it.
+   *
+   * @throws {UploadError} when the server cannot be told
+   */
+  cancel(uploadId: string): Promise<void> {
+    const { signal } = new AbortController();
+    return exclusively(this.#fingerprint, signal, async () => {
+      await this.forget(uploadId);
+      await this.#api.cancel(uploadId, signal).catch((error: UploadError) => {
+        // An answer that refuses says that it is over already.
+        if (error.status === 0) throw error;
+      });
+    });
+  }
+
   /** The session has ended, or is of no use. */
   async forget(uploadId: string): Promise<void> {
     await this.#storage.remove(uploadId);

@@ -1,16 +1,29 @@
 import { UploadError } from "./errors.js";
+import { Slots } from "./slots.js";
 
 // Without Web Locks and broadcasts (they need a secure context) tabs may do work twice, which the server bears.
+const inThisTab = new Map<string, Slots>();
 
-/** Do something that only one tab does at a time. */
+/** Do something that only one tab does at a time; who asked first is served first. */
 export async function exclusively<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const locks = globalThis.navigator?.locks;
-  if (!locks) return work();
+  if (!locks) return exclusivelyInThisTab(name, signal, work);
   try {
     return (await locks.request(`resumable-upload ${name}`, { signal }, work)) as T;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw new UploadError("aborted");
     throw error;
+  }
+}
+
+async function exclusivelyInThisTab<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const slots = inThisTab.get(name) ?? new Slots(1);
+  inThisTab.set(name, slots);
+  const release = await slots.acquire(signal);
+  try {
+    return await work();
+  } finally {
+    release();
   }
 }
 

@@ -124,11 +124,7 @@ export class Upload implements Promise<UploadResult> {
     this.#transfer?.close();
     await this.#promise.catch(() => {});
     if (!cancel || !this.#uploadId || this.#state === "completed") return;
-    await this.#sessions.forget(this.#uploadId);
-    await this.#shared.api.cancel(this.#uploadId, new AbortController().signal).catch((error: UploadError) => {
-      // An answer that refuses says that it is over already.
-      if (error.status === 0) throw error;
-    });
+    await this.#sessions.cancel(this.#uploadId);
   }
 
   get #ended(): boolean {

@@ -25,7 +25,7 @@ class Server {
     let session = this.#sessions.find(({ client_key }) => client_key === fields.client_key);
     if (session && session.filename !== fields.filename) throw new UploadError("client_key_conflict", { status: 409 });
     if (!session) {
-      session = { ...fields, upload_id: `id-${this.#sessions.length}` };
+      session = { ...fields, upload_id: `id-${this.inits.length}` };
       this.#sessions.push(session);
     }
     return this.#document(session);
@@ -35,6 +35,15 @@ class Server {
     const session = this.#sessions.find(({ upload_id }) => upload_id === uploadId);
     if (!session) throw new UploadError("not_found", { status: 404 });
     return this.#document(session);
+  }
+
+  /** Takes its time, as over a bad line. */
+  async cancel(uploadId: string): Promise<void> {
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    this.#sessions.splice(
+      this.#sessions.findIndex(({ upload_id }) => upload_id === uploadId),
+      1,
+    );
   }
 
   #document(session: InitFields & { upload_id: string }): SessionDocument {
@@ -47,6 +56,18 @@ test("a session whose id was never heard is found again by its key, also from an
   const first = await server.opener().open(signal);
   const second = await server.opener().open(signal);
   assert.equal(second.upload_id, first.upload_id);
+});
+
+test("a file that is opened while its session is being cancelled gets another one", async () => {
+  const server = new Server();
+  const storage = new MemoryStorage();
+  const cancelled = server.opener({}, { storage });
+  const first = await cancelled.open(signal);
+  const cancelling = cancelled.cancel(first.upload_id);
+  const second = await server.opener({}, { storage }).open(signal);
+  await cancelling;
+  assert.notEqual(second.upload_id, first.upload_id);
+  assert.equal((await server.status(second.upload_id)).upload_id, second.upload_id);
 });
 
 test("another name, other metadata and another file are other uploads", async () => {
