@@ -110,9 +110,9 @@ class UploadSettings:
     min_free_disk_bytes: int = 256 * MIB
     """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
     init_rate: str = "300/min"
-    """Throttle of ``init`` per user, in DRF's notation; empty for none."""
+    """Sessions that one user may begin in a period, in DRF's notation; empty for no bound."""
     init_rate_per_address: str = "1200/min"
-    """The same per client address."""
+    """Throttle of ``init`` per client address."""
     failed_checksum_rate: str = "60/min"
     """Throttle of chunks whose checksum did not match, per user; empty for none."""
 

@@ -152,6 +152,12 @@ class StorageFull(UploadError):
         super().__init__("The server's storage is full. Nothing that was stored is lost; try again later.")
 
 
+class Unavailable(UploadError):
+    """Database or storage are in trouble that passes. Nothing that was acknowledged is lost; trying again is safe."""
+
+    code = "unavailable"
+
+
 class BodyBroken(UploadError):
     """The body ended before all bytes of it had arrived."""
 

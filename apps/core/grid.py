@@ -21,11 +21,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Chunks of ``chunk_size`` bytes over ``total_size`` bytes; ``total_size`` is None while it is unknown."""
+    """Chunks of ``chunk_size`` bytes over ``total_size`` bytes.
+
+    ``total_size`` is None while it is unknown; then ``max_chunks`` and ``max_size`` say how far the file may reach.
+    """
 
     chunk_size: int
     total_size: int | None
     max_chunks: int
+    max_size: int = 2**63 - 1
 
     @property
     def total_chunks(self) -> int | None:
@@ -34,7 +38,7 @@ class Grid:
     @property
     def end(self) -> int:
         """Bytes from here on do not belong to the file, or cannot."""
-        return self.chunk_size * self.max_chunks if self.total_size is None else self.total_size
+        return min(self.chunk_size * self.max_chunks, self.max_size) if self.total_size is None else self.total_size
 
     def span(self, index: int) -> Span:
         """The cell at ``index``.
@@ -42,13 +46,15 @@ class Grid:
         Raises:
             IndexError: ``index`` lies outside the grid.
         """
-        limit = self.max_chunks if self.total_chunks is None else self.total_chunks
-        if not 0 <= index < limit:
+        if not 0 <= index < ceil_div(self.end, self.chunk_size):
             raise IndexError(index)
         offset = index * self.chunk_size
-        if self.total_size is None:
-            return Span(index, offset, self.chunk_size, exact=False)
-        return Span(index, offset, min(self.chunk_size, self.total_size - offset))
+        size = min(self.chunk_size, self.end - offset)
+        return Span(index, offset, size, exact=self.total_size is not None)
+
+    def of_size(self, total_size: int) -> Grid:
+        """The same chunks over a file whose size is known."""
+        return Grid(self.chunk_size, total_size, self.max_chunks, self.max_size)
 
 
 def fit_chunk_size(total_size: int | None, wish: int, *, smallest: int, largest: int, max_chunks: int) -> int:

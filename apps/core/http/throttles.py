@@ -1,4 +1,4 @@
-"""Throttles: new sessions per user and per address, and failed checksums per user.
+"""Throttles: ``init`` per address, and failed checksums per user. (New sessions per user: ``services.init_rate``.)
 
 Counted in Django's default cache, which should be one that all server processes share. Behind proxies set DRF's
 ``NUM_PROXIES``; without it ``X-Forwarded-For`` is not trusted.
@@ -24,14 +24,6 @@ class _SettingsThrottle(SimpleRateThrottle):
 
     def get_rate(self) -> str | None:
         return getattr(upload_settings(), self.setting) or None
-
-
-class InitPerUser(_SettingsThrottle):
-    scope = "resumable-upload-init-user"
-    setting = "init_rate"
-
-    def get_cache_key(self, request: Request, view: Any) -> str | None:
-        return self.cache_format % {"scope": self.scope, "ident": Principal.of(request.user).key}
 
 
 class InitPerAddress(_SettingsThrottle):

@@ -57,6 +57,12 @@ class UploadSession(models.Model):
     store = models.CharField(max_length=64, default="default", help_text="Alias of the store that has the bytes.")
     store_handle = models.CharField(max_length=512, blank=True, help_text="The store's own name for what is staged.")
 
+    reserved_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="What an open upload has reserved of its owner's quota: up to which byte it may grow."
+    )
+    spooled_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="Reserved besides, for second senders of a chunk whose bytes lie beside it."
+    )
     received_chunks = models.PositiveIntegerField(default=0)
     received_bytes = models.PositiveBigIntegerField(default=0)
     contiguous_chunks = models.PositiveIntegerField(
@@ -71,6 +77,9 @@ class UploadSession(models.Model):
     partial_index = models.PositiveIntegerField(default=0)
     partial_size = models.PositiveBigIntegerField(default=0, help_text="Bytes kept of the chunk at partial_index.")
     partial_sha256 = models.CharField(max_length=64, blank=True)
+    partial_state = models.BinaryField(
+        default=b"", max_length=128, help_text="Running hash of the kept part, worth something in its boot."
+    )
     append_token = models.UUIDField(null=True, help_text="The newest sequential request; older ones change nothing.")
 
     lease_token = models.UUIDField(null=True, help_text="The assembly at work.")
@@ -112,7 +121,8 @@ class UploadSession(models.Model):
 
     @property
     def grid(self) -> Grid:
-        return Grid(self.chunk_size, self.total_size, upload_settings().max_chunks)
+        limits = upload_settings()
+        return Grid(self.chunk_size, self.total_size, limits.max_chunks, limits.max_file_size)
 
     @property
     def total_chunks(self) -> int | None:

@@ -18,20 +18,109 @@ Append tokens
 Kept parts
     What arrived of a chunk when the body was cut short is committed as a *partial*: its size and SHA-256 stand in the
     row, and count towards the offset while they describe the bytes that are stored. A later request continues behind
-    it.
+    it, and never writes before its end: whatever becomes of that request, the part stays. The running hash stands in
+    the row too, so that small steps do not read a chunk again each time; under another boot it is worth nothing (see
+    ``resumable_hash``), and the part is read again and compared.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
 
+from .. import resumable_hash
 from ..conf import MIB
-from ..errors import OffsetMismatch, TooLarge
+from ..errors import ChunkSuperseded, OffsetMismatch, StorageFull, TooLarge, Unavailable
 from ..grid import Span
 from ..models import UploadSession
-from ..storage import StagingMissing, get_store
+from ..resumable_hash import RunningHash
+from ..storage import StagingMissing, WriterSuperseded, get_store
 from . import ledger
-from .receiving import ChunkSink
+from .ledger import KeptPart
+from .receiving import ChunkSink, StoredChunk, staging_lost
+
+
+class _PartialChunk(ChunkSink):
+    """A chunk of which whatever has arrived can be kept."""
+
+    def __init__(
+        self, session: UploadSession, span: Span, token: UUID, *, start: int, running_hash: RunningHash
+    ) -> None:
+        super().__init__(session, span, append_token=token, start=start, running_hash=running_hash)
+        self._token = token
+        self._kept = start
+        self._flushed = (start, self._digest.copy())
+        """How many bytes were on the disk and not in memory alone, and the hash over them."""
+
+    def receive(self, block: bytes) -> None:
+        try:
+            self._take(block)
+        except (StorageFull, Unavailable):
+            self._fall_back()
+            raise
+        except BaseException:
+            self.abort()
+            raise
+        if not self._writer.held_bytes:
+            self._flushed = (self.received, self._digest.copy())
+
+    def finish(self) -> StoredChunk:
+        try:
+            self._check_whole()
+            stored = self._commit_or_compare()
+        except (StorageFull, Unavailable):
+            self._fall_back()
+            raise
+        except BaseException:
+            self.abort()
+            raise
+        self._writer.discard()
+        return stored
+
+    def _fall_back(self) -> None:
+        """Be again what reached the disk."""
+        self._writer.drop_held()
+        self.received, self._digest = self._flushed
+
+    def keep(self) -> None:
+        """Leave in place what arrived, for a later request; what a full disk has room for, if it is one.
+
+        Raises:
+            ChunkSuperseded, SessionGone, Conflict: a newer request superseded this one, or the session takes no more
+                bytes.
+        """
+        try:
+            with self._settled():
+                if not self._try_to_keep():
+                    self._fall_back()
+                    self._try_to_keep()
+        finally:
+            self._writer.discard()
+
+    def _try_to_keep(self) -> bool:
+        index = self.span.index
+        if self.received == self._kept:
+            return True
+        try:
+            with self._store.exclusive(self.session.staged, index) as entry:
+                if ledger.recorded_digest(self.session, index, self._token) is None:
+                    self._writer.commit_partial(entry)
+                    state = resumable_hash.save(self._digest)
+                    part = KeptPart(index, self.received, self._digest.digest().hex(), state)
+                    ledger.record_partial(self.session, part, self._token)
+        except (StorageFull, Unavailable):
+            return False
+        return True
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        try:
+            yield
+        except WriterSuperseded:
+            raise ChunkSuperseded(self.span.index) from None
+        except StagingMissing:
+            raise staging_lost(self.session) from None
 
 
 class AppendSink:
@@ -53,27 +142,43 @@ class AppendSink:
         reached = append_offset(session)
         if offset != reached:
             raise OffsetMismatch(reached, offset)
-        self.offset = offset
+        self._offset = offset
         self._grid = session.grid
-        self._chunk: ChunkSink | None = None
+        self._chunk: _PartialChunk | None = None
+
+    @property
+    def offset(self) -> int:
+        """The byte that is wanted next."""
+        return self._chunk.span.offset + self._chunk.received if self._chunk else self._offset
 
     def receive(self, block: bytes) -> None:
         """Take the next bytes.
 
         Raises:
             TooLarge: more bytes than the file has. What fits is kept.
-            ContentRefused, ChunkConflict, ChunkSuperseded, StorageFull, SessionGone, Conflict: as ``ChunkSink``.
+            StorageFull, Unavailable: the store takes no more. What reached it is kept.
+            ContentRefused, ChunkConflict, ChunkSuperseded, QuotaExceeded, SessionGone, Conflict: as ``ChunkSink``. What
+                was kept before this request, or recorded in it, stays.
         """
         rest = memoryview(block)
         while rest:
             chunk = self._chunk or self._open_chunk()
             part = rest[: chunk.room]
-            chunk.receive(bytes(part))
-            self.offset += len(part)
+            self._feed(chunk, bytes(part))
             rest = rest[len(part) :]
+
+    def _feed(self, chunk: _PartialChunk, part: bytes) -> None:
+        try:
+            chunk.receive(part)
             if not chunk.room:
-                self._chunk = None
                 chunk.finish()
+                self._chunk = None
+                self._offset = chunk.span.offset + chunk.span.size
+        except (StorageFull, Unavailable):
+            raise  # The chunk has fallen back to what can be kept of it.
+        except BaseException:
+            self._chunk = None
+            raise
 
     def finish(self) -> int:
         """The body ended; keep the rest. Returns the offset reached."""
@@ -86,24 +191,21 @@ class AppendSink:
     def commit_partial(self) -> int:
         """Make everything that arrived so far durable; the upload resumes at the offset returned."""
         chunk, self._chunk = self._chunk, None
-        if chunk is not None and chunk.received:
-            chunk.commit_partial()
-        return self.offset
+        if chunk is not None:
+            chunk.keep()
+            self._offset = chunk.span.offset + chunk.received
+        return self._offset
 
-    def _open_chunk(self) -> ChunkSink:
+    def _open_chunk(self) -> _PartialChunk:
         end = self._grid.end
-        if self.offset >= end:
+        if self._offset >= end:
             raise TooLarge(f"The file has {end} bytes; more arrived.", limit=end)
-        index, start = divmod(self.offset, self._grid.chunk_size)
+        index, start = divmod(self._offset, self._grid.chunk_size)
         span = self._grid.span(index)
-        self._chunk = ChunkSink(
-            self.session,
-            span,
-            append_token=self._token,
-            writer=get_store(self.session.store).writer(self.session.staged, span, start=start, supersede=True),
-            digest=_hash_kept(self.session, span, start),
-            received=start,
-        )
+        running_hash = _hash_over_kept(self.session, span) if start else resumable_hash.new()
+        if start and self.session.partial_size != start:
+            raise OffsetMismatch(span.offset, self._offset)  # What was kept is damaged.
+        self._chunk = _PartialChunk(self.session, span, self._token, start=start, running_hash=running_hash)
         return self._chunk
 
 
@@ -115,9 +217,8 @@ def append_offset(session: UploadSession) -> int:
     offset = chunks * session.chunk_size
     if session.partial_index != chunks or not session.partial_size:
         return offset
-    if _hash_kept(session, session.grid.span(chunks), session.partial_size).hexdigest() != session.partial_sha256:
-        ledger.drop_partial(session)
-    return offset + session.partial_size
+    _hash_over_kept(session, session.grid.span(chunks))
+    return offset + session.partial_size if session.partial_index == chunks else offset
 
 
 def record_kept_part(session: UploadSession) -> None:
@@ -126,31 +227,39 @@ def record_kept_part(session: UploadSession) -> None:
     if session.total_chunks is None or chunks >= session.total_chunks or session.partial_index != chunks:
         return
     span = session.grid.span(chunks)
-    if session.partial_size != span.size:
+    if session.partial_size != span.size or session.append_token is None:
         return
-    digest = _hash_kept(session, span, span.size)
-    if digest.hexdigest() != session.partial_sha256:
-        ledger.drop_partial(session)
+    running_hash = _hash_over_kept(session, span)
+    if not session.partial_size:
         return
-    store = get_store(session.store)
-    writer = store.writer(session.staged, span, start=span.size, supersede=True)
-    with store.exclusive(session.staged, chunks) as entry:
-        if ledger.recorded_digest(session, chunks, session.append_token) is None:
-            etag = writer.commit(entry)
-            ledger.record(session, span, span.size, digest.digest(), etag, session.append_token)
+    _PartialChunk(session, span, session.append_token, start=span.size, running_hash=running_hash).finish()
 
 
-def _hash_kept(session: UploadSession, span: Span, size: int) -> hashlib._Hash:
-    """A running hash over the first ``size`` stored bytes of a chunk."""
-    digest = hashlib.sha256()
-    if not size:
-        return digest
+def _hash_over_kept(session: UploadSession, span: Span) -> RunningHash:
+    """The running hash over the kept part of a chunk: as it was saved in this boot, or else of the stored bytes.
+
+    A part whose bytes are not those that were kept is forgotten: ``partial_size`` is 0 then.
+    """
+    part = KeptPart.of(session)
+    running_hash = resumable_hash.load(part.state, part.size)
+    if running_hash is not None:
+        return running_hash
+    running_hash = _hash_stored(session, span.offset, part.size)
+    if running_hash.digest().hex() == part.sha256:
+        ledger.renew_partial(session, part, resumable_hash.save(running_hash))
+    else:
+        ledger.drop_partial(session, part)
+    return running_hash
+
+
+def _hash_stored(session: UploadSession, offset: int, size: int) -> RunningHash:
+    running_hash = resumable_hash.new()
     try:
         with get_store(session.store).open(session.staged) as stored:
-            stored.seek(span.offset)
+            stored.seek(offset)
             while size and (block := stored.read(min(size, MIB))):
-                digest.update(block)
+                running_hash.update(block)
                 size -= len(block)
     except StagingMissing:
         pass
-    return digest
+    return running_hash

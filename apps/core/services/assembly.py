@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from django.db import connection
 
 from ..conf import MIB, upload_settings
-from ..errors import ContentRefused
+from ..errors import ContentRefused, Unavailable
 from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
-from ..storage import PartsChanged, StagingMissing, StoredPart, get_store
+from ..storage import PartsChanged, SealLost, StagingMissing, StoredPart, get_store
 from . import ledger, transitions
 from .removal import remove_staged
 from .secure_file_upload_service import SecureFileUploadService
@@ -52,7 +52,11 @@ def ensure_assembling(session: UploadSession) -> threading.Thread | None:
         assemble(session, lease)
         return None
     thread = threading.Thread(target=_assemble_on_thread, args=(session, lease), daemon=True, name="assemble")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # The process has as many threads as it may.
+        transitions.release_lease(session, lease)
+        raise Unavailable("The server is busy; try again.") from error
     return thread
 
 
@@ -83,12 +87,12 @@ def assemble(session: UploadSession, lease: uuid.UUID) -> None:
     started = time.monotonic()
     try:
         outcome = _Assembly(session, lease).run()
-    except LeaseLost:
+    except (LeaseLost, SealLost):
         return
-    except StagingMissing:
+    except StagingMissing as error:
         if UploadSession.objects.filter(pk=session.pk, status=Status.ASSEMBLING).exists():
             transitions.release_lease(session, lease)
-            raise
+            raise Unavailable("The stored bytes vanished while they were read; try again.") from error
         return  # Removed meanwhile, bytes and all.
     except BaseException:
         transitions.release_lease(session, lease)
@@ -107,8 +111,9 @@ class _Assembly:
         self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
 
     def run(self) -> str:
+        self._require(transitions.renew_lease(self._session, self._lease))
         try:
-            self._store.seal(self._session.staged, self._parts())
+            self._store.seal(self._session.staged, self._parts(), self._lease)
         except PartsChanged as changed:
             return self._reopen(changed.indices)
         digest = self._hash_stored()
@@ -188,7 +193,8 @@ class _Assembly:
         """Ask for the damaged chunks again."""
         self._require(transitions.renew_lease(self._session, self._lease))
         again = set(damaged)
-        handle = self._store.reopen(self._session.staged, (part for part in self._parts() if part.index not in again))
+        intact = (part for part in self._parts() if part.index not in again)
+        handle = self._store.reopen(self._session.staged, intact, self._lease)
         logger.warning(
             "damaged chunks must be sent again",
             extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
@@ -203,7 +209,7 @@ class _Assembly:
 
     def _publish(self, digest: str) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
-        name = self._store.publish(self._session.staged, self._size)
+        name = self._store.publish(self._session.staged, self._size, self._lease)
         self._require(transitions.finish_completed(self._session, self._lease, sha256=digest, name=name))
         announce(self._session)
         return "completed"

@@ -178,7 +178,7 @@ class Audit:
 
 def counted_usage(owner_id: Any) -> dict[str, int]:
     """An owner's counters, as the sessions say."""
-    reserved = Coalesce(F("total_size"), F("received_bytes"))
+    reserved = F("reserved_bytes") + F("spooled_bytes")
     is_open = Q(status__in=UploadSession.OPEN)
     counted = UploadSession.objects.filter(owner_id=owner_id).aggregate(
         open_sessions=Count("pk", filter=is_open),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from typing import Any
 
 from django.db import IntegrityError
 
 from ..conf import upload_settings
-from ..errors import Conflict, ContentRefused, NotFound, TooLarge
+from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
-from ..storage import get_store
+from ..storage import Staged, get_store
 from . import declaring, ledger, removal
 from .audit import remember_store
 from .principal import Principal
@@ -94,20 +95,28 @@ class NewUpload:
         alias = upload_settings().store
         store = get_store(alias)
         store.require_room(self._total_size or 0)
-        session = ledger.create(
-            self._principal,
-            filename=self._filename,
-            mime_type=self._mime_type,
-            total_size=self._total_size,
-            file_hash=self._file_hash,
-            metadata=self._metadata,
-            dedupe_key=self._key,
-            store=alias,
-            chunk_size=self._chunk_size(store.min_chunk_size),
-        )
         remember_store(alias)
-        ledger.set_handle(session, store.begin(session.upload_id, mime_type=session.mime_type))
-        return session
+        # The bytes' place first: a row without one would take no chunk, and count until it expires. A place without a
+        # row is an orphan, which cleanup finds.
+        upload_id = uuid.uuid4()
+        handle = store.begin(upload_id, mime_type=self._mime_type)
+        try:
+            return ledger.create(
+                self._principal,
+                upload_id=upload_id,
+                filename=self._filename,
+                mime_type=self._mime_type,
+                total_size=self._total_size,
+                file_hash=self._file_hash,
+                metadata=self._metadata,
+                dedupe_key=self._key,
+                store=alias,
+                store_handle=handle,
+                chunk_size=self._chunk_size(store.min_chunk_size),
+            )
+        except (IntegrityError, UploadError):
+            store.discard(Staged(upload_id, handle))
+            raise
 
     def _chunk_size(self, least: int) -> int:
         limits = upload_settings()

@@ -7,7 +7,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from ..conf import upload_settings
 from ..errors import BadRequest, Conflict
 from ..grid import Grid
 from ..models import UploadSession
@@ -35,23 +34,25 @@ def declare(session: UploadSession, *, total_size: int | None, file_hash: str | 
 def _declare_size(session: UploadSession, total_size: int) -> None:
     if session.total_size is not None:
         raise Conflict(f"The declared size is {session.total_size}, not {total_size}.", code="size_conflict")
-    grid = session.grid
-    # The same arithmetic as ever, with the size filled in.
-    final = type(grid)(grid.chunk_size, total_size, grid.max_chunks)
-    total_chunks = final.total_chunks or 0
-    if total_chunks > upload_settings().max_chunks:
-        raise BadRequest(
-            f"A file of {total_size} bytes needs more than {upload_settings().max_chunks} chunks.", code="bad_size"
-        )
+    final = session.grid.of_size(total_size)
+    if (final.total_chunks or 0) > final.max_chunks:
+        raise BadRequest(f"A file of {total_size} bytes needs more than {final.max_chunks} chunks.", code="bad_size")
     _require_fit(session, final)
     with transaction.atomic():
-        if total_size > session.received_bytes:
-            quotas.reserve_more(Principal.owning(session), total_size - session.received_bytes)
+        quotas.lock(session.owner_id)
+        # Not while a chunk is recorded whose place was not looked at; one in flight finds the size when it arrives.
         unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
-        declared = update_if(row_of(session), unchanged, total_size=total_size)
-        if not declared:
-            raise Conflict("The upload changed meanwhile; try again.", code="conflict")
-    session.total_size = total_size
+        now = UploadSession.objects.filter(unchanged, pk=session.pk).first()
+        if now is None:
+            raise _changed()
+        quotas.change_reserved(now, total_size)
+        if not update_if(row_of(session), unchanged, total_size=total_size, reserved_bytes=total_size):
+            raise _changed()
+    session.total_size = session.reserved_bytes = total_size
+
+
+def _changed() -> Conflict:
+    return Conflict("The upload changed meanwhile; try again.")
 
 
 def _require_fit(session: UploadSession, final: Grid) -> None:
@@ -97,5 +98,5 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
         if session.file_hash:
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
         require_active(session)
-        raise Conflict("The upload changed meanwhile; try again.")
+        raise _changed()
     session.file_hash = file_hash

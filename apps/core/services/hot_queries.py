@@ -21,6 +21,7 @@ _SESSION = UploadSession._meta
 _RECEIPT = ChunkReceipt._meta
 
 _RETURNING = " RETURNING received_chunks, received_bytes"
+_RECEIPT_ROW = "%(session)s, %(index)s, %(size)s, %(digest)s, %(etag)s"
 
 
 @lru_cache(maxsize=4)
@@ -29,26 +30,28 @@ def _select_chunk_state(vendor: str) -> str:
     return f"""
         SELECT s.status, s.append_token, r.sha256
         FROM {_SESSION.db_table} s
-        LEFT JOIN {_RECEIPT.db_table} r ON r.session_id = s.id AND r.{index} = %s
-        WHERE s.id = %s
+        LEFT JOIN {_RECEIPT.db_table} r ON r.session_id = s.id AND r.{index} = %(index)s
+        WHERE s.id = %(session)s
     """  # noqa: S608  # nothing but names of our own tables
 
 
-# The guards say where a chunk may lie: within the declared size; or, while that is unknown, not behind the short chunk
-# that ends the file, and a short chunk not before any other.
+# The guards say where a chunk may lie: within what is reserved, which is the whole file once its size is declared;
+# there, all chunks are whole but the last; or, while the size is unknown, not behind the short chunk that ends the
+# file, and a short chunk not before any other.
 _COUNT_RECEIPT = f"""
     UPDATE {_SESSION.db_table} SET
         received_chunks = received_chunks + 1,
-        received_bytes = received_bytes + %s,
-        contiguous_chunks = contiguous_chunks + (CASE WHEN contiguous_chunks = %s THEN 1 ELSE 0 END),
-        chunks_end = (CASE WHEN chunks_end > %s THEN chunks_end ELSE %s END),
-        end_index = (CASE WHEN %s AND total_size IS NULL THEN %s ELSE end_index END),
-        expires_at = %s,
-        updated_at = %s
-    WHERE id = %s AND status = 'active' AND (%s OR append_token = %s)
-        AND (total_size IS NULL OR (NOT %s AND (total_size = %s OR (%s AND total_size > %s))))
-        AND (end_index IS NULL OR end_index > %s)
-        AND (%s OR total_size IS NOT NULL OR chunks_end <= %s)
+        received_bytes = received_bytes + %(size)s,
+        contiguous_chunks = contiguous_chunks + (CASE WHEN contiguous_chunks = %(index)s THEN 1 ELSE 0 END),
+        chunks_end = (CASE WHEN chunks_end > %(index)s THEN chunks_end ELSE %(next_index)s END),
+        end_index = (CASE WHEN %(is_short)s AND total_size IS NULL THEN %(index)s ELSE end_index END),
+        expires_at = %(expires_at)s,
+        updated_at = %(now)s
+    WHERE id = %(session)s AND status = 'active' AND (%(is_alone)s OR append_token = %(append_token)s)
+        AND reserved_bytes >= %(end)s
+        AND (total_size IS NULL OR total_size = %(end)s OR (NOT %(is_short)s AND total_size > %(end)s))
+        AND (end_index IS NULL OR end_index > %(index)s)
+        AND (NOT %(is_short)s OR total_size IS NOT NULL OR chunks_end <= %(index)s)
 """  # noqa: S608
 
 
@@ -63,7 +66,7 @@ def _count_and_insert(vendor: str) -> str:
     """PostgreSQL does both in one statement, and so in one round trip instead of four."""
     return f"""
         WITH counted AS ({_COUNT_RECEIPT} {_RETURNING}),
-             inserted AS ({_insert_receipt(vendor)} SELECT %s, %s, %s, %s, %s FROM counted)
+             inserted AS ({_insert_receipt(vendor)} SELECT {_RECEIPT_ROW} FROM counted)
         SELECT received_chunks, received_bytes FROM counted
     """  # noqa: S608
 
@@ -83,7 +86,7 @@ def _session_select(vendor: str) -> _SessionSelect:
     sql, _ = compiler.as_sql()
     converters = compiler.get_converters([column for column, _, _ in compiler.select or []])
     return _SessionSelect(
-        f"{sql} WHERE upload_id = %s AND owner_id = %s AND status <> 'removing'",
+        f"{sql} WHERE upload_id = %(upload_id)s AND owner_id = %(owner)s AND status <> 'removing'",
         [field.attname for field in _SESSION.concrete_fields],
         [(position, expression, functions) for position, (functions, expression) in converters.items()],
     )
@@ -92,7 +95,8 @@ def _session_select(vendor: str) -> _SessionSelect:
 def select_session(upload_id: uuid.UUID, owner_id: Any) -> UploadSession | None:
     """The owner's session with all its fields; one that is being removed is hidden."""
     select = _session_select(connection.vendor)
-    row = _fetch_one(select.sql, (_prepared("upload_id", upload_id), _prepared("owner", owner_id)))
+    parameters = {"upload_id": _prepared("upload_id", upload_id), "owner": _prepared("owner", owner_id)}
+    row = _fetch_one(select.sql, parameters)
     if row is None:
         return None
     values = list(row)
@@ -104,7 +108,7 @@ def select_session(upload_id: uuid.UUID, owner_id: Any) -> UploadSession | None:
 
 def select_chunk_state(session_pk: int, index: int) -> tuple[str, uuid.UUID | None, bytes | None] | None:
     """Status and append token of a session, and the SHA-256 recorded for a chunk of it, of one moment."""
-    row = _fetch_one(_select_chunk_state(connection.vendor), (index, session_pk))
+    row = _fetch_one(_select_chunk_state(connection.vendor), {"index": index, "session": session_pk})
     if row is None:
         return None
     status, token, digest = row
@@ -124,18 +128,9 @@ class Receipt:
 
 
 def record_receipt(
-    session_pk: int,
-    receipt: Receipt,
-    *,
-    while_unknown: bool,
-    append_token: uuid.UUID | None,
-    expires_at: datetime,
-    now: datetime,
+    session_pk: int, receipt: Receipt, *, append_token: uuid.UUID | None, expires_at: datetime, now: datetime
 ) -> tuple[Any, ...] | None:
     """Write a receipt and count it, both or neither.
-
-    Args:
-        while_unknown: only if the size of the file is not declared yet.
 
     Returns:
         Chunks and bytes the session has received with it; None if it takes no chunks (here, or of this sequential
@@ -145,38 +140,44 @@ def record_receipt(
         IntegrityError: there is a receipt for this chunk already.
     """
     adapt = connection.ops.adapt_datetimefield_value
-    index, end = receipt.index, receipt.offset + receipt.size
-    count = (
-        *(receipt.size, index, index + 1, index + 1, receipt.is_short, index, adapt(expires_at), adapt(now)),
-        *(session_pk, append_token is None, _prepared("append_token", append_token)),
-        *(while_unknown, end, not receipt.is_short, end),
-        *(index, not receipt.is_short, index + 1),
-    )
-    row = (session_pk, index, receipt.size, receipt.digest, receipt.etag)
+    parameters = {
+        "session": session_pk,
+        "index": receipt.index,
+        "next_index": receipt.index + 1,
+        "size": receipt.size,
+        "end": receipt.offset + receipt.size,
+        "is_short": receipt.is_short,
+        "digest": receipt.digest,
+        "etag": receipt.etag,
+        "is_alone": append_token is None,
+        "append_token": _prepared("append_token", append_token),
+        "expires_at": adapt(expires_at),
+        "now": adapt(now),
+    }
     if connection.vendor == "postgresql":
-        return _fetch_one(_count_and_insert(connection.vendor), count + row)
+        return _fetch_one(_count_and_insert(connection.vendor), parameters)
     with transaction.atomic():
-        counted = _count(session_pk, count)
+        counted = _count(parameters)
         if counted is not None:
             with connection.cursor() as cursor:
-                cursor.execute(f"{_insert_receipt(connection.vendor)} VALUES (%s, %s, %s, %s, %s)", row)
+                cursor.execute(f"{_insert_receipt(connection.vendor)} VALUES ({_RECEIPT_ROW})", parameters)
     return counted
 
 
-def _count(session_pk: int, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _count(parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     if connection.vendor == "sqlite":
         return _fetch_one(_COUNT_RECEIPT + _RETURNING, parameters)
     # MariaDB and MySQL return nothing from an UPDATE, and must lock the row first (see ``conditional``).
+    table = _SESSION.db_table
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM {_SESSION.db_table} WHERE id = %s FOR UPDATE", (session_pk,))  # noqa: S608
+        cursor.execute(f"SELECT id FROM {table} WHERE id = %(session)s FOR UPDATE", parameters)  # noqa: S608
         cursor.execute(_COUNT_RECEIPT, parameters)
         if not cursor.rowcount:
             return None
-    select = f"SELECT received_chunks, received_bytes FROM {_SESSION.db_table} WHERE id = %s"  # noqa: S608
-    return _fetch_one(select, (session_pk,))
+    return _fetch_one(f"SELECT received_chunks, received_bytes FROM {table} WHERE id = %(session)s", parameters)  # noqa: S608
 
 
-def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _fetch_one(sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     if connection.vendor == "postgresql":
         return _fetch_one_prepared(sql, parameters)
     with connection.cursor() as cursor:
@@ -185,7 +186,7 @@ def _fetch_one(sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return row
 
 
-def _fetch_one_prepared(sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _fetch_one_prepared(sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     """By psycopg's own cursor: Django's merges the parameters into the text, which PostgreSQL then parses each time."""
     import psycopg
 

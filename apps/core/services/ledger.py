@@ -98,9 +98,10 @@ def create(principal: Principal, **fields: Any) -> UploadSession:
     """
     quotas.begin(principal)
     with transaction.atomic():
-        quotas.open_session(principal, fields["total_size"] or 0)
+        size = fields["total_size"] or 0
+        quotas.open_session(principal, size)
         return UploadSession.objects.create(
-            owner_id=principal.user_id, expires_at=next_expiry(timezone.now()), **fields
+            owner_id=principal.user_id, reserved_bytes=size, expires_at=next_expiry(timezone.now()), **fields
         )
 
 
@@ -158,54 +159,18 @@ def record(
     Raises:
         SessionGone, Conflict: the session no longer takes chunks, none at this place, or a newer sequential request
             superseded this one.
-        QuotaExceeded: the size of the session is unknown, and these bytes no longer fit.
     """
-    receipt = hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size)
-    if session.total_size is None:
-        counted = _reserve_and_record(session, receipt, append_token)
-        if counted is not None:
-            return counted
-        refresh(session)
-        if session.total_size is None:
-            raise _not_counted(session, append_token, receipt)
-        # Declared meanwhile, and reserved with it.
-    counted = _record(session, receipt, append_token, while_unknown=False)
-    if counted is None:
-        raise _not_counted(session, append_token, receipt)
-    return counted
-
-
-class _NotCounted(Exception):
-    """Rolls a reservation back."""
-
-
-def _reserve_and_record(
-    session: UploadSession, receipt: hot_queries.Receipt, append_token: uuid.UUID | None
-) -> Totals | None:
-    try:
-        with transaction.atomic():
-            quotas.reserve_more(Principal.owning(session), receipt.size)
-            counted = _record(session, receipt, append_token, while_unknown=True)
-            if counted is None:
-                raise _NotCounted
-            return counted
-    except _NotCounted:
-        return None
-
-
-def _record(
-    session: UploadSession, receipt: hot_queries.Receipt, append_token: uuid.UUID | None, *, while_unknown: bool
-) -> Totals | None:
     now = timezone.now()
     counted = hot_queries.record_receipt(
         session.pk,
-        receipt,
-        while_unknown=while_unknown,
+        hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size),
         append_token=append_token,
         expires_at=next_expiry(now, session.created_at),
         now=now,
     )
-    return None if counted is None else Totals(*counted)
+    if counted is None:
+        raise _not_counted(session, append_token, span.index)
+    return Totals(*counted)
 
 
 def totals(session: UploadSession) -> Totals:
@@ -234,30 +199,64 @@ def supersede_append(session: UploadSession) -> uuid.UUID:
     return token
 
 
-def record_partial(session: UploadSession, index: int, size: int, sha256: str, append_token: uuid.UUID) -> None:
-    """Note that the first ``size`` bytes of a chunk are kept.
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """The first ``size`` bytes of a chunk: their SHA-256 in hex, and the running hash to go on from (maybe empty)."""
+
+    index: int
+    size: int
+    sha256: str
+    state: bytes
+
+    @classmethod
+    def of(cls, session: UploadSession) -> KeptPart:
+        return cls(session.partial_index, session.partial_size, session.partial_sha256, bytes(session.partial_state))
+
+
+def record_partial(session: UploadSession, part: KeptPart, append_token: uuid.UUID) -> None:
+    """Note that the first bytes of a chunk are kept.
 
     Raises:
         SessionGone, Conflict: the session no longer takes bytes, or a newer request superseded this one.
     """
     now = timezone.now()
-    kept = update_if(
-        row_of(session),
-        Q(status=Status.ACTIVE, append_token=append_token),
-        partial_index=index,
-        partial_size=size,
-        partial_sha256=sha256,
-        expires_at=next_expiry(now, session.created_at),
-        updated_at=now,
-    )
-    if not kept:
+    newest = Q(status=Status.ACTIVE, append_token=append_token)
+    expiry = next_expiry(now, session.created_at)
+    if not update_if(row_of(session), newest, **_fields_of(part), expires_at=expiry, updated_at=now):
         raise _not_counted(session, append_token)
+    _set_fields(session, part)
 
 
-def drop_partial(session: UploadSession) -> None:
-    """Forget a kept part whose bytes are damaged."""
-    session.partial_size = 0
-    UploadSession.objects.filter(pk=session.pk).update(partial_size=0, partial_sha256="")
+def renew_partial(session: UploadSession, part: KeptPart, state: bytes) -> None:
+    """Keep the running hash of a kept part that was just read again, if it is still the same part."""
+    _replace_partial(session, part, KeptPart(part.index, part.size, part.sha256, state))
+
+
+def drop_partial(session: UploadSession, part: KeptPart) -> None:
+    """Forget a kept part whose bytes are damaged, unless a newer request kept another one meanwhile."""
+    _replace_partial(session, part, KeptPart(part.index, 0, "", b""))
+
+
+def _replace_partial(session: UploadSession, seen: KeptPart, part: KeptPart) -> None:
+    same = Q(partial_index=seen.index, partial_size=seen.size, partial_sha256=seen.sha256)
+    if update_if(row_of(session), same, **_fields_of(part)):
+        _set_fields(session, part)
+    else:
+        refresh(session)
+
+
+def _set_fields(session: UploadSession, part: KeptPart) -> None:
+    for name, value in _fields_of(part).items():
+        setattr(session, name, value)
+
+
+def _fields_of(part: KeptPart) -> dict[str, Any]:
+    return {
+        "partial_index": part.index,
+        "partial_size": part.size,
+        "partial_sha256": part.sha256,
+        "partial_state": part.state,
+    }
 
 
 def contiguous_chunks(session: UploadSession) -> int:
@@ -289,24 +288,23 @@ def require_place(session: UploadSession, index: int) -> None:
         )
 
 
-def _not_counted(
-    session: UploadSession, append_token: uuid.UUID | None, receipt: hot_queries.Receipt | None = None
-) -> Exception:
+def _not_counted(session: UploadSession, append_token: uuid.UUID | None, index: int | None = None) -> Exception:
     """Why an UPDATE that was conditional on everything changed nothing."""
     refresh(session)
     try:
         require_active(session)
-        if receipt is not None:
-            require_place(session, receipt.index)
+        if index is not None:
+            require_place(session, index)
     except (SessionGone, Conflict) as error:
         return error
-    if receipt is None or (append_token is not None and append_token != session.append_token):
+    if index is None or (append_token is not None and append_token != session.append_token):
         return _append_superseded()
-    return Conflict(
-        f"Chunk {receipt.index} of {receipt.size} bytes has no place in this file.",
-        code="chunk_beyond_end",
-        chunk_index=receipt.index,
-    )
+    return no_place(index)
+
+
+def no_place(index: int) -> Conflict:
+    """A chunk of this size cannot lie here: the size of the file was declared meanwhile, and is another."""
+    return Conflict(f"Chunk {index} has no place in this file as it is.", code="chunk_beyond_end", chunk_index=index)
 
 
 def _append_superseded() -> Conflict:

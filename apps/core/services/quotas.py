@@ -11,15 +11,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.utils.module_loading import import_string
 
-from ..conf import upload_settings
-from ..errors import QuotaExceeded
+from ..conf import MIB, upload_settings
+from ..errors import NotFound, QuotaExceeded, Throttled
+from ..grid import ceil_div
 from ..models import OwnerUsage, UploadSession
 from .conditional import update_if
+from .init_rate import InitRate
 from .principal import Principal
+
+WINDOW = 64 * MIB
+"""What a session of unknown size reserves at a time, if the quota has that much."""
 
 
 def limit_of(principal: Principal, name: str) -> int:
@@ -40,17 +46,70 @@ def open_session(principal: Principal, size: int) -> None:
 
     Raises:
         QuotaExceeded: the session or its bytes do not fit.
+        Throttled: the owner began too many sessions lately.
     """
     _reserve(principal, sessions=1, size=size)
 
 
-def reserve_more(principal: Principal, size: int) -> None:
-    """Reserve bytes that a session of unknown size just received.
+def reserve_up_to(session: UploadSession, end: int) -> None:
+    """Reserve for a session of unknown size all bytes before ``end``, before any of them is written.
+
+    Reserved is what the file will need at least: the chunks in the gaps are still to come. It goes by windows, not to
+    ask for each block; what was too much is released when the size is declared, or the session ends.
+    ``session.reserved_bytes`` is less than ``end`` afterwards if the session ended, or its size was declared meanwhile.
 
     Raises:
         QuotaExceeded: they do not fit.
     """
-    _reserve(principal, sessions=0, size=size)
+    with transaction.atomic():
+        lock(session.owner_id)
+        now = UploadSession.objects.filter(pk=session.pk, status=UploadSession.Status.ACTIVE).first()
+        if now is None or now.total_size is not None or now.reserved_bytes >= end:
+            session.reserved_bytes = now.reserved_bytes if now else 0
+            return  # Ended, declared or reserved meanwhile.
+        window = min(ceil_div(end, WINDOW) * WINDOW, session.grid.end)
+        target = window if _fits(session, window - now.reserved_bytes) else end
+        _reserve(Principal.owning(session), sessions=0, size=target - now.reserved_bytes)
+        UploadSession.objects.filter(pk=session.pk).update(reserved_bytes=target)
+    session.reserved_bytes = target
+
+
+def change_reserved(session: UploadSession, size: int) -> None:
+    """Make what an open session has reserved ``size`` bytes, from what its row says. Behind :func:`lock`.
+
+    Raises:
+        QuotaExceeded: they do not fit.
+    """
+    more = size - session.reserved_bytes
+    if more > 0:
+        _reserve(Principal.owning(session), sessions=0, size=more)
+    else:
+        _release(session.owner_id, -more)
+
+
+def reserve_spool(session: UploadSession, size: int) -> None:
+    """Reserve room for a second sender of a chunk, whose bytes lie beside those of the first.
+
+    A process that is killed releases nothing; the session's end does.
+
+    Raises:
+        QuotaExceeded: they do not fit.
+    """
+    with transaction.atomic():
+        lock(session.owner_id)
+        _reserve(Principal.owning(session), sessions=0, size=size)
+        row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN)
+        if not row.update(spooled_bytes=F("spooled_bytes") + size):
+            _release(session.owner_id, size)  # Ended meanwhile.
+
+
+def release_spool(session: UploadSession, size: int) -> None:
+    """Undo :func:`reserve_spool`, unless the session's end did."""
+    with transaction.atomic():
+        lock(session.owner_id)
+        row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN, spooled_bytes__gte=size)
+        if row.update(spooled_bytes=F("spooled_bytes") - size):
+            _release(session.owner_id, size)
 
 
 def lock(owner_id: Any) -> None:
@@ -59,10 +118,13 @@ def lock(owner_id: Any) -> None:
 
 
 def close_session(session: UploadSession, *, stored: int) -> None:
-    """Release what an ended session had reserved; ``stored`` bytes of it are counted as stored from now on."""
+    """Release what a session that just ended had reserved, by its row of a moment before, which nobody changed since.
+
+    ``stored`` bytes of it are counted as stored from now on. Behind :func:`lock`.
+    """
     OwnerUsage.objects.filter(owner=session.owner_id).update(
         open_sessions=_less("open_sessions", 1),
-        reserved_bytes=_less("reserved_bytes", reserved_bytes(session)),
+        reserved_bytes=_less("reserved_bytes", held_by(session)),
         stored_bytes=F("stored_bytes") + stored,
     )
 
@@ -72,9 +134,13 @@ def forget_stored(owner_id: Any, size: int) -> None:
     OwnerUsage.objects.filter(owner=owner_id).update(stored_bytes=_less("stored_bytes", size))
 
 
-def reserved_bytes(session: UploadSession) -> int:
-    """What an open session has reserved: its size, or what it received while its size is unknown."""
-    return session.received_bytes if session.total_size is None else session.total_size
+def held_by(session: UploadSession) -> int:
+    """All that an open session has reserved, as its row says."""
+    return session.reserved_bytes + session.spooled_bytes
+
+
+def _release(owner_id: Any, size: int) -> None:
+    OwnerUsage.objects.filter(owner=owner_id).update(reserved_bytes=_less("reserved_bytes", size))
 
 
 def _less(name: str, amount: int) -> Combinable:
@@ -83,27 +149,41 @@ def _less(name: str, amount: int) -> Combinable:
 
 
 def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
-    max_sessions = limit_of(principal, "max_open_sessions")
-    max_reserved = limit_of(principal, "max_reserved_bytes")
-    max_stored = limit_of(principal, "max_stored_bytes")
     row = OwnerUsage.objects.filter(owner=principal.user_id)
-    fits = update_if(
-        row.alias(total=F("reserved_bytes") + F("stored_bytes")),
-        Q(
-            open_sessions__lte=max_sessions - sessions,
-            reserved_bytes__lte=max_reserved - size,
-            total__lte=max_stored - size,
-        ),
-        open_sessions=F("open_sessions") + sessions,
-        reserved_bytes=F("reserved_bytes") + size,
-    )
-    if fits:
+    more: dict[str, Any] = {
+        "open_sessions": F("open_sessions") + sessions,
+        "reserved_bytes": F("reserved_bytes") + size,
+    }
+    allowed = _room_for(principal, sessions, size)
+    if sessions:
+        rate = InitRate.in_force()
+        allowed &= rate.allows()
+        more.update(rate.counting())
+    if update_if(row.alias(total=F("reserved_bytes") + F("stored_bytes")), allowed, **more):
         return
-    usage = row.get()
-    if sessions and usage.open_sessions >= max_sessions:
+    usage = row.first()
+    if usage is None:
+        raise NotFound  # The owner was deleted in this very moment.
+    if sessions and usage.open_sessions >= limit_of(principal, "max_open_sessions"):
         raise QuotaExceeded(
             f"You have {usage.open_sessions} open uploads; complete or cancel one first.", quota="open_sessions"
         )
-    if usage.reserved_bytes + size > max_reserved:
+    if usage.reserved_bytes + size > limit_of(principal, "max_reserved_bytes"):
         raise QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
-    raise QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")
+    if usage.reserved_bytes + usage.stored_bytes + size > limit_of(principal, "max_stored_bytes"):
+        raise QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")
+    raise Throttled("You began too many uploads lately; wait.", InitRate.in_force().wait())
+
+
+def _room_for(principal: Principal, sessions: int, size: int) -> Q:
+    """Of a row with ``total``, the bytes that are reserved and stored."""
+    return Q(
+        open_sessions__lte=limit_of(principal, "max_open_sessions") - sessions,
+        reserved_bytes__lte=limit_of(principal, "max_reserved_bytes") - size,
+        total__lte=limit_of(principal, "max_stored_bytes") - size,
+    )
+
+
+def _fits(session: UploadSession, size: int) -> bool:
+    row = OwnerUsage.objects.filter(owner=session.owner_id).alias(total=F("reserved_bytes") + F("stored_bytes"))
+    return row.filter(_room_for(Principal.owning(session), 0, size)).exists()

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError
 
@@ -24,9 +25,11 @@ from ..errors import (
 )
 from ..grid import Span
 from ..models import UploadSession
-from ..storage import Entry, StagingMissing, Writer, WriterSuperseded, get_store
-from . import ledger
+from ..resumable_hash import RunningHash
+from ..storage import StagingMissing, WriterSuperseded, get_store
+from . import ledger, quotas
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
+from .write_guard import ChunkGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,12 @@ class StoredChunk:
     totals: ledger.Totals
 
 
-def _begin_anew(session: UploadSession) -> None:
+def staging_lost(session: UploadSession) -> Conflict:
+    """Begin the staged bytes anew, and say so. What is recorded and gone with them, ``complete`` will find."""
     ledger.refresh(session)
     ledger.require_active(session)
     ledger.set_handle(session, get_store(session.store).begin(session.upload_id, mime_type=session.mime_type))
-
-
-def _staging_lost(session: UploadSession) -> Conflict:
-    _begin_anew(session)
+    ledger.drop_partial(session, ledger.KeptPart.of(session))
     return Conflict("The staged bytes vanished meanwhile; send this chunk again.", code="staging_lost")
 
 
@@ -79,19 +80,24 @@ class ChunkSink:
         *,
         expected_digest: bytes | None = None,
         append_token: uuid.UUID | None = None,
-        writer: Writer | None = None,
-        digest: hashlib._Hash | None = None,
-        received: int = 0,
+        start: int = 0,
+        running_hash: RunningHash | None = None,
     ) -> None:
+        """
+        Args:
+            append_token: of the sequential request that this is part of; it takes the chunk over from an older one.
+            start: bytes of the chunk that are kept already, and that ``running_hash`` has seen.
+        """
         self.session = session
         self.span = span
-        self.received = received
+        self.received = start
         self._expected = expected_digest
         self._append_token = append_token
         self._store = get_store(session.store)
-        self._writer = writer or self._store.writer(session.staged, span)
-        self._digest = digest or hashlib.sha256()
-        self._head = _Head(session) if span.index == 0 and not received else None
+        guard = ChunkGuard(session, span.index)
+        self._writer = self._store.writer(session.staged, span, guard, start=start, supersede=append_token is not None)
+        self._digest = running_hash or hashlib.sha256()
+        self._head = _Head(session) if span.index == 0 and not start else None
 
     @property
     def room(self) -> int:
@@ -105,19 +111,33 @@ class ChunkSink:
             TooLarge: more bytes than the chunk has.
             ContentRefused: the first bytes of the file show that it cannot pass.
             StorageFull: the store has no room.
+            QuotaExceeded: these bytes do not fit, of a file of unknown size or beside those of another sender.
         """
-        if len(block) > self.room:
-            self.abort()
-            raise TooLarge(f"Chunk {self.span.index} has {self.span.size} bytes; more arrived.", limit=self.span.size)
         try:
-            if self._head:
-                self._head.feed(block)
-            self._digest.update(block)
-            self._writer.write(block)
+            self._take(block)
         except BaseException:
             self.abort()
             raise
+
+    def _take(self, block: bytes) -> None:
+        if len(block) > self.room:
+            raise TooLarge(f"Chunk {self.span.index} has {self.span.size} bytes; more arrived.", limit=self.span.size)
+        if self._head:
+            self._head.feed(block)
+        self._reserve(self.span.offset + self.received + len(block))
+        self._writer.write(block)
+        self._digest.update(block)
         self.received += len(block)
+
+    def _reserve(self, end: int) -> None:
+        """Nothing is written that is not reserved; a file of known size is, since it was begun."""
+        if self.span.exact or end <= self.session.reserved_bytes:
+            return
+        quotas.reserve_up_to(self.session, end)
+        if end > self.session.reserved_bytes:
+            ledger.refresh(self.session)
+            ledger.require_active(self.session)
+            raise ledger.no_place(self.span.index)
 
     def finish(self) -> StoredChunk:
         """The chunk arrived: check it, make it final, record it. The same bytes a second time are a success.
@@ -128,6 +148,7 @@ class ChunkSink:
             ChunkConflict: other bytes are recorded under this index.
             ChunkSuperseded: a newer request writes this chunk.
             SessionGone, Conflict, NotFound: the session takes no more chunks.
+            Unavailable: the database is in trouble.
         """
         try:
             self._check_whole()
@@ -138,28 +159,6 @@ class ChunkSink:
     def abort(self) -> None:
         """The body did not arrive whole: give up what came of it."""
         self._writer.discard()
-
-    def commit_partial(self) -> None:
-        """The body was cut short, but its bytes are the next ones in order: leave them in place for a later request.
-
-        Raises:
-            ChunkSuperseded, SessionGone, Conflict: a newer request superseded this one, or the session takes no more
-            bytes.
-        """
-        assert self._append_token is not None
-        index = self.span.index
-        try:
-            with self._store.exclusive(self.session.staged, index) as entry:
-                if ledger.recorded_digest(self.session, index, self._append_token) is None:
-                    self._writer.commit_partial(entry)
-                    part = self._digest.hexdigest()
-                    ledger.record_partial(self.session, index, self.received, part, self._append_token)
-        except WriterSuperseded:
-            raise ChunkSuperseded(index) from None
-        except StagingMissing:
-            raise _staging_lost(self.session) from None
-        finally:
-            self._writer.discard()
 
     def _check_whole(self) -> None:
         if self.span.exact and self.room:
@@ -176,29 +175,22 @@ class ChunkSink:
         index = self.span.index
         try:
             with self._store.exclusive(self.session.staged, index) as entry:
-                recorded = self._recorded_digest(entry)
+                recorded = ledger.recorded_digest(self.session, index, self._append_token)
                 if recorded is None:
                     return self._commit_and_record(entry, digest)
         except (StagingMissing, IntegrityError):
             # Published meanwhile, or the staged files were lost and made anew: the ledger knows what is recorded.
             recorded = ledger.recorded_digest(self.session, index, self._append_token)
             if recorded is None:
-                raise _staging_lost(self.session) from None
+                raise staging_lost(self.session) from None
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
         return StoredChunk(index, ledger.totals(self.session))
 
-    def _commit_and_record(self, entry: Entry, digest: bytes) -> StoredChunk:
+    def _commit_and_record(self, entry: Any, digest: bytes) -> StoredChunk:
         try:
             etag = self._writer.commit(entry)
         except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
         counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
         return StoredChunk(self.span.index, counted)
-
-    def _recorded_digest(self, entry: Entry) -> bytes | None:
-        # An untouched chunk needs no question: it has no receipt, so a file of known size cannot be assembling, and
-        # recording it will be refused if the session ended.
-        if entry.is_untouched and self.span.exact and self._append_token is None:
-            return None
-        return ledger.recorded_digest(self.session, self.span.index, self._append_token)

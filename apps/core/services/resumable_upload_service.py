@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from ..conf import upload_settings
-from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone
+from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone, StorageFull
+from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
 from . import assembly, declaring, ledger, removal, transitions
@@ -15,6 +16,7 @@ from .appending import AppendSink, append_offset, record_kept_part
 from .creation import NewUpload, require_allowed_size
 from .principal import Principal
 from .receiving import ChunkSink
+from .write_guard import ChunkGuard
 
 Status = UploadSession.Status
 
@@ -114,8 +116,17 @@ class ResumableUploadService:
             ) from None
         self._require_taking_chunks(session)
         ledger.require_place(session, index)
-        get_store(session.store).require_room(span.size)
+        self._require_room(session, span)
         return ChunkSink(session, span, expected_digest=expected_digest)
+
+    @staticmethod
+    def _require_room(session: UploadSession, span: Span) -> None:
+        try:
+            get_store(session.store).require_room(span.size)
+        except StorageFull:
+            if ChunkGuard(session, span.index).may_write():
+                raise
+            # The repetition of a recorded chunk needs no room: it is compared, not stored.
 
     def _require_taking_chunks(self, session: UploadSession) -> None:
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):

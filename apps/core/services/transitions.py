@@ -14,8 +14,9 @@ Leases
       was stopped for longer finds its token gone, and ends: each of these says False then.
     * Whatever ends ``assembling`` is conditional on the token (:func:`finish_completed`, :func:`finish_failed`,
       :func:`finish_damaged`), so of two who believe that they hold it, one ends the state.
-    * Between two renewals a former holder may still read, and publish: both can be repeated by its successor without
-      harm, since the same bytes go to the same name in one rename.
+    * Between two renewals a former holder may still be at work on the bytes. So the store is sealed with the lease's
+      token, and publishes or reopens for whoever sealed it last alone (``Store.seal``): a former holder that comes to
+      life again cannot move away what its successor is reading, or has handed back to the sender as damaged.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             Status.ACTIVE,
             lease_token=lease,
             changes={
-                "expires_at": next_expiry(now),
+                "expires_at": next_expiry(now, session.created_at),
                 "lease_expires_at": None,
                 "assembled_bytes": 0,
                 "store_handle": handle,
@@ -121,6 +122,8 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             received_bytes=left["size"] or 0,
             contiguous_chunks=min(damaged),
             partial_size=0,
+            partial_sha256="",
+            partial_state=b"",
         )
     return True
 
@@ -148,7 +151,7 @@ def begin_removing(session: UploadSession) -> bool:
             return False
         counted = now.counted_bytes
         if now.status in UploadSession.OPEN:
-            counted = quotas.reserved_bytes(now)
+            counted = quotas.held_by(now)
             quotas.close_session(now, stored=counted)
         if now.status == Status.ASSEMBLING:
             # It may have been published, and not recorded, by an assembly that is at work or was killed.
@@ -157,6 +160,8 @@ def begin_removing(session: UploadSession) -> bool:
             status=Status.REMOVING,
             file=now.file.name or "",
             counted_bytes=counted,
+            reserved_bytes=0,
+            spooled_bytes=0,
             dedupe_key=None,
             lease_expires_at=None,
             lease_token=None,
@@ -200,11 +205,19 @@ def _end(
 ) -> bool:
     with transaction.atomic():
         quotas.lock(session.owner_id)
-        changes = {"ended_at": timezone.now(), "lease_expires_at": None, "dedupe_key": None, **changes}
-        if not _move(session, before, after, changes=changes, **guard):
+        held = UploadSession.objects.filter(pk=session.pk).first()
+        changes = {
+            "ended_at": timezone.now(),
+            "lease_expires_at": None,
+            "dedupe_key": None,
+            "reserved_bytes": 0,
+            "spooled_bytes": 0,
+            **changes,
+        }
+        if held is None or not _move(session, before, after, changes=changes, **guard):
             return False
+        quotas.close_session(held, stored=stored)
         session.refresh_from_db()
-        quotas.close_session(session, stored=stored)
     return True
 
 

@@ -13,17 +13,18 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
-from .base import Entry, PublishedObject, Staged, Store, StoredPart, Writer
-from .errors import PartsChanged, StagingMissing, WriterSuperseded
+from .base import PublishedObject, Staged, Store, StoredPart, WriteGuard, Writer
+from .errors import PartsChanged, SealLost, StagingMissing, WriterSuperseded
 
 __all__ = [
-    "Entry",
     "PartsChanged",
     "PublishedObject",
+    "SealLost",
     "Staged",
     "StagingMissing",
     "Store",
     "StoredPart",
+    "WriteGuard",
     "Writer",
     "WriterSuperseded",
     "get_store",

@@ -40,12 +40,22 @@ class PublishedObject:
     modified: datetime
 
 
-class Entry(Protocol):
-    """Proof that the caller has one chunk of one upload for itself, for a short time without network waits."""
+class WriteGuard(Protocol):
+    """What a writer asks before it puts bytes on a disk: the ledger decides, not what a store remembers."""
 
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nothing was ever committed here, and nobody writes in place: then nothing can be recorded."""
+    def may_write(self) -> bool:
+        """Whether the chunk may be written: it is not recorded, and its session takes chunks. Asked while the caller
+        has the chunk for itself."""
+
+    def reserve_spool(self, size: int) -> None:
+        """Count bytes that will lie beside those of another sender of the same chunk.
+
+        Raises:
+            QuotaExceeded: they do not fit.
+        """
+
+    def release_spool(self) -> None:
+        """They are gone again."""
 
 
 class Writer(Protocol):
@@ -55,11 +65,16 @@ class Writer(Protocol):
     bytes, until :meth:`commit` makes them the chunk's bytes.
     """
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes in memory alone."""
+
     def write(self, block: bytes) -> None:
         """Take the next bytes.
 
         Raises:
-            StorageFull: the store has no room; nothing recorded is touched.
+            StorageFull: the store has no room; nothing recorded is touched, and what was in memory alone still is.
+            QuotaExceeded: bytes beside those of another sender do not fit the owner's quota.
         """
 
     def commit(self, entry: Any) -> str:
@@ -75,6 +90,9 @@ class Writer(Protocol):
 
     def commit_partial(self, entry: Any) -> None:
         """Like :meth:`commit`, for the first part of a chunk whose rest will be written by a later writer."""
+
+    def drop_held(self) -> None:
+        """Forget what is in memory alone, so that what was written before can be committed without it."""
 
     def discard(self) -> None:
         """Give up what was not committed. Safe to call at any time, any number of times."""
@@ -100,29 +118,38 @@ class Store(Protocol):
             StorageFull: ``size`` more bytes would leave less free than the ``min_free_disk_bytes`` setting.
         """
 
-    def writer(self, staged: Staged, span: Span, *, start: int = 0, supersede: bool = False) -> Writer:
+    def writer(
+        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+    ) -> Writer:
         """A writer for one chunk, from byte ``start`` of it on.
 
         ``supersede`` ends a writer at work on the same chunk at once (sequential protocols, where the newest request
         rules); without it both may continue and the first to commit wins.
         """
 
-    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Entry]:
+    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Any]:
         """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
 
         Raises:
             StagingMissing: the upload's staged bytes are gone.
         """
 
-    def seal(self, staged: Staged, parts: Iterable[StoredPart]) -> None:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
         """Let no writer change a byte any more. Sealing what is sealed, or published, is a success.
+
+        From now on only who brings ``lease`` may publish or reopen: an assembly that was stopped, and lost its lease,
+        cannot move away what its successor verified, or has handed back to the sender.
 
         Raises:
             PartsChanged: parts are not those of the receipts, which only a store that cannot lock finds out here.
         """
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart]) -> str:
-        """Take chunks again after :meth:`seal`, with the intact ones in their places; returns the new handle."""
+    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
+        """Take chunks again after :meth:`seal`, with the intact ones in their places; returns the new handle.
+
+        Raises:
+            SealLost: somebody else sealed it since.
+        """
 
     def open(self, staged: Staged) -> BinaryIO:
         """The stored bytes of a sealed or published upload, from the start. Some stores can read unsealed ones too.
@@ -131,10 +158,14 @@ class Store(Protocol):
             StagingMissing: there are none.
         """
 
-    def publish(self, staged: Staged, size: int) -> str:
+    def publish(self, staged: Staged, size: int, lease: UUID) -> str:
         """Flush the bytes to disk and publish them in one atomic step; returns the name in :attr:`published`.
 
         Bytes behind ``size`` are cut off. Publishing what is published is a success.
+
+        Raises:
+            SealLost: somebody else sealed it since, or reopened it.
+            StagingMissing: there is nothing to publish.
         """
 
     def name_of(self, staged: Staged) -> str:

@@ -6,9 +6,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import StorageFull
+from ..errors import StorageFull, Unavailable
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_OUT_OF_ORDER = {errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE}
 
 
 class StagingMissing(Exception):
@@ -23,13 +24,17 @@ class PartsChanged(Exception):
         self.indices = indices
 
 
+class SealLost(Exception):
+    """Another assembly sealed these bytes, or they were reopened, since the caller sealed them."""
+
+
 class WriterSuperseded(Exception):
     """A newer writer took this chunk over; this one can no longer change a byte of it."""
 
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn the operating system's errors into the store's own."""
+    """Turn the operating system's errors into the store's own, and into the engine's where nobody can help it here."""
     try:
         yield
     except FileNotFoundError as error:
@@ -37,4 +42,6 @@ def storage_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StorageFull from error
+        if error.errno in _OUT_OF_ORDER:
+            raise Unavailable("The server's storage cannot be written at the moment.") from error
         raise

@@ -20,7 +20,7 @@ from django.core.files.storage import Storage
 from django.utils import timezone
 
 from apps.core.grid import Span
-from apps.core.storage import PartsChanged, PublishedObject, Staged, StagingMissing, StoredPart
+from apps.core.storage import PartsChanged, PublishedObject, SealLost, Staged, StagingMissing, StoredPart, WriteGuard
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Bucket:
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
     multipart: dict[str, dict[int, bytes]] = field(default_factory=dict)
     sealed: dict[str, bytes] = field(default_factory=dict)
+    sealed_by: dict[str, uuid.UUID] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     trash: dict[str, bytes] = field(default_factory=dict)
 
@@ -39,10 +40,6 @@ BUCKETS: dict[str, Bucket] = {}
 
 def etag_of(part: bytes) -> str:
     return hashlib.sha256(part).hexdigest()
-
-
-class _Entry:
-    is_untouched = False  # Nobody can know.
 
 
 class _Objects(Storage):
@@ -73,8 +70,15 @@ class _Writer:
     def commit_partial(self, entry: Any) -> None:
         raise NotImplementedError
 
-    def discard(self) -> None:
+    @property
+    def held_bytes(self) -> int:
+        return len(self._held)
+
+    def drop_held(self) -> None:
         self._held = b""
+
+    def discard(self) -> None:
+        self.drop_held()
 
 
 class MemoryStore:
@@ -91,16 +95,19 @@ class MemoryStore:
     def require_room(self, size: int) -> None:
         """There always is."""
 
-    def writer(self, staged: Staged, span: Span, *, start: int = 0, supersede: bool = False) -> _Writer:
+    def writer(
+        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+    ) -> _Writer:
         return _Writer(self.bucket.multipart.get(staged.handle), span.index)
 
     @contextmanager
-    def exclusive(self, staged: Staged, index: int) -> Iterator[_Entry]:
+    def exclusive(self, staged: Staged, index: int) -> Iterator[None]:
         if staged.handle not in self.bucket.multipart:
             raise StagingMissing
-        yield _Entry()
+        yield
 
-    def seal(self, staged: Staged, parts: Iterable[StoredPart]) -> None:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: uuid.UUID) -> None:
+        self.bucket.sealed_by[staged.handle] = lease
         if staged.handle in self.bucket.sealed or self.name_of(staged) in self.bucket.objects:
             return
         stored = self.bucket.multipart.get(staged.handle, {})
@@ -112,7 +119,9 @@ class MemoryStore:
         self.bucket.sealed[staged.handle] = b"".join(stored[part.index] for part in named)
         self.bucket.multipart.pop(staged.handle, None)
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart]) -> str:
+    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: uuid.UUID) -> str:
+        self._require_seal(staged, lease)
+        self.bucket.sealed_by.pop(staged.handle)
         whole = self.bucket.sealed.pop(staged.handle, None)
         stored = self.bucket.multipart.pop(staged.handle, {})
         handle = self.begin(staged.upload_id, mime_type="")
@@ -130,8 +139,14 @@ class MemoryStore:
             return io.BytesIO(self.bucket.objects[self.name_of(staged)])
         raise StagingMissing
 
-    def publish(self, staged: Staged, size: int) -> str:
+    def _require_seal(self, staged: Staged, lease: uuid.UUID) -> None:
+        if self.bucket.sealed_by.get(staged.handle) != lease:
+            raise SealLost
+
+    def publish(self, staged: Staged, size: int, lease: uuid.UUID) -> str:
         name = self.name_of(staged)
+        if name not in self.bucket.objects:
+            self._require_seal(staged, lease)
         if staged.handle in self.bucket.sealed:
             self.bucket.objects[name] = self.bucket.sealed.pop(staged.handle)[:size]
         elif name not in self.bucket.objects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -195,7 +196,9 @@ def test_a_successor_reads_everything_again(service: Any, session: UploadSession
 
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
     transitions.begin_assembling(session)
-    get_store("default").publish(session.staged, len(DATA))
+    lease = uuid.uuid4()
+    get_store("default").seal(session.staged, [], lease)
+    get_store("default").publish(session.staged, len(DATA), lease)
     session.refresh_from_db()
     assert service.complete(session).status == "completed"
 

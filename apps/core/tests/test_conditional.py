@@ -42,7 +42,7 @@ def test_no_receipt_that_waited_is_refused(service: Any) -> None:
         for index in range(number, THREADS * EACH, THREADS):
             now = timezone.now()
             receipt = hot_queries.Receipt(index, index * 65536, 65536, b"d" * 32, "", is_short=False)
-            options: Any = {"while_unknown": False, "append_token": None, "expires_at": now, "now": now}
+            options: Any = {"append_token": None, "expires_at": now, "now": now}
             if hot_queries.record_receipt(session.pk, receipt, **options) is None:
                 refused.append(index)
 

@@ -27,7 +27,7 @@ def record(session: UploadSession, index: int, **options: Any) -> tuple[int, int
     now = timezone.now()
     size = options.pop("size", 4)
     receipt = hot_queries.Receipt(index, index * 4, size, b"d" * 32, "etag", is_short=size < 4)
-    arguments = {"while_unknown": False, "append_token": None, "expires_at": now, "now": now, **options}
+    arguments = {"append_token": None, "expires_at": now, "now": now, **options}
     return hot_queries.record_receipt(session.pk, receipt, **arguments)
 
 
@@ -79,32 +79,32 @@ def test_only_what_lies_in_the_grid_is_recorded(session: UploadSession, index: i
     assert (record(session, index, size=size) is not None) == fits
 
 
-def test_a_declared_size_ends_the_time_of_unknown_size(session: UploadSession) -> None:
-    assert record(session, 0, while_unknown=True) is None
-    UploadSession.objects.update(total_size=None)
-    assert record(session, 0, while_unknown=True) == (1, 4)
+def test_what_is_not_reserved_is_not_recorded(session: UploadSession) -> None:
+    UploadSession.objects.update(total_size=None, reserved_bytes=7)
+    assert record(session, 1) is None
+    assert record(session, 1, size=3) == (1, 3)
 
 
 class TestUnknownSize:
     @pytest.fixture(autouse=True)
     def _unknown(self, session: UploadSession) -> None:
-        UploadSession.objects.update(total_size=None)
+        UploadSession.objects.update(total_size=None, reserved_bytes=100)
 
     def test_a_short_chunk_fixes_the_end(self, session: UploadSession) -> None:
-        assert record(session, 2, size=3, while_unknown=True)
-        assert record(session, 3, while_unknown=True) is None
-        assert record(session, 1, while_unknown=True)
+        assert record(session, 2, size=3)
+        assert record(session, 3) is None
+        assert record(session, 1)
         session.refresh_from_db()
         assert (session.end_index, session.chunks_end) == (2, 3)
 
     def test_a_short_chunk_before_another_is_refused(self, session: UploadSession) -> None:
-        assert record(session, 5, while_unknown=True)
-        assert record(session, 4, size=3, while_unknown=True) is None
-        assert record(session, 6, size=3, while_unknown=True)
+        assert record(session, 5)
+        assert record(session, 4, size=3) is None
+        assert record(session, 6, size=3)
 
     def test_there_is_one_end(self, session: UploadSession) -> None:
-        assert record(session, 2, size=3, while_unknown=True)
-        assert record(session, 1, size=3, while_unknown=True) is None
+        assert record(session, 2, size=3)
+        assert record(session, 1, size=3) is None
 
 
 def test_the_state_of_a_chunk(session: UploadSession) -> None:

@@ -20,6 +20,10 @@ from apps.core.errors import StorageFull
 from apps.core.grid import Grid
 from apps.core.storage import Staged
 from apps.core.storage.local import LocalStore
+from apps.core.storage.local import writer as store_writer
+from apps.core.storage.local.claims import FREE
+
+from .write_guards import Guard
 
 pytestmark = pytest.mark.unit
 
@@ -44,8 +48,14 @@ def stored(store: LocalStore, staged: Staged) -> bytes:
         return file.read()
 
 
+def publish(store: LocalStore, staged: Staged, size: int) -> str:
+    lease = uuid4()
+    store.seal(staged, [], lease)
+    return store.publish(staged, size, lease)
+
+
 def write_chunk(store: LocalStore, staged: Staged, grid: Grid, index: int, data: bytes) -> None:
-    writer = store.writer(staged, grid.span(index))
+    writer = store.writer(staged, grid.span(index), Guard())
     for start in range(0, len(data), MIB):
         writer.write(data[start : start + MIB])
     with store.exclusive(staged, index) as entry:
@@ -55,42 +65,120 @@ def write_chunk(store: LocalStore, staged: Staged, grid: Grid, index: int, data:
 def test_what_is_not_committed_changes_nothing_stored(store: LocalStore, staged: Staged) -> None:
     good = os.urandom(SIZE)
     write_chunk(store, staged, BIG, 0, good)
-    late = store.writer(staged, BIG.span(0))
+    late = store.writer(staged, BIG.span(0), Guard(is_writable=False))
     late.write(b"x" * 2 * MIB)
     late.discard()
     assert stored(store, staged) == good
 
 
 def test_a_large_chunk_is_written_in_place_while_it_arrives(store: LocalStore, staged: Staged) -> None:
-    writer = store.writer(staged, BIG.span(0))
+    writer = store.writer(staged, BIG.span(0), Guard())
     writer.write(b"a" * MIB)
     assert stored(store, staged) == b"a" * MIB
 
 
 def test_a_newer_writer_supersedes_and_the_older_changes_no_byte_more(store: LocalStore, staged: Staged) -> None:
-    older = store.writer(staged, BIG.span(0))
+    older = store.writer(staged, BIG.span(0), Guard())
     older.write(b"o" * MIB)
-    newer = store.writer(staged, BIG.span(0), supersede=True)
+    newer = store.writer(staged, BIG.span(0), Guard(), supersede=True)
     newer.write(b"n" * MIB)
     older.write(b"o" * MIB)
     assert stored(store, staged) == b"n" * MIB
 
 
-def test_superseding_spares_what_is_committed(store: LocalStore, staged: Staged) -> None:
+def test_superseding_spares_what_is_recorded(store: LocalStore, staged: Staged) -> None:
     good = os.urandom(SIZE)
-    newer = store.writer(staged, BIG.span(0), supersede=True)
+    guard = Guard()
+    newer = store.writer(staged, BIG.span(0), guard, supersede=True)
+    guard.is_writable = False
     write_chunk(store, staged, BIG, 0, good)
     newer.write(b"n" * 2 * MIB)
     newer.discard()
     assert stored(store, staged) == good
 
 
+@pytest.mark.parametrize("damage", ["lost", "empty"])
+@pytest.mark.parametrize("supersede", [False, True])
+def test_the_ledger_decides_and_not_the_claims(
+    store: LocalStore, staged: Staged, tmp_path: Path, damage: str, supersede: bool
+) -> None:
+    good = os.urandom(SIZE)
+    write_chunk(store, staged, BIG, 0, good)
+    claims = next((tmp_path / "uploads" / "staging").glob("*.claims"))
+    claims.write_bytes(b"") if damage == "empty" else claims.unlink()
+    store.begin(staged.upload_id, mime_type="")
+    late = store.writer(staged, BIG.span(0), Guard(is_writable=False), supersede=supersede)
+    late.write(b"x" * 2 * MIB)
+    late.discard()
+    assert stored(store, staged) == good
+
+
+def test_of_a_recorded_chunk_nothing_is_kept_when_it_comes_again(store: LocalStore, staged: Staged) -> None:
+    guard = Guard(is_writable=False)
+    again = store.writer(staged, BIG.span(0), guard)
+    for _ in range(2):
+        again.write(b"x" * MIB)
+    assert (stored(store, staged), again.held_bytes, guard.spooled) == (b"", 0, 0)
+
+
+def test_a_chunk_that_was_committed_and_not_recorded_is_written_again_in_place(
+    store: LocalStore, staged: Staged
+) -> None:
+    write_chunk(store, staged, BIG, 0, b"a" * SIZE)
+    again = store.writer(staged, BIG.span(0), Guard())
+    again.write(b"b" * MIB)
+    assert stored(store, staged)[:MIB] == b"b" * MIB
+
+
+def test_what_a_second_sender_spools_is_reserved_until_it_is_gone(store: LocalStore, staged: Staged) -> None:
+    first, guard = store.writer(staged, BIG.span(0), Guard()), Guard()
+    second = store.writer(staged, BIG.span(0), guard)
+    first.write(b"1" * MIB)
+    second.write(b"2" * MIB)
+    assert (guard.spooled, stored(store, staged)) == (SIZE, b"1" * MIB)
+    second.discard()
+    assert guard.spooled == 0
+
+
+def test_a_kept_part_stays_kept_whatever_becomes_of_who_continued_it(store: LocalStore, staged: Staged) -> None:
+    writer = store.writer(staged, BIG.span(0), Guard(), supersede=True)
+    writer.write(b"k" * MIB)
+    with store.exclusive(staged, 0) as entry:
+        writer.commit_partial(entry)
+    continued = store.writer(staged, BIG.span(0), Guard(), start=MIB, supersede=True)
+    continued.write(b"c" * MIB)
+    continued.discard()
+    other = store.writer(staged, BIG.span(0), Guard())
+    other.write(b"o" * MIB)
+    assert stored(store, staged)[:MIB] == b"k" * MIB
+    other.discard()
+
+
+def test_bytes_in_memory_stay_there_when_the_disk_is_full(
+    store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*arguments: Any, **options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = store.writer(staged, BIG.span(0), Guard())
+    writer.write(b"1" * MIB)
+    with monkeypatch.context() as full:
+        full.setattr(store_writer, "pwrite_all", no_room)
+        with pytest.raises(StorageFull):
+            writer.write(b"2" * MIB)
+    assert writer.held_bytes == MIB
+    writer.write(b"3" * MIB)
+    with store.exclusive(staged, 0) as entry:
+        writer.commit(entry)
+    assert stored(store, staged) == b"1" * MIB + b"2" * MIB + b"3" * MIB
+
+
 def test_a_kept_part_is_continued_where_it_ended(store: LocalStore, staged: Staged) -> None:
-    writer = store.writer(staged, SMALL.span(0), supersede=True)
+    writer = store.writer(staged, SMALL.span(0), Guard(), supersede=True)
     writer.write(b"01")
     with store.exclusive(staged, 0) as entry:
         writer.commit_partial(entry)
-    writer = store.writer(staged, SMALL.span(0), start=2, supersede=True)
+    writer = store.writer(staged, SMALL.span(0), Guard(), start=2, supersede=True)
     writer.write(b"23")
     with store.exclusive(staged, 0) as entry:
         writer.commit(entry)
@@ -113,11 +201,11 @@ def test_a_full_disk_is_said_to_be_full_whatever_is_written(
 
 
 def test_an_abandoned_claim_is_released(store: LocalStore, staged: Staged) -> None:
-    writer = store.writer(staged, BIG.span(0))
+    writer = store.writer(staged, BIG.span(0), Guard())
     writer.write(b"a" * MIB)
     writer.discard()
     with store.exclusive(staged, 0) as entry:
-        assert entry.is_untouched
+        assert entry.read() == FREE
 
 
 def test_one_chunk_is_exclusive_and_others_are_not(store: LocalStore, staged: Staged) -> None:
@@ -141,20 +229,20 @@ def test_one_chunk_is_exclusive_and_others_are_not(store: LocalStore, staged: St
 def test_publishing_renames_the_file(store: LocalStore, staged: Staged, tmp_path: Path) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
     inode = next((tmp_path / "uploads" / "staging").glob("*.part")).stat().st_ino
-    name = store.publish(staged, 4)
+    name = publish(store, staged, 4)
     assert (tmp_path / "uploads" / "files" / name).stat().st_ino == inode
     assert list((tmp_path / "uploads" / "staging").iterdir()) == []
 
 
 def test_publishing_cuts_what_lies_behind_the_end(store: LocalStore, staged: Staged) -> None:
     write_chunk(store, staged, SMALL, 1, b"4567")
-    store.publish(staged, 6)
+    publish(store, staged, 6)
     assert len(stored(store, staged)) == 6
 
 
 def test_files_and_directories_are_private(store: LocalStore, staged: Staged, tmp_path: Path) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
-    store.publish(staged, 4)
+    publish(store, staged, 4)
     store.begin(uuid4(), mime_type="text/plain")
     for path in (tmp_path / "uploads").rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -203,7 +291,7 @@ def test_directories_made_on_the_way_are_private(tmp_path: Path) -> None:
 
 def test_the_trash_is_emptied_of_what_is_old(store: LocalStore, staged: Staged, tmp_path: Path) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
-    store.trash(store.publish(staged, 4))
+    store.trash(publish(store, staged, 4))
     assert store.empty_trash(timedelta(days=1)) == 0
     (aside,) = (tmp_path / "uploads" / "trash").iterdir()
     os.utime(aside, (0, 0))
@@ -215,6 +303,8 @@ def test_publishing_flushes_the_bytes_before_the_rename_and_the_directory_after_
     store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
+    lease = uuid4()
+    store.seal(staged, [], lease)
     order: list[str] = []
 
     def noted(name: str) -> Any:
@@ -228,5 +318,5 @@ def test_publishing_flushes_the_bytes_before_the_rename_and_the_directory_after_
 
     for name in ("fsync", "rename"):
         monkeypatch.setattr(os, name, noted(name))
-    store.publish(staged, 4)
+    store.publish(staged, 4, lease)
     assert order[-3:] == ["fsync", "rename", "fsync"]

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 
-from apps.core.errors import QuotaExceeded, StorageFull
+from apps.core.conf import MIB
+from apps.core.errors import BadRequest, Conflict, QuotaExceeded, SessionGone, StorageFull, Throttled, TooLarge
 from apps.core.models import OwnerUsage, UploadSession
+from apps.core.services import quotas
 
 from .api import Api, assert_problem, sha256
 from .threads import together
@@ -59,19 +63,145 @@ def test_everything_that_ends_gives_back(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_session_of_unknown_size_reserves_what_arrives(service: Any, uploads: Any) -> None:
-    uploads(MAX_RESERVED_BYTES=6)
-    session, _ = service.create(filename="a.bin")
-    receiver = service.receive_chunk(session, 0)
-    receiver.receive(b"0123")
-    receiver.finish()
-    assert usage() == (1, 4, 0)
-    receiver = service.receive_chunk(session, 1)
-    receiver.receive(b"4567")
-    with pytest.raises(QuotaExceeded):
-        receiver.finish()
-    session.refresh_from_db()
-    assert session.received_chunks == 1
+class TestUnknownSize:
+    @pytest.fixture
+    def session(self, service: Any) -> Any:
+        return service.create(filename="a.bin")[0]
+
+    @staticmethod
+    def receive(service: Any, session: UploadSession, index: int, data: bytes) -> None:
+        sink = service.receive_chunk(service.find(session.upload_id), index)
+        sink.receive(data)
+        sink.finish()
+
+    def test_it_reserves_by_windows_and_gives_back_what_was_too_much(
+        self, service: Any, session: UploadSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quotas, "WINDOW", 16)
+        self.receive(service, session, 0, b"0123")
+        assert usage() == (1, 16, 0)
+        self.receive(service, session, 3, b"0123")
+        assert usage() == (1, 16, 0)
+        self.receive(service, session, 4, b"0123")
+        assert usage() == (1, 32, 0)
+        service.declare_size(service.find(session.upload_id), 20)
+        assert usage() == (1, 20, 0)
+        service.cancel(service.find(session.upload_id))
+        assert usage() == (0, 0, 0)
+
+    def test_where_no_window_fits_it_reserves_what_it_needs(
+        self, service: Any, session: UploadSession, uploads: Any
+    ) -> None:
+        uploads(MAX_RESERVED_BYTES=6)
+        self.receive(service, session, 0, b"0123")
+        assert usage() == (1, 4, 0)
+
+    def test_nothing_is_written_that_is_not_reserved(
+        self, service: Any, session: UploadSession, uploads: Any, store_root: Path
+    ) -> None:
+        uploads(MAX_RESERVED_BYTES=6, RECEIVE_BUFFER_BYTES=0)
+        sink = service.receive_chunk(session, 1)
+        sink.receive(b"45")
+        with pytest.raises(QuotaExceeded):
+            sink.receive(b"67")
+        (part,) = (store_root / "staging").glob("*.part")
+        assert part.stat().st_size == 6
+        assert usage() == (1, 6, 0)
+
+    def test_the_largest_file_there_may_be_is_a_bound_while_bytes_arrive(
+        self, service: Any, session: UploadSession, uploads: Any
+    ) -> None:
+        uploads(MAX_FILE_SIZE=6)
+        session = service.find(session.upload_id)
+        sink = service.receive_chunk(session, 1)
+        with pytest.raises(TooLarge):
+            sink.receive(b"4567")
+        with pytest.raises(BadRequest):
+            service.receive_chunk(session, 2)
+        with pytest.raises(TooLarge):
+            service.receive_from(session, 0).receive(b"01234567")
+
+    def test_a_chunk_in_flight_while_the_size_is_declared_leaks_no_quota(
+        self, service: Any, session: UploadSession
+    ) -> None:
+        in_flight = service.receive_chunk(session, 1)
+        in_flight.receive(b"4567")
+        service.declare_size(service.find(session.upload_id), 8)
+        in_flight.finish()
+        self.receive(service, session, 0, b"0123")
+        assert usage() == (1, 8, 0)
+        done = service.complete(service.find(session.upload_id), file_hash=sha256(b"01234567"))
+        assert (done.status, usage()) == ("completed", (0, 0, 8))
+
+    def test_bytes_of_an_ended_session_reserve_nothing(self, service: Any, session: UploadSession) -> None:
+        sink = service.receive_chunk(session, 0)
+        service.cancel(service.find(session.upload_id))
+        with pytest.raises(SessionGone):
+            sink.receive(b"0123")
+        assert usage() == (0, 0, 0)
+
+    def test_bytes_behind_the_declared_end_are_refused_as_they_arrive(
+        self, service: Any, session: UploadSession
+    ) -> None:
+        sink = service.receive_chunk(session, 5)
+        service.declare_size(service.find(session.upload_id), 8)
+        with pytest.raises(Conflict) as refused:
+            sink.receive(b"4567")
+        assert refused.value.code == "chunk_beyond_end"
+        assert usage() == (1, 8, 0)
+
+
+class TestSpools:
+    @pytest.fixture
+    def second(self, service: Any, uploads: Any) -> Any:
+        """A sender of a chunk that another one writes."""
+        uploads(CHUNK_SIZE=2 * MIB, MAX_RESERVED_BYTES=5 * MIB)
+        session, _ = service.create(filename="a.bin", total_size=2 * MIB)
+        first = service.receive_chunk(session, 0)
+        first.receive(b"1" * MIB)
+        return service.receive_chunk(session, 0)
+
+    def test_spooled_bytes_count_as_reserved_until_they_are_gone(self, second: Any) -> None:
+        second.receive(b"2" * MIB)
+        assert usage() == (1, 4 * MIB, 0)
+        second.abort()
+        assert usage() == (1, 2 * MIB, 0)
+
+    def test_what_does_not_fit_is_not_spooled(self, second: Any, uploads: Any) -> None:
+        uploads(MAX_RESERVED_BYTES=3 * MIB)
+        with pytest.raises(QuotaExceeded):
+            second.receive(b"2" * MIB)
+        assert usage() == (1, 2 * MIB, 0)
+
+    def test_the_end_of_the_session_releases_what_a_killed_process_spooled(self, second: Any, service: Any) -> None:
+        second.receive(b"2" * MIB)
+        service.cancel(service.find(second.session.upload_id))
+        assert usage() == (0, 0, 0)
+        second.abort()
+        assert usage() == (0, 0, 0)
+
+    def test_a_session_that_ended_spools_nothing(self, second: Any, service: Any) -> None:
+        service.cancel(service.find(second.session.upload_id))
+        quotas.reserve_spool(second.session, MIB)
+        assert usage() == (0, 0, 0)
+
+
+def test_an_owner_begins_as_many_sessions_in_a_period_as_the_rate_says(service: Any, uploads: Any) -> None:
+    uploads(INIT_RATE="3/day")
+    outcomes: list[bool] = []
+
+    def begin(number: int) -> None:
+        try:
+            service.create(filename="a.bin", total_size=1)
+            outcomes.append(True)
+        except Throttled:
+            outcomes.append(False)
+
+    together(10, begin)
+    assert sorted(outcomes) == [False] * 7 + [True] * 3
+    OwnerUsage.objects.update(init_window=F("init_window") - 1)
+    service.create(filename="a.bin", total_size=1)
+    assert OwnerUsage.objects.get().init_count == 1
 
 
 def test_parallel_inits_never_overdraw(service: Any, uploads: Any) -> None:

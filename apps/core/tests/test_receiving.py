@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.core import resumable_hash
 from apps.core.conf import MIB
 from apps.core.errors import (
     BodyBroken,
@@ -17,13 +19,18 @@ from apps.core.errors import (
     Conflict,
     ContentRefused,
     OffsetMismatch,
+    QuotaExceeded,
     SessionGone,
+    StorageFull,
     TooLarge,
     UploadError,
 )
 from apps.core.models import ChunkReceipt, UploadSession
+from apps.core.services import appending, ledger
 from apps.core.services.appending import record_kept_part
+from apps.core.services.ledger import KeptPart
 from apps.core.storage import get_store
+from apps.core.storage.local import writer
 from apps.core.storage.local.claims import COMMITTED
 
 from .threads import together
@@ -186,6 +193,11 @@ def test_short_of_memory_every_block_is_written_out(service: Any, uploads: Any) 
     assert stored(session) == data
 
 
+def no_room(fd: int, data: bytes, offset: int) -> None:
+    if data:
+        raise StorageFull
+
+
 @pytest.mark.usefixtures("small_chunks")
 class TestInOrder:
     def test_bytes_spread_over_chunks_and_the_rest_is_kept(self, service: Any) -> None:
@@ -242,15 +254,84 @@ class TestInOrder:
         session.refresh_from_db()
         assert service.offset(session) == 6
 
-    def test_a_damaged_kept_part_is_not_built_upon(self, service: Any, store_root: Any) -> None:
+    def test_a_kept_part_that_a_power_failure_damaged_is_not_built_upon(
+        self, service: Any, store_root: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         session = begin(service, 10)
         receiver = service.receive_from(session, 0)
         receiver.receive(b"012345")
         receiver.abort()
+        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"another boot    ")
+        session.refresh_from_db()
+        assert service.offset(session) == 6
         part = next((store_root / "staging").glob("*.part"))
         part.write_bytes(b"0123!!")
-        session.refresh_from_db()
+        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"and another one ")
         assert service.offset(session) == 4
+        session.refresh_from_db()
+        assert (session.partial_size, session.partial_sha256, bytes(session.partial_state)) == (0, "", b"")
+
+    def test_small_steps_read_nothing_again(self, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = b"0123456789"
+        session = begin(service, 10, chunk_size=10, file_hash=hashlib.sha256(data).hexdigest())
+        monkeypatch.setattr(appending, "_hash_stored", lambda *arguments: pytest.fail("read the kept part again"))
+        for start in range(10):
+            service.receive_from(service.find(session.upload_id), start).receive(data[start : start + 1])
+            if start < 9:
+                newer = service.receive_from(service.find(session.upload_id), start)
+                newer.receive(data[start : start + 1])
+                newer.abort()
+        assert service.complete(service.find(session.upload_id)).status == "completed"
+
+    def test_a_kept_part_is_forgotten_only_if_it_is_still_the_same(self, service: Any) -> None:
+        session = begin(service, 10)
+        receiver = service.receive_from(session, 0)
+        receiver.receive(b"012345")
+        receiver.abort()
+        seen = KeptPart.of(service.find(session.upload_id))
+        newer = service.receive_from(service.find(session.upload_id), 6)
+        newer.receive(b"6")
+        newer.abort()
+        late = service.find(session.upload_id)
+        ledger.drop_partial(late, seen)
+        assert service.offset(service.find(session.upload_id)) == service.offset(late) == 7
+
+    @pytest.mark.parametrize("last", [2, MIB, 2 * MIB - 7], ids=["when kept", "in mid-chunk", "at the end"])
+    def test_a_full_disk_loses_nothing_that_reached_it(
+        self, service: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch, last: int
+    ) -> None:
+        uploads(CHUNK_SIZE=4 * MIB, MAX_FILE_SIZE=10 * MIB)
+        data = hashlib.sha512(b"seed").digest() * (4 * MIB // 64)
+        session = begin(service, 4 * MIB, file_hash=hashlib.sha256(data).hexdigest())
+        first = service.receive_from(session, 0)
+        first.receive(data[: MIB + 7])
+        assert first.abort() == MIB + 7
+        reached = 2 * MIB + 7
+        sink = service.receive_from(service.find(session.upload_id), MIB + 7)
+        sink.receive(data[MIB + 7 : reached])
+        with monkeypatch.context() as full:
+            full.setattr(writer, "pwrite_all", no_room)
+            with suppress(StorageFull):
+                sink.receive(data[reached : reached + last])
+            assert sink.abort() == reached
+        assert service.offset(service.find(session.upload_id)) == reached
+        service.receive_from(service.find(session.upload_id), reached).receive(data[reached:])
+        assert service.complete(service.find(session.upload_id)).status == "completed"
+
+    def test_a_refused_block_leaves_what_was_kept_before(self, service: Any, uploads: Any) -> None:
+        session = begin(service, None)
+        first = service.receive_from(session, 0)
+        first.receive(b"01")
+        first.abort()
+        uploads(MAX_RESERVED_BYTES=0)
+        session = service.find(session.upload_id)
+        UploadSession.objects.update(reserved_bytes=2)
+        session.refresh_from_db()
+        sink = service.receive_from(session, 2)
+        with pytest.raises(QuotaExceeded):
+            sink.receive(b"23")
+        assert sink.abort() == 2
+        assert service.offset(service.find(session.upload_id)) == 2
 
     def test_chunks_of_other_protocols_count(self, service: Any) -> None:
         session = begin(service, 10)

@@ -14,15 +14,26 @@ import pytest
 
 from apps.core.errors import Conflict
 from apps.core.grid import Grid
-from apps.core.storage import PartsChanged, Staged, StagingMissing, Store, StoredPart, WriterSuperseded, get_store
+from apps.core.storage import (
+    PartsChanged,
+    SealLost,
+    Staged,
+    StagingMissing,
+    Store,
+    StoredPart,
+    WriterSuperseded,
+    get_store,
+)
 from apps.core.storage.local import LocalStore
 
 from .memory_store import MemoryStore
+from .write_guards import Guard
 
 pytestmark = pytest.mark.unit
 
 GRID = Grid(4, 10, max_chunks=10)
 PIECES = [b"0123", b"4567", b"89"]
+LEASE = uuid4()
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -43,7 +54,7 @@ def begin(store: Store) -> Staged:
 
 
 def write(store: Store, staged: Staged, index: int, data: bytes) -> StoredPart:
-    writer = store.writer(staged, GRID.span(index))
+    writer = store.writer(staged, GRID.span(index), Guard())
     for byte in range(len(data)):
         writer.write(data[byte : byte + 1])
     with store.exclusive(staged, index) as entry:
@@ -61,55 +72,71 @@ def read(store: Store, staged: Staged) -> bytes:
 
 
 def test_chunks_may_come_in_any_order(store: Store, staged: Staged) -> None:
-    store.seal(staged, write_all(store, staged))
+    store.seal(staged, write_all(store, staged), LEASE)
     assert read(store, staged) == b"0123456789"
 
 
 def test_what_was_discarded_is_not_stored(store: Store, staged: Staged) -> None:
     parts = write_all(store, staged)
-    late = store.writer(staged, GRID.span(0))
+    late = store.writer(staged, GRID.span(0), Guard())
     late.write(b"XX")
     late.discard()
-    store.seal(staged, parts)
+    store.seal(staged, parts, LEASE)
     assert read(store, staged) == b"0123456789"
 
 
 def test_sealing_and_publishing_may_be_repeated(store: Store, staged: Staged) -> None:
     parts = write_all(store, staged)
     for _ in range(2):
-        store.seal(staged, parts)
+        store.seal(staged, parts, LEASE)
     names = set()
     for _ in range(2):
-        names.add(store.publish(staged, 10))
-        store.seal(staged, parts)
+        names.add(store.publish(staged, 10, LEASE))
+        store.seal(staged, parts, LEASE)
     assert names == {store.name_of(staged)}
     assert read(store, staged) == b"0123456789"
 
 
 def test_a_published_file_is_a_django_file(store: Store, staged: Staged) -> None:
-    store.seal(staged, write_all(store, staged))
-    with store.published.open(store.publish(staged, 10)) as file:
+    store.seal(staged, write_all(store, staged), LEASE)
+    with store.published.open(store.publish(staged, 10, LEASE)) as file:
         assert file.read() == b"0123456789"
 
 
 def test_an_empty_upload_is_an_empty_file(store: Store, staged: Staged) -> None:
-    store.seal(staged, [])
-    store.publish(staged, 0)
+    store.seal(staged, [], LEASE)
+    store.publish(staged, 0, LEASE)
     assert read(store, staged) == b""
 
 
 def test_reopening_keeps_the_intact_chunks(store: Store, staged: Staged) -> None:
     parts = write_all(store, staged)
-    store.seal(staged, parts)
-    again = Staged(staged.upload_id, store.reopen(staged, [parts[0], parts[2]]))
+    store.seal(staged, parts, LEASE)
+    again = Staged(staged.upload_id, store.reopen(staged, [parts[0], parts[2]], LEASE))
     parts[1] = write(store, again, 1, b"wxyz")
-    store.seal(again, parts)
+    store.seal(again, parts, LEASE)
     assert read(store, again) == b"0123wxyz89"
 
 
+def test_who_was_sealed_out_neither_publishes_nor_reopens(store: Store, staged: Staged) -> None:
+    parts = write_all(store, staged)
+    former, successor = uuid4(), uuid4()
+    store.seal(staged, parts, former)
+    store.seal(staged, parts, successor)
+    with pytest.raises(SealLost):
+        store.publish(staged, 10, former)
+    with pytest.raises(SealLost):
+        store.reopen(staged, parts, former)
+    again = Staged(staged.upload_id, store.reopen(staged, [parts[0], parts[2]], successor))
+    with pytest.raises(SealLost):
+        store.publish(staged, 10, successor)
+    write(store, again, 1, b"wxyz")
+    assert list(store.objects()) == []
+
+
 def test_removing_leaves_nothing(store: Store, staged: Staged) -> None:
-    store.seal(staged, write_all(store, staged))
-    name = store.publish(staged, 10)
+    store.seal(staged, write_all(store, staged), LEASE)
+    name = store.publish(staged, 10, LEASE)
     for _ in range(2):
         store.discard(staged)
         store.remove(name)
@@ -120,8 +147,8 @@ def test_removing_leaves_nothing(store: Store, staged: Staged) -> None:
 
 
 def test_discarding_spares_what_is_published(store: Store, staged: Staged) -> None:
-    store.seal(staged, write_all(store, staged))
-    store.publish(staged, 10)
+    store.seal(staged, write_all(store, staged), LEASE)
+    store.publish(staged, 10, LEASE)
     store.discard(staged)
     assert read(store, staged) == b"0123456789"
 
@@ -134,15 +161,15 @@ def test_discarded_bytes_are_said_to_be_gone(store: Store, staged: Staged) -> No
 
 def test_everything_staged_and_published_is_listed(store: Store, staged: Staged) -> None:
     other = begin(store)
-    store.seal(staged, write_all(store, staged))
-    name = store.publish(staged, 10)
+    store.seal(staged, write_all(store, staged), LEASE)
+    name = store.publish(staged, 10, LEASE)
     assert [found for found, _ in store.staged()] == [other]
     assert [(found.name, found.size) for found in store.objects()] == [(name, 10)]
 
 
 def test_what_is_in_the_trash_is_no_longer_published(store: Store, staged: Staged) -> None:
-    store.seal(staged, write_all(store, staged))
-    store.trash(store.publish(staged, 10))
+    store.seal(staged, write_all(store, staged), LEASE)
+    store.trash(store.publish(staged, 10, LEASE))
     assert list(store.objects()) == []
 
 
@@ -154,7 +181,7 @@ def test_a_store_keeps_its_identity(store: Store) -> None:
 def test_two_uploads_do_not_meet(store: Store, staged: Staged) -> None:
     other = begin(store)
     write(store, other, 0, b"XXXX")
-    store.seal(staged, write_all(store, staged))
+    store.seal(staged, write_all(store, staged), LEASE)
     assert read(store, staged) == b"0123456789"
 
 
@@ -165,12 +192,13 @@ class TestTwoSendersOfOneChunk:
         store = LocalStore(tmp_path)
         staged = begin(store)
         span = Grid(2**21, 2**21, max_chunks=1).span(0)
-        late, first = store.writer(staged, span), store.writer(staged, span)
+        late, first = store.writer(staged, span, Guard()), store.writer(staged, span, Guard())
         late.write(b"l" * 2**20)
         first.write(b"f" * 2**20)
         first.write(b"f" * 2**20)
         with store.exclusive(staged, 0) as entry:
             first.commit(entry)
+        first.discard()
         late.write(b"l" * 2**20)
         with pytest.raises(WriterSuperseded), store.exclusive(staged, 0) as entry:
             late.commit(entry)
@@ -182,7 +210,7 @@ class TestTwoSendersOfOneChunk:
         parts = write_all(store, staged)
         write(store, staged, 1, b"late")
         with pytest.raises(PartsChanged) as changed:
-            store.seal(staged, parts)
+            store.seal(staged, parts, LEASE)
         assert changed.value.indices == [1]
 
     def test_where_there_is_none_unsealed_bytes_cannot_be_read(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from ..errors import BadRequest, NotFound
 from ..http.responses import WithoutLength
-from ..http.throttles import InitPerAddress, InitPerUser
+from ..http.throttles import InitPerAddress
 from ..models import UploadSession
 from ..serializers import (
     PUBLIC_STATUSES,
@@ -40,7 +40,7 @@ def _checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
 class InitUploadView(UploadApiView):
     """Begin an upload."""
 
-    throttle_classes = (InitPerUser, InitPerAddress)
+    throttle_classes = (InitPerAddress,)
 
     def post(self, request: Request) -> Response:
         """Begin an upload, or return the open one of the same key (or name, size and hash) with what it already has."""

@@ -11,16 +11,21 @@ What an entry says
     FREE      nobody ever wrote here, or whoever did gave up                  may be claimed
     *token*   the writer with this token writes in place                      its own to write; may be superseded
     PARTIAL   the first bytes of the chunk are committed, the rest is to come may be claimed by who supersedes
-    COMMITTED the bytes are recorded, or about to be                          never written in place again
+    COMMITTED the bytes are recorded, or were about to be                     may be claimed if they are not recorded
     ========= =============================================================== ============================
 
 How it is used
     An entry is read and changed under a lock on just these 16 bytes, held for a few system calls, never while waiting
-    for the network. Each write in place first checks, under the lock, that the entry still has the writer's own token,
-    so a superseded writer cannot change a byte: not even with data it had received before. Who finds a chunk claimed by
-    somebody else spools to an unnamed file; who commits first, under the lock and after asking the ledger, wins, and
-    the other one only compares digests. A token whose writer was killed is just a token: it blocks nobody, because
-    spooling is always possible and a sequential sender supersedes it.
+    for the network. **The ledger decides, not the entry**: a claims file can be lost, or emptied by a power failure,
+    and a chunk that is recorded must not change even then. So who claims an entry asks, under the lock, whether the
+    chunk is recorded (``WriteGuard.may_write``), and if so keeps nothing of what it is sent: it can only be compared.
+    An entry says no more than who may write until then.
+
+    Each write in place first checks, under the lock, that the entry still has the writer's own token, so a superseded
+    writer cannot change a byte: not even with data it had received before. Who finds a chunk claimed by somebody else
+    spools to an unnamed file; who commits first, under the lock and after asking the ledger, wins, and the other one
+    only compares digests. A token whose writer was killed is just a token: it blocks nobody, because spooling is always
+    possible and a sequential sender supersedes it.
 
     The receipt is written inside the same exclusive section as the last bytes, so nobody can see COMMITTED without
     finding the receipt, unless the process died in between; then the ledger, not the claim, decides, and the chunk is
@@ -61,10 +66,6 @@ class ClaimEntry:
 
     def read(self) -> bytes:
         return os.pread(self._fd, ENTRY_SIZE, self._position).ljust(ENTRY_SIZE, b"\0")
-
-    @property
-    def is_untouched(self) -> bool:
-        return self.read() == FREE
 
     def write(self, token: bytes) -> None:
         with storage_errors():

@@ -11,7 +11,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,8 @@ from django.core.files.storage import FileSystemStorage
 from ...conf import upload_settings
 from ...errors import StorageFull
 from ...grid import Span
-from ..base import PublishedObject, Staged, StoredPart
-from ..errors import StagingMissing, storage_errors
+from ..base import PublishedObject, Staged, StoredPart, WriteGuard
+from ..errors import SealLost, storage_errors
 from .claims import ClaimEntry
 from .staging import Staging, make_private_directory, open_private_directory
 from .writer import LocalWriter
@@ -61,20 +61,33 @@ class LocalStore:
         if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
             raise StorageFull
 
-    def writer(self, staged: Staged, span: Span, *, start: int = 0, supersede: bool = False) -> LocalWriter:
-        return LocalWriter(self._staging, staged.upload_id, span, start=start, supersede=supersede)
+    def writer(
+        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+    ) -> LocalWriter:
+        return LocalWriter(self._staging, staged.upload_id, span, guard, start=start, supersede=supersede)
 
     def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[ClaimEntry]:
         return self._staging.exclusive(staged.upload_id, index)
 
-    def seal(self, staged: Staged, parts: Iterable[StoredPart]) -> None:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
         """Wait for the writers at work; later ones find that the session takes no chunks, and write nothing."""
-        with suppress(StagingMissing), self._staging.exclusive_whole(staged.upload_id):
-            pass  # Missing: published by an earlier attempt, or lost, which verifying will tell.
+        self._staging.create_kind(staged.upload_id, "claims")  # They are gone if it is published, or they were lost.
+        with self._staging.exclusive_whole(staged.upload_id):
+            self._staging.write_seal(staged.upload_id, lease)
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart]) -> str:
-        self._staging.create(staged.upload_id)
+    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
+        with self._sealed(staged.upload_id, lease):
+            self._staging.create(staged.upload_id)
+            self._staging.remove_kind(staged.upload_id, "seal")
         return ""
+
+    @contextmanager
+    def _sealed(self, upload_id: UUID, lease: UUID) -> Iterator[None]:
+        """Nobody else can write, seal, publish or reopen meanwhile."""
+        with self._staging.exclusive_whole(upload_id):
+            if not self._staging.is_sealed_by(upload_id, lease):
+                raise SealLost
+            yield
 
     def open(self, staged: Staged) -> BinaryIO:
         with storage_errors():
@@ -84,23 +97,29 @@ class LocalStore:
                 fd = os.open(self.name_of(staged), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._files)
         return os.fdopen(fd, "rb", buffering=0)
 
-    def publish(self, staged: Staged, size: int) -> str:
+    def publish(self, staged: Staged, size: int, lease: UUID) -> str:
         name = self.name_of(staged)
         with storage_errors():
             try:
-                fd = self._staging.open(staged.upload_id, "part", os.O_RDWR)
+                self._flush(staged.upload_id, size)
             except FileNotFoundError:
-                os.stat(name, dir_fd=self._files, follow_symlinks=False)
-                return name
-            try:
-                if os.fstat(fd).st_size > size:
-                    os.ftruncate(fd, size)
-                os.utime(fd)  # Its age is counted from now on (see check_uploads).
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            self._move_to_published(staged.upload_id, name)
+                os.stat(name, dir_fd=self._files, follow_symlinks=False)  # Published by an earlier attempt.
+            else:
+                with self._sealed(staged.upload_id, lease):
+                    self._move_to_published(staged.upload_id, name)
+        for kind in ("claims", "seal"):
+            self._staging.remove_kind(staged.upload_id, kind)
         return name
+
+    def _flush(self, upload_id: UUID, size: int) -> None:
+        fd = self._staging.open(upload_id, "part", os.O_RDWR)
+        try:
+            if os.fstat(fd).st_size > size:
+                os.ftruncate(fd, size)
+            os.utime(fd)  # Its age is counted from now on (see check_uploads).
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _move_to_published(self, upload_id: UUID, name: str) -> None:
         shelf_name, file_name = name.split("/")
@@ -113,7 +132,6 @@ class LocalStore:
             os.fsync(shelf)
         finally:
             os.close(shelf)
-        self._staging.remove_kind(upload_id, "claims")
 
     def name_of(self, staged: Staged) -> str:
         # The last byte of a random UUID spreads the files over 256 directories.

@@ -11,6 +11,7 @@ from uuid import UUID
 from ...conf import MIB, upload_settings
 from ...grid import Span
 from ...memory import memory_budget
+from ..base import WriteGuard
 from ..errors import StagingMissing, WriterSuperseded, storage_errors
 from .claims import COMMITTED, ENTRY_SIZE, FREE, PARTIAL, ClaimEntry
 from .staging import Staging
@@ -32,18 +33,21 @@ class LocalWriter:
 
     Up to one block stays in memory until it is committed. A chunk that is larger, or a process that is short of memory,
     writes in place if nobody else does (it *claims* the chunk), else to an unnamed spool file that is copied into place
-    if this sender is the first to commit.
+    if this sender is the first to commit. Of a chunk that is recorded nothing is kept.
     """
 
-    def __init__(self, staging: Staging, upload_id: UUID, span: Span, *, start: int, supersede: bool) -> None:
+    def __init__(
+        self, staging: Staging, upload_id: UUID, span: Span, guard: WriteGuard, *, start: int, supersede: bool
+    ) -> None:
         self._staging = staging
         self._upload_id = upload_id
         self._span = span
+        self._guard = guard
         self._supersede = supersede
         self._start = start
         self._written = start
         self._held: list[bytes] = []
-        self._held_bytes = 0
+        self.held_bytes = 0
         self._claimed = False
         self._superseded = False
         self._spool: BinaryIO | None = None
@@ -54,11 +58,11 @@ class LocalWriter:
 
     def write(self, block: bytes) -> None:
         self._held.append(block)
-        self._held_bytes += len(block)
+        self.held_bytes += len(block)
         memory_budget.take(len(block))
-        if self._written + self._held_bytes == self._span.size:
+        if self._written + self.held_bytes == self._span.size:
             return  # Committed next: one write, no claim.
-        if self._held_bytes >= BLOCK or memory_budget.exhausted(upload_settings().receive_buffer_bytes):
+        if self.held_bytes >= BLOCK or memory_budget.exhausted(upload_settings().receive_buffer_bytes):
             self._write_out()
 
     def commit(self, entry: ClaimEntry) -> str:
@@ -70,8 +74,13 @@ class LocalWriter:
         self._place(entry)
         entry.write(PARTIAL)
 
+    def drop_held(self) -> None:
+        memory_budget.release(self.held_bytes)
+        self._held = []
+        self.held_bytes = 0
+
     def discard(self) -> None:
-        self._take_held()
+        self.drop_held()
         self._close_spool()
         if not self._claimed:
             return
@@ -79,39 +88,43 @@ class LocalWriter:
         try:
             with self._staging.exclusive(self._upload_id, self._span.index) as entry:
                 if entry.read() == self._token:
-                    entry.write(FREE)
+                    # What an earlier request kept of this chunk lies before ``start``, untouched.
+                    entry.write(PARTIAL if self._start else FREE)
         except StagingMissing:
             return
 
     def _write_out(self) -> None:
         if self._superseded:
-            self._take_held()
+            self.drop_held()
         elif self._spool is not None:
-            self._append_to_spool()
+            self._append_to_spool(self._spool)
         else:
             try:
                 self._write_in_place_or_spool()
             except StagingMissing:
-                # Ended meanwhile. What is still to come can only be compared with what was recorded.
-                self._superseded = True
-                self._take_held()
+                self._only_compare()  # Ended meanwhile.
+
+    def _only_compare(self) -> None:
+        """What is still to come changes nothing: it can only be compared with what was recorded."""
+        self._superseded = True
+        self.drop_held()
 
     def _write_in_place_or_spool(self) -> None:
         with self._staging.exclusive(self._upload_id, self._span.index) as entry:
             owner = entry.read()
-            if self._claimed and owner != self._token:
-                self._superseded = True
-                self._take_held()
+            is_lost = self._claimed and owner != self._token
+            if is_lost or (not self._claimed and not self._guard.may_write()):
+                self._only_compare()
                 return
-            # Committed bytes are never written over in place, not even by the newest request.
-            if self._claimed or owner == FREE or (self._supersede and owner != COMMITTED):
-                if not self._claimed:
-                    entry.write(self._token)
-                    self._claimed = True
+            if not self._claimed and (self._supersede or owner in (FREE, COMMITTED)):
+                entry.write(self._token)
+                self._claimed = True
+            if self._claimed:
                 self._write_held_in_place()
                 return
+        self._guard.reserve_spool(self._span.size)
         self._spool = self._staging.spool()
-        self._append_to_spool()
+        self._append_to_spool(self._spool)
 
     def _place(self, entry: ClaimEntry) -> None:
         if self._superseded or (self._claimed and entry.read() != self._token):
@@ -124,21 +137,24 @@ class LocalWriter:
             fd = self._staging.open(self._upload_id, "part", os.O_WRONLY)
             try:
                 self._copy_spool_to(fd)
-                data = self._take_held()
-                pwrite_all(fd, data, self._span.offset + self._written)
-                self._written += len(data)
+                pwrite_all(fd, self._joined(), self._span.offset + self._written)
                 if upload_settings().sync_chunks:
                     os.fdatasync(fd)
             finally:
                 os.close(fd)
+        self._note_written()
 
-    def _append_to_spool(self) -> None:
-        assert self._spool is not None
+    def _append_to_spool(self, spool: BinaryIO) -> None:
         with storage_errors():
-            position = self._written - self._start
-            data = self._take_held()
-            pwrite_all(self._spool.fileno(), data, position)
-            self._written += len(data)
+            pwrite_all(spool.fileno(), self._joined(), self._written - self._start)
+        self._note_written()
+
+    def _joined(self) -> bytes:
+        return self._held[0] if len(self._held) == 1 else b"".join(self._held)
+
+    def _note_written(self) -> None:
+        self._written += self.held_bytes
+        self.drop_held()
 
     def _copy_spool_to(self, fd: int) -> None:
         if self._spool is None:
@@ -148,17 +164,10 @@ class LocalWriter:
         while block := self._spool.read(BLOCK):
             pwrite_all(fd, block, offset)
             offset += len(block)
-        self._close_spool()
 
     def _close_spool(self) -> None:
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
-
-    def _take_held(self) -> bytes:
-        """What is held in memory, which is then no longer held."""
-        data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        memory_budget.release(self._held_bytes)
-        self._held = []
-        self._held_bytes = 0
-        return data
+        if self._spool is None:
+            return
+        self._spool.close()
+        self._spool = None
+        self._guard.release_spool()
