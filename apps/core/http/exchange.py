@@ -13,7 +13,6 @@ from threading import Lock
 from typing import Any
 
 from django.core.exceptions import BadRequest as DjangoBadRequest
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
 from ..conf import PACKAGE
@@ -22,7 +21,7 @@ from ..metrics import count_refusal
 from . import correlation
 from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
-from .problems import INTERNAL_ERROR, MALFORMED, TIMED_OUT, Problem, method_not_allowed
+from .problems import TIMED_OUT, Problem, method_not_allowed, problem_for_any
 from .protocol import Answer, Body, RequestHead, UploadProtocol
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
@@ -135,10 +134,7 @@ class Exchange:
             return self._protocol.refuse_error(error)
         if isinstance(error, Refused):
             return self._protocol.refuse(error.problem)
-        if isinstance(error, SuspiciousOperation | DjangoBadRequest):
-            return self._protocol.refuse(MALFORMED)
-        logger.exception("unexpected error")
-        return self._protocol.refuse(INTERNAL_ERROR)
+        return self._protocol.refuse(problem_for_any(error))
 
     def log(self, answer: Answer) -> None:
         """Write the request's one line of log, and count a refusal."""

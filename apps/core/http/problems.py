@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from django.core.exceptions import BadRequest as DjangoBadRequest
+from django.core.exceptions import SuspiciousOperation
+from django.http import RawPostDataException
 
 from .. import errors
+from ..conf import PACKAGE
+from ..troubles import trouble_behind
+
+logger = logging.getLogger(f"{PACKAGE}.requests")
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -30,7 +38,7 @@ TITLES = {
     422: "Content refused",
     429: "Too many requests",
     500: "Internal error",
-    503: "Not ready",
+    503: "Unavailable",
     507: "Storage full",
 }
 
@@ -47,9 +55,11 @@ _STATUS: tuple[tuple[type[errors.UploadError], int], ...] = (
     (errors.QuotaExceeded, 429),
     (errors.Throttled, 429),
     (errors.StorageFull, 507),
+    (errors.Unavailable, 503),
 )
 
 _QUOTA_RETRY_SECONDS = 60
+_UNAVAILABLE_RETRY_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,23 @@ def problem_for(error: errors.UploadError) -> Problem:
         headers["Retry-After"] = str(math.ceil(error.wait))
     elif isinstance(error, errors.QuotaExceeded):
         headers["Retry-After"] = str(_QUOTA_RETRY_SECONDS)
+    elif isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(_UNAVAILABLE_RETRY_SECONDS)
     return Problem(status, error.code, error.detail, error.extra, headers)
+
+
+def problem_for_any(error: Exception) -> Problem:
+    """The problem for whatever was raised; what nobody expected is logged."""
+    if isinstance(error, errors.UploadError):
+        return problem_for(error)
+    if isinstance(error, SuspiciousOperation | DjangoBadRequest | RawPostDataException):
+        return MALFORMED
+    trouble = trouble_behind(error)
+    if trouble is None:
+        logger.exception("unexpected error", exc_info=error)
+        return INTERNAL_ERROR
+    logger.error("database or storage in trouble", exc_info=error)
+    return problem_for(trouble)
 
 
 def unauthenticated(challenge: str | None, detail: str = "Give a valid token.") -> Problem:

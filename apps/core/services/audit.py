@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.files import File
-from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -24,6 +23,7 @@ from ..conf import MIB, upload_settings
 from ..models import OwnerUsage, StoreIdentity, UploadSession
 from ..storage import PublishedObject, get_store
 from . import quotas
+from .transactions import transactional
 
 Status = UploadSession.Status
 
@@ -188,8 +188,8 @@ def counted_usage(owner_id: Any) -> dict[str, int]:
     return {name: int(value) for name, value in counted.items()}
 
 
+@transactional()
 def recount(owner_id: Any) -> None:
     """Make an owner's counters what the sessions say; no session of theirs changes meanwhile."""
-    with transaction.atomic():
-        quotas.lock(owner_id)
-        OwnerUsage.objects.filter(owner=owner_id).update(**counted_usage(owner_id))
+    quotas.lock(owner_id)
+    OwnerUsage.objects.filter(owner=owner_id).update(**counted_usage(owner_id))

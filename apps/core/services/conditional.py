@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from ..models import UploadSession
+from .transactions import retried, transactional
 
 
 def row_of(session: UploadSession) -> QuerySet[UploadSession]:
@@ -22,8 +23,12 @@ def update_if(row: QuerySet[Any, Any], condition: Q, **changes: Any) -> bool:
     UPDATE that had to wait for another one of the same row that nothing matched, although it does. Locked by its key
     alone, the row is compared as it is.
     """
-    if connection.vendor != "mysql":
-        return bool(row.filter(condition).update(**changes))
-    with transaction.atomic():
-        list(row.select_for_update().values_list("pk"))
-        return bool(row.filter(condition).update(**changes))
+    if connection.vendor == "mysql":
+        return _lock_and_update_if(row, condition, changes)
+    return retried(lambda: bool(row.filter(condition).update(**changes)))
+
+
+@transactional()
+def _lock_and_update_if(row: QuerySet[Any, Any], condition: Q, changes: dict[str, Any]) -> bool:
+    list(row.select_for_update().values_list("pk"))
+    return bool(row.filter(condition).update(**changes))

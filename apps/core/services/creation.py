@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from ..conf import upload_settings
 from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
@@ -17,6 +17,7 @@ from . import declaring, ledger, removal
 from .audit import remember_store
 from .principal import Principal
 from .secure_file_upload_service import SecureFileUploadService
+from .transactions import on_fresh_connection
 
 _EMPTY_SHA256 = hashlib.sha256().hexdigest()
 
@@ -117,6 +118,12 @@ class NewUpload:
         except (IntegrityError, UploadError):
             store.discard(Staged(upload_id, handle))
             raise
+        except (OperationalError, InterfaceError):
+            # The connection broke; the row is there, or it is not.
+            created = on_fresh_connection(UploadSession.objects.filter(upload_id=upload_id).first)
+            if created is None:
+                raise
+            return created
 
     def _chunk_size(self, least: int) -> int:
         limits = upload_settings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 
 from ..errors import BadRequest, Conflict
@@ -14,6 +14,7 @@ from . import quotas
 from .conditional import row_of, update_if
 from .ledger import dedupe_key, refresh, require_active
 from .principal import Principal
+from .transactions import transactional
 
 Status = UploadSession.Status
 
@@ -38,17 +39,21 @@ def _declare_size(session: UploadSession, total_size: int) -> None:
     if (final.total_chunks or 0) > final.max_chunks:
         raise BadRequest(f"A file of {total_size} bytes needs more than {final.max_chunks} chunks.", code="bad_size")
     _require_fit(session, final)
-    with transaction.atomic():
-        quotas.lock(session.owner_id)
-        # Not while a chunk is recorded whose place was not looked at; one in flight finds the size when it arrives.
-        unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
-        now = UploadSession.objects.filter(unchanged, pk=session.pk).first()
-        if now is None:
-            raise _changed()
-        quotas.change_reserved(now, total_size)
-        if not update_if(row_of(session), unchanged, total_size=total_size, reserved_bytes=total_size):
-            raise _changed()
+    _set_size(session, total_size)
     session.total_size = session.reserved_bytes = total_size
+
+
+@transactional(durable=True)
+def _set_size(session: UploadSession, total_size: int) -> None:
+    quotas.lock(session.owner_id)
+    # Not if a chunk was recorded whose place was not looked at; one in flight finds the size when it arrives.
+    unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
+    now = UploadSession.objects.filter(unchanged, pk=session.pk).first()
+    if now is None:
+        raise _changed()
+    quotas.change_reserved(now, total_size)
+    if not update_if(row_of(session), unchanged, total_size=total_size, reserved_bytes=total_size):
+        raise _changed()
 
 
 def _changed() -> Conflict:
@@ -85,8 +90,7 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
             file_hash=file_hash,
         )
     try:
-        with transaction.atomic():
-            declared = update_if(row_of(session), Q(status=Status.ACTIVE, file_hash=""), **changes)
+        declared = _set_hash(session, changes)
     except IntegrityError:
         raise Conflict(
             "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"
@@ -100,3 +104,8 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
         require_active(session)
         raise _changed()
     session.file_hash = file_hash
+
+
+@transactional(durable=True)
+def _set_hash(session: UploadSession, changes: dict[str, Any]) -> bool:
+    return update_if(row_of(session), Q(status=Status.ACTIVE, file_hash=""), **changes)

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from ..conf import upload_settings
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
 from ..models import UploadSession
 from . import hot_queries, quotas
 from .conditional import row_of, update_if
 from .principal import Principal
+from .transactions import flushed, reading, retried, transactional
 from .transitions import next_expiry
 
 Status = UploadSession.Status
@@ -41,7 +43,7 @@ def find(principal: Principal, upload_id: uuid.UUID) -> UploadSession:
     Raises:
         NotFound: there is none, it is a stranger's, or it is being removed.
     """
-    session = hot_queries.select_session(upload_id, principal.user_id)
+    session = reading(lambda: hot_queries.select_session(upload_id, principal.user_id))
     if session is None:
         raise NotFound
     return session
@@ -97,12 +99,17 @@ def create(principal: Principal, **fields: Any) -> UploadSession:
         IntegrityError: an open session with the same ``dedupe_key`` appeared meanwhile.
     """
     quotas.begin(principal)
-    with transaction.atomic():
-        size = fields["total_size"] or 0
-        quotas.open_session(principal, size)
-        return UploadSession.objects.create(
-            owner_id=principal.user_id, reserved_bytes=size, expires_at=next_expiry(timezone.now()), **fields
-        )
+    return _create(principal, fields)
+
+
+@transactional(durable=True)
+def _create(principal: Principal, fields: dict[str, Any]) -> UploadSession:
+    size = fields["total_size"] or 0
+    quotas.open_session(principal, size)
+    expires_at = next_expiry(timezone.now())
+    return UploadSession.objects.create(
+        owner_id=principal.user_id, reserved_bytes=size, expires_at=expires_at, **fields
+    )
 
 
 def require_active(session: UploadSession) -> None:
@@ -161,13 +168,14 @@ def record(
             superseded this one.
     """
     now = timezone.now()
-    counted = hot_queries.record_receipt(
-        session.pk,
-        hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size),
-        append_token=append_token,
-        expires_at=next_expiry(now, session.created_at),
-        now=now,
-    )
+    receipt = hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size)
+    expires_at = next_expiry(now, session.created_at)
+    with flushed() if upload_settings().sync_chunks else nullcontext():
+        counted = retried(
+            lambda: hot_queries.record_receipt(
+                session.pk, receipt, append_token=append_token, expires_at=expires_at, now=now
+            )
+        )
     if counted is None:
         raise _not_counted(session, append_token, span.index)
     return Totals(*counted)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.utils.module_loading import import_string
@@ -23,6 +22,7 @@ from ..models import OwnerUsage, UploadSession
 from .conditional import update_if
 from .init_rate import InitRate
 from .principal import Principal
+from .transactions import transactional
 
 WINDOW = 64 * MIB
 """What a session of unknown size reserves at a time, if the quota has that much."""
@@ -51,6 +51,7 @@ def open_session(principal: Principal, size: int) -> None:
     _reserve(principal, sessions=1, size=size)
 
 
+@transactional()
 def reserve_up_to(session: UploadSession, end: int) -> None:
     """Reserve for a session of unknown size all bytes before ``end``, before any of them is written.
 
@@ -61,16 +62,15 @@ def reserve_up_to(session: UploadSession, end: int) -> None:
     Raises:
         QuotaExceeded: they do not fit.
     """
-    with transaction.atomic():
-        lock(session.owner_id)
-        now = UploadSession.objects.filter(pk=session.pk, status=UploadSession.Status.ACTIVE).first()
-        if now is None or now.total_size is not None or now.reserved_bytes >= end:
-            session.reserved_bytes = now.reserved_bytes if now else 0
-            return  # Ended, declared or reserved meanwhile.
-        window = min(ceil_div(end, WINDOW) * WINDOW, session.grid.end)
-        target = window if _fits(session, window - now.reserved_bytes) else end
-        _reserve(Principal.owning(session), sessions=0, size=target - now.reserved_bytes)
-        UploadSession.objects.filter(pk=session.pk).update(reserved_bytes=target)
+    lock(session.owner_id)
+    now = UploadSession.objects.filter(pk=session.pk, status=UploadSession.Status.ACTIVE).first()
+    if now is None or now.total_size is not None or now.reserved_bytes >= end:
+        session.reserved_bytes = now.reserved_bytes if now else 0
+        return  # Ended, declared or reserved meanwhile.
+    window = min(ceil_div(end, WINDOW) * WINDOW, session.grid.end)
+    target = window if _fits(session, window - now.reserved_bytes) else end
+    _reserve(Principal.owning(session), sessions=0, size=target - now.reserved_bytes)
+    UploadSession.objects.filter(pk=session.pk).update(reserved_bytes=target)
     session.reserved_bytes = target
 
 
@@ -87,6 +87,7 @@ def change_reserved(session: UploadSession, size: int) -> None:
         _release(session.owner_id, -more)
 
 
+@transactional()
 def reserve_spool(session: UploadSession, size: int) -> None:
     """Reserve room for a second sender of a chunk, whose bytes lie beside those of the first.
 
@@ -95,21 +96,20 @@ def reserve_spool(session: UploadSession, size: int) -> None:
     Raises:
         QuotaExceeded: they do not fit.
     """
-    with transaction.atomic():
-        lock(session.owner_id)
-        _reserve(Principal.owning(session), sessions=0, size=size)
-        row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN)
-        if not row.update(spooled_bytes=F("spooled_bytes") + size):
-            _release(session.owner_id, size)  # Ended meanwhile.
+    lock(session.owner_id)
+    _reserve(Principal.owning(session), sessions=0, size=size)
+    row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN)
+    if not row.update(spooled_bytes=F("spooled_bytes") + size):
+        _release(session.owner_id, size)  # Ended meanwhile.
 
 
+@transactional()
 def release_spool(session: UploadSession, size: int) -> None:
     """Undo :func:`reserve_spool`, unless the session's end did."""
-    with transaction.atomic():
-        lock(session.owner_id)
-        row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN, spooled_bytes__gte=size)
-        if row.update(spooled_bytes=F("spooled_bytes") - size):
-            _release(session.owner_id, size)
+    lock(session.owner_id)
+    row = UploadSession.objects.filter(pk=session.pk, status__in=UploadSession.OPEN, spooled_bytes__gte=size)
+    if row.update(spooled_bytes=F("spooled_bytes") - size):
+        _release(session.owner_id, size)
 
 
 def lock(owner_id: Any) -> None:

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from ..errors import (
     BadRequest,
@@ -29,6 +29,7 @@ from ..resumable_hash import RunningHash
 from ..storage import StagingMissing, WriterSuperseded, get_store
 from . import ledger, quotas
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
+from .transactions import on_fresh_connection
 from .write_guard import ChunkGuard
 
 
@@ -192,5 +193,16 @@ class ChunkSink:
             etag = self._writer.commit(entry)
         except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
-        counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
+        try:
+            counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
+        except (OperationalError, InterfaceError) as error:
+            counted = self._read_what_happened(digest, error)
         return StoredChunk(self.span.index, counted)
+
+    def _read_what_happened(self, digest: bytes, error: Exception) -> ledger.Totals:
+        """The connection broke while the receipt was written: it is there, or it is not."""
+        index = self.span.index
+        recorded = on_fresh_connection(lambda: ledger.recorded_digest(self.session, index, self._append_token))
+        if recorded != digest:
+            raise error
+        return ledger.totals(self.session)

@@ -8,14 +8,17 @@ ORM, or with their user, never pass that state; for them the same happens after 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.db import transaction
 
+from ..errors import UploadError
 from ..models import UploadSession
 from ..storage import get_store
 from . import ledger, quotas, transitions
+from .transactions import transactional
 
 logger = logging.getLogger(__name__)
 
@@ -26,23 +29,37 @@ def remove(session: UploadSession) -> bool:
     """Remove an upload in any state, record and file. False if it was gone already, or is being removed elsewhere."""
     if not transitions.begin_removing(session):
         return False
-    finish_removing(session)
+    _try_to_remove(session, lambda: finish_removing(session))
     return True
 
 
 def finish_removing(session: UploadSession) -> bool:
     """Remove the bytes, then the row, of a session in the state ``removing``. May be repeated; False if it is gone."""
     _remove_all_bytes(session)
-    with transaction.atomic():
-        quotas.lock(session.owner_id)
-        deleted, _ = UploadSession.objects.filter(pk=session.pk, status=Status.REMOVING).delete()
+    return _delete_row(session)
+
+
+@transactional(durable=True)
+def _delete_row(session: UploadSession) -> bool:
+    quotas.lock(session.owner_id)
+    deleted, _ = UploadSession.objects.filter(pk=session.pk, status=Status.REMOVING).delete()
     return bool(deleted)
 
 
 def remove_staged(session: UploadSession) -> None:
-    """Remove what a session that ended without a file had staged, and its ledger."""
-    get_store(session.store).discard(session.staged)
+    """Remove what a session that ended without a file had staged, and its ledger.
+
+    The session has ended; a disk that cannot be written keeps the bytes until cleanup finds them.
+    """
+    _try_to_remove(session, lambda: get_store(session.store).discard(session.staged))
     transitions.forget_receipts(session)
+
+
+def _try_to_remove(session: UploadSession, remove_bytes: Callable[[], object]) -> None:
+    try:
+        remove_bytes()
+    except (OSError, UploadError):
+        logger.exception("bytes stay until cleanup removes them", extra={"upload_id": str(session.upload_id)})
 
 
 def expire(session: UploadSession) -> bool:

@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
@@ -35,6 +34,7 @@ from ..models import ChunkReceipt, UploadSession
 from ..storage import get_store
 from . import quotas
 from .conditional import row_of, update_if
+from .transactions import flushed, transactional
 
 Status = UploadSession.Status
 
@@ -91,6 +91,7 @@ def finish_failed(session: UploadSession, lease: uuid.UUID, *, code: str, detail
     return _end(session, Status.ASSEMBLING, Status.FAILED, {"lease_token": lease}, **changes)
 
 
+@transactional(durable=True)
 def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int], *, handle: str) -> bool:
     """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost.
 
@@ -99,32 +100,31 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
         handle: of the staged bytes from now on, as the store's ``reopen`` gave it.
     """
     now = timezone.now()
-    with transaction.atomic():
-        moved = _move(
-            session,
-            Status.ASSEMBLING,
-            Status.ACTIVE,
-            lease_token=lease,
-            changes={
-                "expires_at": next_expiry(now, session.created_at),
-                "lease_expires_at": None,
-                "assembled_bytes": 0,
-                "store_handle": handle,
-            },
-        )
-        if not moved:
-            return False
-        for start in range(0, len(damaged), 500):
-            session.receipts.filter(index__in=damaged[start : start + 500]).delete()
-        left = session.receipts.aggregate(size=Sum("size"))
-        UploadSession.objects.filter(pk=session.pk).update(
-            received_chunks=session.receipts.count(),
-            received_bytes=left["size"] or 0,
-            contiguous_chunks=min(damaged),
-            partial_size=0,
-            partial_sha256="",
-            partial_state=b"",
-        )
+    moved = _move(
+        session,
+        Status.ASSEMBLING,
+        Status.ACTIVE,
+        lease_token=lease,
+        changes={
+            "expires_at": next_expiry(now, session.created_at),
+            "lease_expires_at": None,
+            "assembled_bytes": 0,
+            "store_handle": handle,
+        },
+    )
+    if not moved:
+        return False
+    for start in range(0, len(damaged), 500):
+        session.receipts.filter(index__in=damaged[start : start + 500]).delete()
+    left = session.receipts.aggregate(size=Sum("size"))
+    UploadSession.objects.filter(pk=session.pk).update(
+        received_chunks=session.receipts.count(),
+        received_bytes=left["size"] or 0,
+        contiguous_chunks=min(damaged),
+        partial_size=0,
+        partial_sha256="",
+        partial_state=b"",
+    )
     return True
 
 
@@ -138,35 +138,35 @@ def expire(session: UploadSession) -> bool:
     return _end(session, Status.ACTIVE, Status.EXPIRED, {"expires_at": session.expires_at}, metadata={})
 
 
+@transactional(durable=True)
 def begin_removing(session: UploadSession) -> bool:
     """any -> removing: hidden from its owner, its bytes still counted until they are gone. False if it was there.
 
     What an open session had reserved counts as stored meanwhile, so that removing can always take away
     ``counted_bytes``.
     """
-    with transaction.atomic():
-        quotas.lock(session.owner_id)
-        now = UploadSession.objects.select_for_update().filter(pk=session.pk).first()
-        if now is None or now.status == Status.REMOVING:
-            return False
-        counted = now.counted_bytes
-        if now.status in UploadSession.OPEN:
-            counted = quotas.held_by(now)
-            quotas.close_session(now, stored=counted)
-        if now.status == Status.ASSEMBLING:
-            # It may have been published, and not recorded, by an assembly that is at work or was killed.
-            now.file.name = get_store(now.store).name_of(now.staged)
-        UploadSession.objects.filter(pk=session.pk).update(
-            status=Status.REMOVING,
-            file=now.file.name or "",
-            counted_bytes=counted,
-            reserved_bytes=0,
-            spooled_bytes=0,
-            dedupe_key=None,
-            lease_expires_at=None,
-            lease_token=None,
-            updated_at=timezone.now(),
-        )
+    quotas.lock(session.owner_id)
+    now = UploadSession.objects.select_for_update().filter(pk=session.pk).first()
+    if now is None or now.status == Status.REMOVING:
+        return False
+    counted = now.counted_bytes
+    if now.status in UploadSession.OPEN:
+        counted = quotas.held_by(now)
+        quotas.close_session(now, stored=counted)
+    if now.status == Status.ASSEMBLING:
+        # It may have been published, and not recorded, by an assembly that is at work or was killed.
+        now.file.name = get_store(now.store).name_of(now.staged)
+    UploadSession.objects.filter(pk=session.pk).update(
+        status=Status.REMOVING,
+        file=now.file.name or "",
+        counted_bytes=counted,
+        reserved_bytes=0,
+        spooled_bytes=0,
+        dedupe_key=None,
+        lease_expires_at=None,
+        lease_token=None,
+        updated_at=timezone.now(),
+    )
     now.status, now.counted_bytes = Status.REMOVING, counted
     become(session, now)
     return True
@@ -200,24 +200,24 @@ def forget_receipts_of_completed(*, ended_before: datetime) -> None:
     ChunkReceipt.objects.filter(session__status=Status.COMPLETED, session__ended_at__lte=ended_before).delete()
 
 
+@transactional(durable=True)
 def _end(
     session: UploadSession, before: str, after: str, guard: dict[str, Any], *, stored: int = 0, **changes: Any
 ) -> bool:
-    with transaction.atomic():
-        quotas.lock(session.owner_id)
-        held = UploadSession.objects.filter(pk=session.pk).first()
-        changes = {
-            "ended_at": timezone.now(),
-            "lease_expires_at": None,
-            "dedupe_key": None,
-            "reserved_bytes": 0,
-            "spooled_bytes": 0,
-            **changes,
-        }
-        if held is None or not _move(session, before, after, changes=changes, **guard):
-            return False
-        quotas.close_session(held, stored=stored)
-        session.refresh_from_db()
+    quotas.lock(session.owner_id)
+    held = UploadSession.objects.filter(pk=session.pk).first()
+    changes = {
+        "ended_at": timezone.now(),
+        "lease_expires_at": None,
+        "dedupe_key": None,
+        "reserved_bytes": 0,
+        "spooled_bytes": 0,
+        **changes,
+    }
+    if held is None or not _move(session, before, after, changes=changes, **guard):
+        return False
+    quotas.close_session(held, stored=stored)
+    session.refresh_from_db()
     return True
 
 
@@ -225,7 +225,8 @@ def _move(
     session: UploadSession, before: str, after: str, *, changes: dict[str, Any] | None = None, **guard: Any
 ) -> bool:
     condition = Q(status=before, **guard)
-    return update_if(row_of(session), condition, status=after, updated_at=timezone.now(), **(changes or {}))
+    with flushed():
+        return update_if(row_of(session), condition, status=after, updated_at=timezone.now(), **(changes or {}))
 
 
 def next_expiry(now: datetime, created_at: datetime | None = None) -> datetime:

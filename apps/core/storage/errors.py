@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import StorageFull, Unavailable
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_OUT_OF_ORDER = {errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+from ..troubles import translated
 
 
 class StagingMissing(Exception):
@@ -36,12 +32,7 @@ class WriterSuperseded(Exception):
 def storage_errors() -> Iterator[None]:
     """Turn the operating system's errors into the store's own, and into the engine's where nobody can help it here."""
     try:
-        yield
+        with translated():
+            yield
     except FileNotFoundError as error:
         raise StagingMissing from error
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StorageFull from error
-        if error.errno in _OUT_OF_ORDER:
-            raise Unavailable("The server's storage cannot be written at the moment.") from error
-        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
 from apps.core.errors import NotFound
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
@@ -120,10 +123,31 @@ def test_the_bytes_go_before_the_row(service: Any, monkeypatch: pytest.MonkeyPat
         raise OSError
 
     monkeypatch.setattr(get_store("default"), "remove", fail)
-    with pytest.raises(OSError):  # noqa: PT011
-        service.remove(session.upload_id)
+    service.remove(session.upload_id)
     session.refresh_from_db()
     assert session.status == "removing"
+
+
+@pytest.mark.parametrize("end", [removal.cancel, removal.expire])
+def test_a_disk_that_cannot_be_written_keeps_no_session_from_ending(
+    service: Any, store_root: Path, monkeypatch: pytest.MonkeyPatch, end: Any
+) -> None:
+    session = in_state(service, "active")
+    UploadSession.objects.update(expires_at=timezone.now())
+    session.refresh_from_db()
+
+    def read_only(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "unlink", read_only)
+        assert end(session)
+    assert usage() == (0, 0, 0)
+    assert files(store_root) != []
+    for path in files(store_root):
+        os.utime(path, (0, 0))
+    Cleanup(retention=default_retention(), batch_size=10, dry_run=False).run()
+    assert files(store_root) == []
 
 
 def test_an_assembly_at_work_does_not_publish_what_was_removed(service: Any, store_root: Path) -> None:

@@ -7,9 +7,7 @@ import math
 from typing import Any, BinaryIO, cast
 
 import orjson
-from django.core.exceptions import BadRequest as DjangoBadRequest
-from django.core.exceptions import SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, RawPostDataException
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
@@ -20,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..conf import KIB, PACKAGE
-from ..errors import TooLarge, UploadError
-from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for, unauthenticated
+from ..errors import TooLarge
+from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for_any, unauthenticated
 from ..http.protocol import require_identity_encoding
 from ..metrics import count_refusal
 from ..services.principal import Principal
@@ -101,18 +99,13 @@ class UploadApiView(APIView):
         return response
 
     def _problem(self, exc: Exception) -> Problem:
-        if isinstance(exc, UploadError):
-            return problem_for(exc)
         if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
             return unauthenticated(self.get_authenticate_header(self.request), str(exc.detail))
         if isinstance(exc, exceptions.APIException):
             return _framework_problem(exc)
         if isinstance(exc, Http404):
             return UNKNOWN_PATH
-        if isinstance(exc, SuspiciousOperation | DjangoBadRequest | RawPostDataException):
-            return MALFORMED
-        logger.exception("unexpected error", exc_info=exc)
-        return INTERNAL_ERROR
+        return problem_for_any(exc)
 
 
 def _framework_problem(exc: exceptions.APIException) -> Problem:

@@ -1,4 +1,4 @@
-"""Who may write a chunk in place: one 16-byte entry per chunk in a file beside the staged bytes.
+"""Who may write a chunk in place: 16-byte entries in a file beside the staged bytes, one for each chunk.
 
 Why claims
     Chunks are written at their final offset, so that completing copies nothing. Two senders of one chunk would then
@@ -32,7 +32,8 @@ How it is used
     sent again.
 
 The locks
-    Open-file-description locks exclude threads and processes alike and vanish with a killed process. Sealing an upload
+    The first entry is no chunk's: it is the *seal*, the token of the assembly that may move the bytes. Open-file-
+    description locks exclude threads and processes alike and vanish with a killed process. Sealing an upload
     takes the lock on all entries for an instant: whoever was inside an exclusive section is done by then.
 """
 
@@ -48,6 +49,7 @@ from contextlib import contextmanager
 from ..errors import storage_errors
 
 ENTRY_SIZE = 16
+SEAL, FIRST = 0, 1
 FREE = bytes(ENTRY_SIZE)
 COMMITTED = b"committed".ljust(ENTRY_SIZE, b"\0")
 PARTIAL = b"partial".ljust(ENTRY_SIZE, b"\0")
@@ -58,7 +60,7 @@ _OFD_SETLKW = getattr(fcntl, "F_OFD_SETLKW", None)
 
 
 class ClaimEntry:
-    """The entry of one chunk, locked."""
+    """One entry, locked."""
 
     def __init__(self, fd: int, position: int) -> None:
         self._fd = fd
@@ -91,17 +93,18 @@ def _lock(fd: int, start: int, length: int) -> None:
 def locked_entry(fd: int, index: int) -> Iterator[ClaimEntry]:
     """Lock the entry of chunk ``index`` in the open claims file ``fd``; closes ``fd``, which ends the lock."""
     try:
-        _lock(fd, index * ENTRY_SIZE, ENTRY_SIZE)
-        yield ClaimEntry(fd, index * ENTRY_SIZE)
+        position = (FIRST + index) * ENTRY_SIZE
+        _lock(fd, position, ENTRY_SIZE)
+        yield ClaimEntry(fd, position)
     finally:
         os.close(fd)
 
 
 @contextmanager
-def locked_whole(fd: int) -> Iterator[None]:
-    """Lock all entries of the open claims file ``fd``; closes ``fd``, which ends the lock."""
+def locked_whole(fd: int) -> Iterator[ClaimEntry]:
+    """Lock all entries of the open claims file ``fd``, and give the seal; closes ``fd``, which ends the lock."""
     try:
         _lock(fd, 0, 0)
-        yield
+        yield ClaimEntry(fd, SEAL * ENTRY_SIZE)
     finally:
         os.close(fd)

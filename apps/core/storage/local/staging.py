@@ -1,8 +1,7 @@
 """The staging directory of the local store: names, descriptors and locks, for the store and its writers.
 
-``<id>.part`` holds the bytes of an upload, ``<id>.claims`` says who writes which chunk (see :mod:`.claims`), and
-``<id>.seal``, while it is assembled, whose assembly may move them. Names are made from the upload id alone. Files are
-0600, directories 0700, links are never followed.
+``<id>.part`` holds the bytes of an upload, ``<id>.claims`` says who writes which chunk (see :mod:`.claims`). Names are
+made from the upload id alone. Files are 0600, directories 0700, links are never followed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from uuid import UUID
 from ..errors import storage_errors
 from .claims import ClaimEntry, locked_entry, locked_whole
 
-KINDS = ("part", "claims", "seal")
+KINDS = ("part", "claims")
 
 
 class Staging:
@@ -38,29 +37,13 @@ class Staging:
         return os.open(f"{upload_id.hex}.{kind}", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600, dir_fd=self.fd)
 
     def create(self, upload_id: UUID) -> None:
-        """Make the files of a new upload, unless they are there."""
-        self.create_kind(upload_id, "part")
-        self.create_kind(upload_id, "claims")
+        """Make both files, unless they are there."""
+        for kind in KINDS:
+            self.create_kind(upload_id, kind)
 
     def create_kind(self, upload_id: UUID, kind: str) -> None:
         with storage_errors(), suppress(FileExistsError):
             os.close(self.open(upload_id, kind, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-
-    def write_seal(self, upload_id: UUID, lease: UUID) -> None:
-        """Say whose assembly it is. Behind :meth:`exclusive_whole`."""
-        with storage_errors():
-            fd = self.open(upload_id, "seal", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            with os.fdopen(fd, "wb") as file:
-                file.write(lease.bytes)
-
-    def is_sealed_by(self, upload_id: UUID, lease: UUID) -> bool:
-        """Behind :meth:`exclusive_whole`."""
-        try:
-            fd = self.open(upload_id, "seal", os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        with os.fdopen(fd, "rb") as file:
-            return file.read() == lease.bytes
 
     def remove(self, upload_id: UUID) -> None:
         for kind in KINDS:
@@ -75,8 +58,8 @@ class Staging:
         with storage_errors():
             return locked_entry(self.open(upload_id, "claims", os.O_RDWR), index)
 
-    def exclusive_whole(self, upload_id: UUID) -> AbstractContextManager[None]:
-        """All entries, locked: every :meth:`exclusive` section that began before is done."""
+    def exclusive_whole(self, upload_id: UUID) -> AbstractContextManager[ClaimEntry]:
+        """All entries, locked: every :meth:`exclusive` section that began before is done. Gives the seal."""
         with storage_errors():
             return locked_whole(self.open(upload_id, "claims", os.O_RDWR))
 

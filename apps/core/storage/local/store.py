@@ -25,7 +25,7 @@ from ...errors import StorageFull
 from ...grid import Span
 from ..base import PublishedObject, Staged, StoredPart, WriteGuard
 from ..errors import SealLost, storage_errors
-from .claims import ClaimEntry
+from .claims import FREE, ClaimEntry
 from .staging import Staging, make_private_directory, open_private_directory
 from .writer import LocalWriter
 
@@ -72,22 +72,22 @@ class LocalStore:
     def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
         """Wait for the writers at work; later ones find that the session takes no chunks, and write nothing."""
         self._staging.create_kind(staged.upload_id, "claims")  # They are gone if it is published, or they were lost.
-        with self._staging.exclusive_whole(staged.upload_id):
-            self._staging.write_seal(staged.upload_id, lease)
+        with self._staging.exclusive_whole(staged.upload_id) as seal:
+            seal.write(lease.bytes)
 
     def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
-        with self._sealed(staged.upload_id, lease):
+        with self._sealed(staged.upload_id, lease) as seal:
             self._staging.create(staged.upload_id)
-            self._staging.remove_kind(staged.upload_id, "seal")
+            seal.write(FREE)
         return ""
 
     @contextmanager
-    def _sealed(self, upload_id: UUID, lease: UUID) -> Iterator[None]:
+    def _sealed(self, upload_id: UUID, lease: UUID) -> Iterator[ClaimEntry]:
         """Nobody else can write, seal, publish or reopen meanwhile."""
-        with self._staging.exclusive_whole(upload_id):
-            if not self._staging.is_sealed_by(upload_id, lease):
+        with self._staging.exclusive_whole(upload_id) as seal:
+            if seal.read() != lease.bytes:
                 raise SealLost
-            yield
+            yield seal
 
     def open(self, staged: Staged) -> BinaryIO:
         with storage_errors():
@@ -107,8 +107,7 @@ class LocalStore:
             else:
                 with self._sealed(staged.upload_id, lease):
                     self._move_to_published(staged.upload_id, name)
-        for kind in ("claims", "seal"):
-            self._staging.remove_kind(staged.upload_id, kind)
+        self._staging.remove_kind(staged.upload_id, "claims")
         return name
 
     def _flush(self, upload_id: UUID, size: int) -> None:
