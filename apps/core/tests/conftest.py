@@ -20,6 +20,12 @@ from apps.core.services.resumable_upload_service import ResumableUploadService
 from .api import Api
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is about SQLite alone is no test on another database."""
+    if connections["default"].vendor != "sqlite":
+        items[:] = [item for item in items if item.get_closest_marker("sqlite") is None]
+
+
 @pytest.fixture(autouse=True)
 def _isolated(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
