@@ -107,7 +107,7 @@ def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
     try:
         digest = bytes.fromhex(parse_sha256(checksum))
     except ValueError as error:
-        raise _bad("checksum", f"is malformed. {error}") from None
+        raise _bad("checksum", f"is malformed. {error}".removesuffix(".")) from None
     try:
         decoded = pybase64.b64decode(data, validate=True)
     except ValueError:

@@ -216,7 +216,8 @@ def test_23_an_index_is_a_whole_number_in_the_grid(api: Api, index: Any) -> None
 
 def test_26_digests_are_whole_or_refused(api: Api) -> None:
     upload_id = api.init(b"0123456789")
-    assert_problem(api.post_chunk(upload_id, 0, b"0123", checksum="abc123"), 400, "bad_field")
+    problem = assert_problem(api.post_chunk(upload_id, 0, b"0123", checksum="abc123"), 400, "bad_field")
+    assert problem["detail"].endswith("sha256sum FILE).")
     for header in ("sha-256=abc", "sha-256=:abc:", "sha-256=:YWJj:", "sha-256"):
         answer = api.put(upload_id, 0, b"0123", {"Content-Digest": header})
         assert answer.status_code in (200, 400)
