@@ -27,6 +27,15 @@ pytestmark = pytest.mark.unit
         ("con.txt", "_con.txt"),
         ("NUL", "_NUL"),
         ("COM1.csv", "_COM1.csv"),
+        ("CON .txt", "_CON .txt"),
+        ("nul  .tar.gz", "_nul  .tar.gz"),
+        ("contract.txt", "contract.txt"),
+        ("a:b.txt", "a_b.txt"),
+        ("C:name.txt", "C_name.txt"),
+        ("\u3164a\u115fb.txt", "ab.txt"),
+        ("\u2800a\u2800b.txt\u2800", "a\u2800b.txt"),
+        ("\u3000a\u3000b.txt\u2003", "a\u3000b.txt"),
+        ("e\u200d\u0301.txt", "é.txt"),
         ("e\u0301.txt", "é.txt"),
         ("evil\u202etxt.exe", "eviltxt.exe"),
         ("a\u2066b\u2069.txt", "ab.txt"),
@@ -39,7 +48,23 @@ def test_cleaned(given_name: str, cleaned: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", ".", "..", "...", "/", "a/", "\u202e", "a.php\x00.jpg", "a.php%00.jpg", "x" * 1025]
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "...",
+        "/",
+        "a/",
+        "\u202e",
+        "\u3164",
+        "\u2800",
+        " \uffa0.",
+        "a.php\x00.jpg",
+        "a.php%00.jpg",
+        "x" * 1025,
+    ],
 )
 def test_refused(name: str) -> None:
     with pytest.raises(BadRequest) as refused:
