@@ -57,7 +57,7 @@ class SecureFileUploadService:
         """
         if not head:
             return  # An empty file contradicts nothing.
-        if is_executable(head) and not upload_settings().allow_executables:
+        if is_executable(session.mime_type, head) and not upload_settings().allow_executables:
             raise ContentRefused("The file is an executable.", code="executable_refused")
         if contradicts(session.mime_type, head):
             raise ContentRefused(f"The content is not {session.mime_type}.", code="type_mismatch")

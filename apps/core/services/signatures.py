@@ -8,6 +8,7 @@ attachments with nosniff for that reason.
 from __future__ import annotations
 
 import codecs
+import re
 
 HEAD_SIZE = 4096
 """Bytes from the start of a file that answer every question asked here."""
@@ -18,13 +19,16 @@ _OLE = ((0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),)
 _ISO_BMFF = ((4, b"ftyp"),)
 _MPEG_AUDIO = ((0, b"ID3"), (0, b"\xff\xfb"), (0, b"\xff\xf3"), (0, b"\xff\xf2"), (0, b"\xff\xfa"), (0, b"\xff\xe3"))
 _EBML = ((0, b"\x1a\x45\xdf\xa3"),)
+_WAVE = ((8, b"WAVE"),)
+_AVI = ((8, b"AVI "),)
+_WEBP = ((8, b"WEBP"),)
 _TIFF = ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+"))
 
 SIGNATURES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "image/jpeg": ((0, b"\xff\xd8\xff"),),
     "image/png": ((0, b"\x89PNG\r\n\x1a\n"),),
     "image/gif": ((0, b"GIF87a"), (0, b"GIF89a")),
-    "image/webp": ((8, b"WEBP"),),
+    "image/webp": _WEBP,
     "image/heic": _ISO_BMFF,
     "image/heif": _ISO_BMFF,
     "image/tiff": _TIFF,
@@ -47,9 +51,9 @@ SIGNATURES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "application/x-tar": ((257, b"ustar"),),
     "audio/mpeg": _MPEG_AUDIO,
     "audio/mp3": _MPEG_AUDIO,
-    "audio/wav": ((8, b"WAVE"),),
-    "audio/x-wav": ((8, b"WAVE"),),
-    "audio/vnd.wave": ((8, b"WAVE"),),
+    "audio/wav": _WAVE,
+    "audio/x-wav": _WAVE,
+    "audio/vnd.wave": _WAVE,
     "audio/flac": ((0, b"fLaC"),),
     "audio/x-flac": ((0, b"fLaC"),),
     "audio/ogg": ((0, b"OggS"),),
@@ -63,9 +67,13 @@ SIGNATURES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "video/matroska": _EBML,
     "video/webm": _EBML,
     "audio/webm": _EBML,
-    "video/x-msvideo": ((8, b"AVI "),),
-    "video/avi": ((8, b"AVI "),),
+    "video/x-msvideo": _AVI,
+    "video/avi": _AVI,
 }
+
+_RIFF_FORMS = (_WAVE, _AVI, _WEBP)
+# RIFF, and its two forms for sound over 4 GiB.
+_RIFF = (b"RIFF", b"RF64", b"BW64")
 
 TEXT_TYPES = {
     "text/plain",
@@ -76,21 +84,47 @@ TEXT_TYPES = {
     "application/vnd.ms-excel",
 }
 
+# What is refused as anything, because some system runs it when it is opened. Not known here, each for its reason:
+# scripts without a first line that says so (.bat, .ps1, .js, .vbs) are text like any other, and DOS programs (.com)
+# bytes like any other: the allow-list of suffixes keeps them out. JAR and APK are ZIP archives, which are not opened.
 _EXECUTABLES = (
     b"MZ",
     b"\x7fELF",
-    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xce",  # Mach-O, in both widths and both byte orders
     b"\xfe\xed\xfa\xcf",
     b"\xce\xfa\xed\xfe",
     b"\xcf\xfa\xed\xfe",
-    b"\xca\xfe\xba\xbe",
-    b"#!",
+    b"\xca\xfe\xba\xbe",  # Mach-O for several processors, and a Java class: both run
+    b"\xca\xfe\xba\xbf",
+    b"\xbe\xba\xfe\xca",
+    b"\xbf\xba\xfe\xca",
+    b"\xca\xfe\xd0\x0d",  # packed Java
+    b"\0asm",
+    b"L\0\0\0\x01\x14\x02\0",  # a Windows shortcut: .lnk
 )
+# Android's bytecode. The word alone could begin a text.
+_DEX = re.compile(rb"(?:de[xy]\n|cdex)\d{3}\0")
+# A shell takes a script for one behind a byte order mark or empty lines too, which the kernel does not.
+_SCRIPT = re.compile(
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[ \t\r\n]*#!"
+    rb"|\xff\xfe(?:[ \t\r\n]\0)*#\0!\0"
+    rb"|\xfe\xff(?:\0[ \t\r\n])*\0#\0!"
+)
+_MARKED_ELF = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)\x7fELF")
 
 
-def is_executable(head: bytes) -> bool:
-    """Whether the bytes start like a PE, ELF or Mach-O binary, a Java class, or a script with ``#!``."""
-    return head.startswith(_EXECUTABLES) or head.removeprefix(codecs.BOM_UTF8).startswith(b"#!")
+def is_executable(mime_type: str, head: bytes) -> bool:
+    """Whether the bytes start like a program, whatever they are called: PE, ELF, Mach-O, Java, Android, WebAssembly,
+    a Windows shortcut or installer, or a script with ``#!``.
+
+    Args:
+        mime_type: the declared type. An installer (.msi) starts like any OLE document, and what tells them apart can
+            be anywhere in the file; so OLE is an executable unless it was declared as a document.
+        head: the first :data:`HEAD_SIZE` bytes, or all there are.
+    """
+    if _starts(head, _OLE):
+        return SIGNATURES.get(mime_type) is not _OLE
+    return head.startswith(_EXECUTABLES) or any(pattern.match(head) for pattern in (_DEX, _SCRIPT, _MARKED_ELF))
 
 
 def contradicts(mime_type: str, head: bytes) -> bool:
@@ -104,7 +138,13 @@ def contradicts(mime_type: str, head: bytes) -> bool:
     alternatives = SIGNATURES.get(mime_type)
     if alternatives is None:
         return False
-    return not any(head[offset : offset + len(magic)] == magic for offset, magic in alternatives)
+    if alternatives in _RIFF_FORMS and not head.startswith(_RIFF):
+        return True
+    return not _starts(head, alternatives)
+
+
+def _starts(head: bytes, alternatives: tuple[tuple[int, bytes], ...]) -> bool:
+    return any(head[offset : offset + len(magic)] == magic for offset, magic in alternatives)
 
 
 def _is_text(head: bytes) -> bool:

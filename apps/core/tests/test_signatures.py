@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import codecs
+
 import pytest
 
 from apps.core.conf import DEFAULT_ALLOWED_TYPES
@@ -7,6 +9,7 @@ from apps.core.services.signatures import SIGNATURES, TEXT_TYPES, contradicts, i
 
 pytestmark = pytest.mark.unit
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 STARTS = {
     "image/png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
@@ -55,12 +58,73 @@ def test_text_holds_no_nul(mime_type: str) -> None:
     assert not contradicts(mime_type, "Grüße".encode("utf-16"))
 
 
+@pytest.mark.parametrize("form", [b"WAVE", b"AVI ", b"WEBP"])
+def test_riff_types_are_riff_of_their_own_form(form: bytes) -> None:
+    types = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
+    for other, mime_type in types.items():
+        assert contradicts(mime_type, b"RIFF\x24\0\0\0" + form) is (other != form)
+    assert contradicts(types[form], b"<script>" + form)
+
+
+@pytest.mark.parametrize("container", [b"RF64", b"BW64"])
+def test_sound_over_4_gib_is_sound(container: bytes) -> None:
+    assert not contradicts("audio/wav", container + b"\xff\xff\xff\xffWAVEds64")
+
+
 @pytest.mark.parametrize(
-    "head", [b"MZ\x90", b"\x7fELF\2", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!/bin/sh", b"\xef\xbb\xbf#!/bin/sh"]
+    "head",
+    [
+        b"MZ\x90",
+        b"\x7fELF\2",
+        b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe\0\0\0\2",
+        b"\xca\xfe\xba\xbf\0\0\0\2",
+        b"\xbe\xba\xfe\xca\2\0\0\0",
+        b"\xbf\xba\xfe\xca\2\0\0\0",
+        b"\xca\xfe\xba\xbe\0\0\0\x41",  # a Java class
+        b"\xca\xfe\xd0\x0d",
+        b"dex\n035\0",
+        b"cdex001\0",
+        b"\0asm\1\0\0\0",
+        b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
+        OLE,
+        b"#!/bin/sh",
+        b"\n#!/bin/sh",
+        b" \r\n#!/bin/sh",
+        b"\xef\xbb\xbf#!/bin/sh",
+        b"\xef\xbb\xbf\n#!/bin/sh",
+        b"\xff\xfe#!/bin/sh",
+        codecs.BOM_UTF16_LE + "#!/bin/sh".encode("utf-16-le"),
+        codecs.BOM_UTF16_LE + "\n#!/bin/sh".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "#!/bin/sh".encode("utf-16-be"),
+        codecs.BOM_UTF16_BE + "\n#!/bin/sh".encode("utf-16-be"),
+        b"\xff\xfe\x7fELF\2",
+        b"\xfe\xff\x7fELF\2",
+        b"\xef\xbb\xbf\x7fELF\2",
+    ],
 )
-def test_executables_are_known(head: bytes) -> None:
-    assert is_executable(head)
+@pytest.mark.parametrize("mime_type", ["application/octet-stream", "text/plain", "image/png"])
+def test_executables_are_known(head: bytes, mime_type: str) -> None:
+    assert is_executable(mime_type, head)
 
 
-def test_other_bytes_are_no_executable() -> None:
-    assert not is_executable(b"# a comment, MZ later")
+def test_an_ole_document_is_one_where_it_was_declared_as_one() -> None:
+    assert not is_executable("application/msword", OLE)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"# a comment, MZ later",
+        b"dex\nis a word",
+        b"cdex 001",
+        b"Lnk",
+        b"asm",
+        b"\n\n# Heading",
+        "Grüße #!".encode("utf-16"),
+        b"\xef\xbb\xbfMZ;Einheit",
+        b"",
+    ],
+)
+def test_other_bytes_are_no_executable(head: bytes) -> None:
+    assert not is_executable("text/plain", head)
