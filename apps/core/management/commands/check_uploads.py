@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ...services.audit import TRASH_AGE, Audit, RefusedToFix
+from ..migrated import require_migrated
 
 
 class Command(BaseCommand):
@@ -31,6 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["max_share"] <= 1:
             raise CommandError("--max-share must be from 0 to 1.")
+        require_migrated()
         audit = Audit(rehash=options["rehash"], tell=self.stdout.write)
         findings = audit.run()
         self.stdout.write(

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ...services.cleanup import Cleanup, default_retention
+from ..migrated import require_migrated
 
 LABELS = {
     "expired": "sessions expired",
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError("--batch-size must be at least 1.")
         if options["hours"] is not None and options["hours"] < 0:
             raise CommandError("--hours must not be negative.")
+        require_migrated()
         hours = options["hours"]
         progress = _TerminalProgress(self)
         sweep = Cleanup(
