@@ -55,6 +55,10 @@ def test_what_is_right_is_said_to_be(done: UploadSession) -> None:
     assert "1 files with a record; 0 missing, 0 changed, 0 without a record; 0 counters wrong" in check("--rehash")
 
 
+def test_what_is_right_is_not_said_to_be_repaired(done: UploadSession) -> None:
+    assert check("--fix").endswith("There was nothing to repair.\n")
+
+
 def test_a_missing_file_is_found(done: UploadSession) -> None:
     Path(done.file.path).unlink()
     assert f"{done.upload_id}: its file" in check()

@@ -54,4 +54,5 @@ class Command(BaseCommand):
             audit.fix(max_share=max_share)
         except RefusedToFix as refusal:
             raise CommandError(f"Nothing was changed. {refusal}") from None
-        self.stdout.write("Repaired.")
+        repaired = audit.findings.unknown_files or audit.findings.wrong_counters
+        self.stdout.write("Repaired." if repaired else "There was nothing to repair.")
