@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import running
 from .paths import data_directory
+from .private_files import alone, write_private
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,6 +27,11 @@ DAYS = 365
 
 class Deleted(Exception):
     """There was a demo user here, and somebody deleted it."""
+
+
+def making_demo() -> AbstractContextManager[None]:
+    """Only one process at a time brings the database up to date and makes the demo: two would meet in every step."""
+    return alone(data_directory() / "demo")
 
 
 def demo_user() -> AbstractBaseUser:
@@ -62,7 +69,7 @@ def demo_password() -> str:
     password = secrets.token_urlsafe(12)
     user.set_password(password)
     user.save()
-    _write_private(path, password)
+    write_private(path, password)
     return password
 
 
@@ -76,7 +83,7 @@ def demo_token() -> str:
     if path.exists() and _works(token := path.read_text().strip()):
         return token
     _, token = AuthToken.objects.create(user, expiry=timedelta(days=DAYS))
-    _write_private(path, token)
+    write_private(path, token)
     return str(token)
 
 
@@ -91,13 +98,6 @@ def _works(token: str) -> bool:
     return True
 
 
-def _write_private(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
-
-
 def main() -> None:
     """Print the token of the demo user; where there is no demo yet, make one."""
     directory = data_directory()
@@ -110,12 +110,14 @@ def main() -> None:
     from django.core.management import call_command
 
     django.setup()
-    if not is_served:
-        call_command("migrate", verbosity=0)
     try:
-        print(demo_token())  # noqa: T201
+        with making_demo():
+            if not is_served:
+                call_command("migrate", verbosity=0)
+            token = demo_token()
     except Deleted:
         sys.exit("The demo user was deleted. 'python manage.py upload_token issue NAME' makes a token for another.")
+    print(token)  # noqa: T201
 
 
 if __name__ == "__main__":

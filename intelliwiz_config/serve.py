@@ -80,6 +80,8 @@ def _prepare(*, migrate: bool) -> None:
     from django.core.management import call_command
     from django.db import connections
 
+    from .demo import making_demo
+
     # Files of an earlier server's processes; they would be counted for ever.
     directory = Path(settings.DATA_DIR) / "metrics"
     shutil.rmtree(directory, ignore_errors=True)
@@ -87,7 +89,8 @@ def _prepare(*, migrate: bool) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     call_command("check")
     if migrate:
-        call_command("migrate", verbosity=0)
+        with making_demo():
+            call_command("migrate", verbosity=0)
     else:
         _require_migrated()
     connections.close_all()
@@ -105,12 +108,13 @@ def _require_migrated() -> None:
 def _print_banner(host: str, port: int) -> None:
     from django.db import connections
 
-    from .demo import Deleted, demo_password, demo_token
+    from .demo import Deleted, demo_password, demo_token, making_demo
 
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(f"\nResumable uploads at {base}/\n  API reference   {base}/api/v1/docs/", flush=True)
     try:
-        token, password = demo_token(), demo_password()
+        with making_demo():
+            token, password = demo_token(), demo_password()
     except Deleted:
         print(
             "  The demo user was deleted, and stays so. 'python manage.py createsuperuser' makes another.", flush=True

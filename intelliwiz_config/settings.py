@@ -8,6 +8,7 @@ import warnings
 import environ
 
 from .paths import BASE_DIR, data_directory, make_private_directory
+from .secret_key import kept_secret_key
 
 # whitenoise hands its (small, static) files to Django as synchronous iterators.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
@@ -20,26 +21,7 @@ DATA_DIR = data_directory()
 make_private_directory(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
 
-
-def _secret_key() -> str:
-    """The key from the environment, or one made once and kept under DATA_DIR, readable by its owner alone."""
-    given: str = env.str("SECRET_KEY", default="")
-    if given:
-        return given
-    path = DATA_DIR / "secret-key"
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(fd, "w") as file:
-        from django.core.management.utils import get_random_secret_key
-
-        key = get_random_secret_key()
-        file.write(key)
-    return key
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret_key(DATA_DIR / "secret-key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -98,6 +99,12 @@ class TestTheDemo:
         assert asked.returncode == 1
         assert "Set DATA_DIR" in asked.stderr
         assert not (tmp_path / "other").exists()
+
+    def test_two_token_commands_at_once_make_one_demo(self, server: ServerProcess) -> None:
+        with ThreadPoolExecutor() as pool:
+            asked = list(pool.map(lambda _: token(server), range(3)))
+        assert [ended.stderr for ended in asked] == [""] * 3
+        assert len({ended.stdout for ended in asked}) == 1
 
     def test_without_a_server_the_token_command_makes_the_demo(self, server: ServerProcess, data: Path) -> None:
         made = token(server).stdout.strip()
