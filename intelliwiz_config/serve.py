@@ -38,6 +38,8 @@ def main() -> None:
     running.lock_data_directory(data_directory())
     for name, value in MALLOC_SETTINGS.items():
         os.environ.setdefault(name, value)
+    if arguments.demo:
+        os.environ.setdefault("METRICS_OPEN", "1")
     _raise_open_files()
     _prepare(migrate=arguments.migrate)
     if arguments.demo:

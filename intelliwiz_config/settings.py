@@ -144,6 +144,7 @@ X_FRAME_OPTIONS = "DENY"
 # The server sets PROMETHEUS_MULTIPROC_DIR for its processes; commands count nothing.
 SILENCED_SYSTEM_CHECKS = ["resumable_uploads.W004"]
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_OPEN = env.bool("METRICS_OPEN", default=False)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

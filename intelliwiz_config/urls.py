@@ -1,8 +1,9 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
+from apps.core.openapi.serving import schema_view
 from apps.core.views.page import strict_csp
 
 urlpatterns = [
@@ -13,7 +14,7 @@ urlpatterns = [
     path("login/", strict_csp(LoginView.as_view()), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", schema_view, name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),
 ]
 

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import requests
 
+from apps.core.storage.local import LocalStore
+
 from .api import Api, assert_problem
 
 pytestmark = pytest.mark.integration
@@ -26,7 +28,29 @@ def test_readyz_says_what_is_missing(api: Api, uploads: Any) -> None:
     assert problem["checks"]["database"] is True
 
 
-def test_metrics_count_sessions_chunks_bytes_and_refusals(api: Api) -> None:
+def test_readyz_writes_to_the_disk_once_a_second(client: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1e9
+    written = []
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr(LocalStore, "check", lambda store: written.append(now))
+    for _ in range(3):
+        assert client.get("/readyz").status_code == 200
+    assert len(written) == 1
+    now += 1
+    client.get("/readyz")
+    assert len(written) == 2
+
+
+def test_metrics_are_closed_unless_they_are_opened(client: Any, db: None, settings: Any) -> None:
+    assert client.get("/metrics").status_code == 404
+    settings.METRICS_OPEN = True
+    assert client.get("/metrics").status_code == 200
+    settings.METRICS_TOKEN = "scrape"
+    assert client.get("/metrics").status_code == 401
+
+
+def test_metrics_count_sessions_chunks_bytes_and_refusals(api: Api, settings: Any) -> None:
+    settings.METRICS_OPEN = True
     before = metrics(api)
     upload_id = api.init(b"0123")
     api.put(upload_id, 0, b"0123")

@@ -73,6 +73,13 @@ def test_every_reference_leads_somewhere(schema: Any) -> None:
     walk(schema["paths"])
 
 
+def test_it_is_built_once_whatever_is_asked_for(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/api/v1/schema/")
+    assert first.json()["openapi"] == "3.1.0"
+    monkeypatch.delattr(SchemaGenerator, "get_schema")
+    assert client.get("/api/v1/schema/?lang=de&version=2&format=yaml", HTTP_ACCEPT="text/yaml").content == first.content
+
+
 def test_the_page_is_served_without_other_hosts(base_url: str, transactional_db: None) -> None:
     page = requests.get(f"{base_url}/api/v1/docs/", timeout=10)
     assert page.status_code == 200

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from functools import wraps
 from hmac import compare_digest
+from threading import Lock
 
 from django.conf import settings
 from django.db import connection
@@ -20,6 +24,26 @@ from ..storage import get_store
 from .api_base import problem_response
 
 logger = logging.getLogger(__name__)
+
+
+_REMEMBERED = 1.0
+"""Seconds for which a check that writes to the disk is not made again."""
+
+
+def _once_a_second(check: Callable[[], bool]) -> Callable[[], bool]:
+    """Anybody may ask whether the server is ready, as often as they like; the disk must not be asked that often."""
+    lock = Lock()
+    remembered: tuple[float, bool] | None = None
+
+    @wraps(check)
+    def remembering() -> bool:
+        nonlocal remembered
+        with lock:
+            if remembered is None or time.monotonic() - remembered[0] >= _REMEMBERED:
+                remembered = time.monotonic(), check()
+            return remembered[1]
+
+    return remembering
 
 
 @require_safe
@@ -39,8 +63,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus metrics; with the ``METRICS_TOKEN`` setting only for those who bring it."""
+    """Prometheus metrics, for those who bring the ``METRICS_TOKEN``; without one, for all with ``METRICS_OPEN``."""
     token = getattr(settings, "METRICS_TOKEN", "")
+    if not token and not getattr(settings, "METRICS_OPEN", False):
+        return problem_response(UNKNOWN_PATH)
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not compare_digest(given.encode(), token.encode()):
         return problem_response(unauthenticated("Bearer"))
@@ -66,6 +92,7 @@ def _database_answers() -> bool:
         return False
 
 
+@_once_a_second
 def _store_writable() -> bool:
     try:
         get_store(upload_settings().store).check()
