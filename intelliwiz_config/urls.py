@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.core.openapi.serving import schema_view
 from apps.core.views.page import strict_csp
@@ -15,7 +15,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", schema_view, name="schema"),
-    path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]
 
 handler400 = "apps.core.views.api_base.bad_request"
