@@ -128,6 +128,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = env.str("MEDIA_ROOT", default="") or DATA_DIR / "media"
+FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # A JSON chunk of 16 MiB in base64; larger chunks are sent raw.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 22 * 1024 * 1024 + 64 * 1024

@@ -188,11 +188,14 @@ def test_on_sigterm_long_requests_get_the_time_that_is_set(data: Path, kind: str
     stopping.join()
 
 
-@pytest.mark.parametrize("first", ["serve", "migrate", "check", "token"])
+@pytest.mark.parametrize("first", ["serve", "migrate", "check", "token", "collectstatic"])
 def test_everything_in_data_dir_is_private_whatever_makes_it(server: ServerProcess, data: Path, first: str) -> None:
     os.umask(0o022)
     if first == "token":
         token(server)
+    elif first == "collectstatic":
+        server.environment["STATIC_ROOT"] = str(data / "static")
+        server.run("manage.py", first, "--verbosity=0")
     elif first != "serve":
         server.run("manage.py", first)
     server.start()

@@ -82,6 +82,14 @@ def test_a_file_removed_by_the_host_is_404(api: Api, url: str, store_root: Any) 
     assert_problem(api.http.get(url), 404, "not_found")
 
 
+def test_a_link_planted_at_the_file_is_404(api: Api, url: str, store_root: Any, tmp_path: Any) -> None:
+    (tmp_path / "secret").write_bytes(DATA)
+    published = next(path for path in (store_root / "files").rglob("*") if path.is_file())
+    published.unlink()
+    published.symlink_to(tmp_path / "secret")
+    assert_problem(api.http.get(url), 404, "not_found")
+
+
 def test_a_file_that_was_moved_away_is_not_found_and_its_record_stays(api: Api) -> None:
     session = api.upload(b"0123456789")
     UploadSession.objects.update(file="")

@@ -260,6 +260,27 @@ def test_a_link_in_place_of_the_bytes_is_not_followed(store: LocalStore, staged:
     assert victim.read_bytes() == b"untouched"
 
 
+@pytest.mark.parametrize("planted", ["file", "shelf"])
+def test_a_link_in_place_of_what_is_published_is_not_followed(
+    store: LocalStore, staged: Staged, tmp_path: Path, planted: str
+) -> None:
+    name = publish(store, staged, 0)
+    published = store.root / "files" / name
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / published.name).write_text("of somebody else")
+    with store.published.open(name) as file:
+        assert file.read() == b""
+    published.unlink()
+    if planted == "file":
+        published.symlink_to(elsewhere / published.name)
+    else:
+        published.parent.rmdir()
+        published.parent.symlink_to(elsewhere)
+    with pytest.raises(FileNotFoundError):
+        store.published.open(name)
+
+
 def test_a_link_in_place_of_a_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "uploads").mkdir()

@@ -6,6 +6,7 @@ renames the part file into ``files/``: nothing is copied. Names on disk are made
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import tempfile
@@ -15,9 +16,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
+from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
 from ...conf import upload_settings
@@ -32,6 +34,32 @@ from .writer import LocalWriter
 IDENTITY = "store-id"
 
 
+class _PublishedFiles(FileSystemStorage):
+    """Published files for Django, read without following a link that somebody planted, at a file or above it."""
+
+    def __init__(self, location: Path) -> None:
+        super().__init__(location=location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        return File(open(self.path(name), mode, opener=self._open_below))
+
+    def _open_below(self, path: str, flags: int) -> int:
+        directory = os.open(self.location, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            *shelves, name = Path(path).relative_to(self.location).parts
+            for shelf in shelves:
+                above = directory
+                directory = os.open(shelf, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+                os.close(above)
+            return os.open(name, flags | os.O_NOFOLLOW, mode=0o600, dir_fd=directory)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):  # A link is no published file.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+            raise
+        finally:
+            os.close(directory)
+
+
 class LocalStore:
     """Staging and published files below one directory of one file system.
 
@@ -43,9 +71,7 @@ class LocalStore:
 
     def __init__(self, location: str | Path | None = None) -> None:
         self.root = upload_settings().below_media_root(location)
-        self.published = FileSystemStorage(
-            location=self.root / "files", file_permissions_mode=0o600, directory_permissions_mode=0o700
-        )
+        self.published = _PublishedFiles(self.root / "files")
         self._staging = Staging(self.root / "staging")
 
     @cached_property
