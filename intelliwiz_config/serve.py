@@ -8,11 +8,14 @@ prints how to try it.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import resource
 import shutil
 import sys
 from pathlib import Path
+
+import environ
 
 from . import running
 from .paths import data_directory
@@ -33,6 +36,7 @@ STOP_TIMEOUT = 6
 def main() -> None:
     arguments = _parse()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
+    _require_private_debug(arguments.host)
     # Before anything is touched: another server may be at work with it.
     running.require_free_port(arguments.host, arguments.port)
     running.lock_data_directory(data_directory())
@@ -65,6 +69,21 @@ def _parse() -> argparse.Namespace:
     if not 0 < arguments.port < 2**16:
         parser.error(f"PORT must be from 1 to 65535, not {arguments.port}.")
     return arguments
+
+
+def _require_private_debug(host: str) -> None:
+    """DEBUG shows whoever meets an error the source, the settings and the values around it."""
+    if environ.Env().bool("DEBUG", default=False) and not _is_loopback(host):
+        sys.exit(
+            f"DEBUG is for this machine alone: it shows strangers source and settings. Unset it, or HOST ({host})."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _raise_open_files() -> None:
@@ -124,6 +143,8 @@ def _print_banner(host: str, port: int) -> None:
         return
     finally:
         connections.close_all()
+    if not sys.stdout.isatty():  # It goes to where logs are kept, and secrets stay in their files.
+        token, password = "$(make -s token)", f"in {data_directory() / 'demo-password'}"
     print(
         f"""  Log in          demo, password {password}
   Token           {token}

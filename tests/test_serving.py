@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import socket
 import stat
 import subprocess
@@ -73,7 +74,40 @@ class TestARealDeployment:
         assert "assword" not in server.log.read_text()
 
 
+class TestDebug:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+    def test_it_is_refused_where_others_could_see_it(self, server: ServerProcess, data: Path, host: str) -> None:
+        ended = serve(server, DEBUG="1", HOST=host)
+        assert ended.returncode == 1
+        assert "DEBUG is for this machine alone" in ended.stderr
+        assert not data.exists()
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_it_is_allowed_on_loopback(self, server: ServerProcess, host: str) -> None:
+        assert "manage.py migrate" in serve(server, DEBUG="1", HOST=host).stderr
+
+
 class TestTheDemo:
+    def test_its_secrets_are_for_a_terminal_and_not_for_a_log(self, server: ServerProcess, data: Path) -> None:
+        server.start()
+        log = server.log.read_text()
+        assert server.token not in log
+        assert (data / "demo-password").read_text() not in log
+        assert str(data / "demo-password") in log
+        server.stop()
+
+        terminal, end = pty.openpty()
+        command = [sys.executable, "-m", "intelliwiz_config.serve", *server.switches]
+        process = subprocess.Popen(command, cwd=PROJECT, env=server.environment, stdout=end, start_new_session=True)
+        os.close(end)
+        printed = b""
+        while b"-d '{" not in printed:
+            printed += os.read(terminal, 4096)
+        process.terminate()
+        process.wait(20)
+        assert printed.count(server.token.encode()) == 2
+        assert (data / "demo-password").read_text() in printed.decode()
+
     def test_it_stays_deleted(self, server: ServerProcess) -> None:
         server.start()
         first = server.token
