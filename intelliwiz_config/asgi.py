@@ -1,7 +1,10 @@
 import os
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from .proxies import AsgiBehindProxies, TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
 
@@ -9,4 +12,4 @@ django_application: Any = get_asgi_application()
 
 from apps.core.asgi import UploadApplication  # noqa: E402  # needs the app registry that the line above fills
 
-application = UploadApplication(django_application)
+application = AsgiBehindProxies(UploadApplication(django_application), TrustedProxies(settings.FORWARDED_ALLOW_IPS))

@@ -19,6 +19,7 @@ import environ
 
 from . import running
 from .paths import data_directory
+from .proxies import TrustedProxies
 
 # glibc gives blocks of this size back to the kernel at once and takes them anew each time; keeping them is what
 # doubles to triples the rate of a server that allocates a block per read.
@@ -37,6 +38,7 @@ def main() -> None:
     arguments = _parse()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
     _require_private_debug(arguments.host)
+    _require_known_proxies(arguments.host)
     # Before anything is touched: another server may be at work with it.
     running.require_free_port(arguments.host, arguments.port)
     running.lock_data_directory(data_directory())
@@ -77,6 +79,16 @@ def _require_private_debug(host: str) -> None:
         sys.exit(
             f"DEBUG is for this machine alone: it shows strangers source and settings. Unset it, or HOST ({host})."
         )
+
+
+def _require_known_proxies(host: str) -> None:
+    given = os.environ.get("FORWARDED_ALLOW_IPS", "")
+    try:
+        TrustedProxies(given)
+    except ValueError as error:
+        sys.exit(f"FORWARDED_ALLOW_IPS must be addresses and networks, comma-separated: {error}.")
+    if environ.Env().bool("SECURE_PROXY", default=False) and not given and not _is_loopback(host):
+        sys.exit("SECURE_PROXY needs FORWARDED_ALLOW_IPS: the addresses of the proxy, whose word on HTTPS is believed.")
 
 
 def _is_loopback(host: str) -> bool:
@@ -172,8 +184,7 @@ def _asgi_command(arguments: argparse.Namespace) -> list[str]:
         "--no-access-log",
         "--log-level=warning",
         "--no-server-header",
-        # Forwarded headers are trusted only where the operator says so.
-        *([] if os.environ.get("FORWARDED_ALLOW_IPS") else ["--no-proxy-headers"]),
+        "--no-proxy-headers",  # See proxies.
     ]
 
 

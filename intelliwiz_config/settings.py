@@ -6,6 +6,7 @@ import os
 import warnings
 
 import environ
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from .paths import BASE_DIR, data_directory, make_private_directory
 from .secret_key import kept_secret_key
@@ -133,9 +134,11 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # A JSON chunk of 16 MiB in base64; larger chunks are sent raw.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 22 * 1024 * 1024 + 64 * 1024
 
-# Behind a TLS proxy: set SECURE_PROXY=1 and let the proxy set X-Forwarded-Proto.
-if env.bool("SECURE_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Behind a TLS proxy: set SECURE_PROXY=1 and let the proxy set X-Forwarded-Proto. Who is believed is decided before
+# Django (see proxies), so no SECURE_PROXY_SSL_HEADER, which Django would believe from anybody.
+SECURE_PROXY = env.bool("SECURE_PROXY", default=False)
+FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", default="") or ("127.0.0.1,::1" if SECURE_PROXY else "")
+if SECURE_PROXY:
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 31_536_000
@@ -183,6 +186,8 @@ LOGGING = {
     "formatters": {
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
+            # Django hands the request to its log records, which would be written with its query string.
+            "reserved_attrs": [*RESERVED_ATTRS, "request"],
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
         }
     },

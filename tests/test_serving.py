@@ -74,6 +74,10 @@ class TestARealDeployment:
         assert "assword" not in server.log.read_text()
 
 
+def test_without_a_named_proxy_nobody_on_the_network_is_believed_on_https(server: ServerProcess) -> None:
+    assert "SECURE_PROXY needs FORWARDED_ALLOW_IPS" in serve(server, SECURE_PROXY="1", HOST="0.0.0.0").stderr
+
+
 class TestDebug:
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
     def test_it_is_refused_where_others_could_see_it(self, server: ServerProcess, data: Path, host: str) -> None:
@@ -176,6 +180,7 @@ class TestASecondStart:
             ("PORT", "70000", "PORT must be from 1 to 65535"),
             ("WORKERS", "x", "--workers"),
             ("STOP_TIMEOUT", "x", "--stop-timeout"),
+            ("FORWARDED_ALLOW_IPS", "proxy", "FORWARDED_ALLOW_IPS must be addresses"),
             ("DATA_DIR", __file__, "DATA_DIR cannot be used"),
         ],
     )
