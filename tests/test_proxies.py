@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -85,6 +86,17 @@ class TestBehindTls:
         headers = {"X-Forwarded-Proto": "https"}
         answer = requests.get(f"{server.base_url}/login/", headers=headers, timeout=10, allow_redirects=False)
         assert answer.status_code == status
+
+    def test_protocols_are_served_over_https_alone(self, server: Any) -> None:
+        server.start()
+        url = f"{server.base_url}/api/v1/upload/chunk/{uuid4()}/0"
+        headers = {"Authorization": f"Bearer {server.token}"}
+        plain = requests.put(url, b"0123", headers=headers, timeout=10, allow_redirects=False)
+        assert (plain.status_code, plain.headers["Location"]) == (301, url.replace("http:", "https:"))
+        assert "Strict-Transport-Security" not in plain.headers
+        secure = requests.put(url, b"0123", headers={**headers, "X-Forwarded-Proto": "https"}, timeout=10)
+        assert secure.status_code == 404
+        assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
 
     def test_no_header_moves_the_application(self, server: Any) -> None:
         server.start()

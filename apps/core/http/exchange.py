@@ -23,6 +23,7 @@ from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
 from .problems import TIMED_OUT, Problem, method_not_allowed, problem_for_any
 from .protocol import Answer, Body, RequestHead, UploadProtocol
+from .transport import redirect_to_https, transport_headers
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
 
@@ -44,7 +45,7 @@ class Exchange:
     def begin(self) -> Answer | None:
         """Authenticate and let the protocol look at the head. None: the body is wanted."""
         try:
-            begun = self._answer_for_method() or self._begin()
+            begun = redirect_to_https(self._request) or self._answer_for_method() or self._begin()
         except Exception as error:
             return self._refuse(error)
         if isinstance(begun, Answer):
@@ -163,6 +164,7 @@ class Exchange:
             **({"Content-Length": str(len(answer.body))} if has_content else {}),
             "X-Content-Type-Options": "nosniff",
             correlation.HEADER: self.correlation_id,
+            **transport_headers(self._request),
             **cors_headers(self._request, self._protocol.cors),
         }
 
