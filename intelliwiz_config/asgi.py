@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from .orphans import end_with_supervisor
 from .proxies import AsgiBehindProxies, TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
@@ -12,4 +13,5 @@ django_application: Any = get_asgi_application()
 
 from apps.core.asgi import UploadApplication  # noqa: E402  # needs the app registry that the line above fills
 
+end_with_supervisor()
 application = AsgiBehindProxies(UploadApplication(django_application), TrustedProxies(settings.FORWARDED_ALLOW_IPS))

@@ -174,17 +174,11 @@ def _asgi_command(arguments: argparse.Namespace) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "uvicorn",
-        "intelliwiz_config.asgi:application",
+        "intelliwiz_config.asgi_server",
         f"--host={arguments.host}",
         f"--port={arguments.port}",
         f"--workers={arguments.workers}",
-        f"--timeout-graceful-shutdown={arguments.stop_timeout}",
-        "--timeout-keep-alive=30",
-        "--no-access-log",
-        "--log-level=warning",
-        "--no-server-header",
-        "--no-proxy-headers",  # See proxies.
+        f"--stop-timeout={arguments.stop_timeout}",
     ]
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,30 @@ def test_what_it_logs_is_json_with_a_correlation_id_and_no_secrets(server: Serve
     assert "secret-name" not in log
     assert server.token not in log
     assert str(server.directory) not in log
+
+
+def test_pipelined_requests_whose_answers_nobody_reads_cost_bounded_memory(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, "asgi", WORKERS="1")
+    server.start()
+    try:
+        before = _peak_memory(server)
+        request = b"GET /static/js/resumable-upload-client.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        with ThreadPoolExecutor(4) as clients:
+            list(clients.map(lambda _: _send_without_reading(server.port, request * 100_000), range(4)))
+        assert _peak_memory(server) - before < 30 * 2**20
+    finally:
+        server.stop()
+
+
+def _send_without_reading(port: int, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(2)
+        with suppress(OSError):
+            client.sendall(data)
+
+
+def _peak_memory(server: ServerProcess) -> int:
+    """Bytes that the server had resident at most."""
+    assert server._process is not None
+    status = Path(f"/proc/{server._process.pid}/status").read_text()  # The one worker, and no supervisor.
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import requests
+
+from intelliwiz_config.running import is_listening
 
 from .server_process import PROJECT, ServerProcess, free_port
 
@@ -201,6 +203,33 @@ def answers(server: ServerProcess) -> bool:
         return requests.get(f"{server.base_url}/healthz", timeout=1).ok
     except requests.RequestException:
         return False
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_workers_end_with_their_supervisor_and_free_the_port(data: Path, kind: str) -> None:
+    server = ServerProcess(data, kind, WORKERS="2")
+    server.start()
+    assert server._process is not None
+    server._process.kill()
+    server._process.wait()
+    try:
+        _until(lambda: not is_listening("127.0.0.1", server.port))
+    finally:
+        server.kill()
+
+
+def test_heads_are_bounded_by_the_server_that_make_run_starts(server: ServerProcess) -> None:
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000)
+        assert client.recv(2**16).startswith(b"HTTP/1.1 431 ")
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])

@@ -37,6 +37,7 @@ TITLES = {
     416: "Range not satisfiable",
     422: "Content refused",
     429: "Too many requests",
+    431: "Request header fields too large",
     500: "Internal error",
     503: "Unavailable",
     507: "Storage full",

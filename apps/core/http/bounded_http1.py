@@ -1,0 +1,178 @@
+"""uvicorn's HTTP/1, with the bounds that it lacks: heads, silence, pipelined requests, answers that nobody reads.
+
+uvicorn waits for ever for the rest of a head, takes heads of any size, queues any number of pipelined requests, and
+waits for ever for a client to read. Each costs memory or a socket, and needs no token. What this adds:
+
+* A head has at most ``MAX_HEAD_SIZE`` bytes in all (431), and is whole ``HEAD_TIMEOUT`` seconds after the connection,
+  or its first byte, came (408).
+* Of the requests that come while one is answered, ``MAX_PIPELINED`` are kept. Then nothing more is read until they are
+  answered, and the connection closes after them: the client sends the others again (RFC 9112, 9.3.2).
+* A client that reads nothing for ``SEND_TIMEOUT`` seconds, while more is to be sent than its socket takes, is cut off.
+
+Bodies have their bounds in :mod:`.asgi`. The class overrides what it must of a class that is not a documented
+interface, so :func:`http1_class` chooses it only for the versions of uvicorn it was tested with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .problems import Problem
+
+logger = logging.getLogger(__name__)
+
+KIB = 1024
+MAX_HEAD_SIZE = 64 * KIB
+HEAD_TIMEOUT = 10.0
+SEND_TIMEOUT = 60.0
+MAX_PIPELINED = 16
+
+TESTED = ((0, 54), (0, 55))
+"""Versions of uvicorn from the first on, and before the second."""
+
+_HEAD_TOO_LARGE = Problem(431, "head_too_large", f"The head of a request may have at most {MAX_HEAD_SIZE} bytes.")
+_HEAD_TIMED_OUT = Problem(408, "head_timeout", f"The head was not whole after {HEAD_TIMEOUT:.0f} seconds.")
+
+
+def http1_class() -> type[HttpToolsProtocol] | str:
+    """What to give to uvicorn as ``http``: the class of this module, or uvicorn's own choice with a loud warning."""
+    version = tuple(int(part) for part in uvicorn.__version__.split(".")[:2])
+    if TESTED[0] <= version < TESTED[1]:
+        return BoundedHttp1
+    logger.error(
+        "uvicorn %s is not one that BoundedHttp1 was tested with: heads, pipelined requests and unread answers are not "
+        "bounded. Put a proxy in front, or install a version from %s.%s to before %s.%s.",
+        *(uvicorn.__version__, *TESTED[0], *TESTED[1]),
+    )
+    return "auto"
+
+
+class BoundedHttp1(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._awaits_head = True
+        self._is_head_begun = False
+        self._head_size = 0
+        """Bytes that came while a head was awaited."""
+        self._is_closing = False
+        """No further request is taken: the connection closes once those that were taken are answered."""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_head_timer()
+        self._stop_send_timer()
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closing and not self._is_body_wanted():
+            return
+        if self._awaits_head:
+            self._head_size += len(data)
+            self._start_head_timer()
+        super().data_received(data)
+        if self._awaits_head and self._head_size > MAX_HEAD_SIZE:
+            self._refuse(_HEAD_TOO_LARGE)
+        self._watch_what_follows_an_early_answer()
+
+    def _watch_what_follows_an_early_answer(self) -> None:
+        """Bytes of a body that is answered already stop uvicorn's timer of silence; start it again."""
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if is_answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_head_begun = True
+        self._start_head_timer()
+
+    def on_headers_complete(self) -> None:
+        self._stop_head_timer()
+        self._awaits_head = self._is_head_begun = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_SIZE:
+            self._refuse(_HEAD_TOO_LARGE)
+        if self._is_closing:
+            return
+        super().on_headers_complete()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._take_no_more()
+
+    def on_body(self, body: bytes) -> None:
+        if self._is_body_wanted():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._is_body_wanted():
+            super().on_message_complete()
+        self._awaits_head, self._head_size = True, 0
+
+    def _is_body_wanted(self) -> bool:
+        """Whether the request whose head was read last was taken."""
+        return self.cycle is not None and self.cycle.scope is self.scope
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._send_timer is None:
+            self._send_timer = self.loop.call_later(SEND_TIMEOUT, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_send_timer()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # The last answer was never read; closing would wait for that.
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _take_no_more(self) -> None:
+        self._is_closing = True
+        self.cycle.keep_alive = False
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer, unless an earlier request is still to be answered, and close."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._take_no_more()
+            return
+        self._is_closing = True
+        self._stop_head_timer()
+        body = problem.body()
+        headers = {**problem.headers(), "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items()]
+        self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+        self.transport.close()
+
+    def _time_out_head(self) -> None:
+        self._head_timer = None
+        if self._is_head_begun:
+            self._refuse(_HEAD_TIMED_OUT)
+        else:
+            self.transport.close()  # Not a word was said.
+
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._time_out_head)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None

@@ -1,0 +1,43 @@
+"""uvicorn as this project runs it: with bounds on heads, pipelined requests and unread answers.
+
+A command of its own, because uvicorn's takes no HTTP class but its own two.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import uvicorn
+
+from apps.core.http.bounded_http1 import http1_class
+
+
+def main() -> None:
+    arguments = _parse()
+    uvicorn.run(
+        "intelliwiz_config.asgi:application",
+        host=arguments.host,
+        port=arguments.port,
+        workers=arguments.workers,
+        http=http1_class(),
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=arguments.stop_timeout,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,  # See proxies.
+    )
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the project with uvicorn; intelliwiz_config.serve starts it.")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--stop-timeout", type=int, required=True, help="seconds")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
