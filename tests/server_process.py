@@ -40,7 +40,7 @@ class ServerProcess:
             "LOG_LEVEL": "INFO",
             **environment,
         }
-        if database_url := os.environ.get("DATABASE_URL"):
+        if database_url := self.environment.get("DATABASE_URL"):
             self.environment["DATABASE_URL"] = _new_database(database_url)
         self.log = directory / "server.log"
         self.switches = ["--migrate", "--demo"]
@@ -59,6 +59,19 @@ class ServerProcess:
 
     def start(self, *, ready: bool = True) -> None:
         """Returns once the server is ready for uploads, or, if it never will be, once it answers."""
+        process = self.launch()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                if requests.get(f"{self.base_url}/{'readyz' if ready else 'healthz'}", timeout=5).status_code == 200:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.1)
+            assert process.poll() is None, self.log.read_text()
+        raise AssertionError(self.log.read_text())
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Begin to start, without waiting for anything."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -69,15 +82,7 @@ class ServerProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                if requests.get(f"{self.base_url}/{'readyz' if ready else 'healthz'}", timeout=5).status_code == 200:
-                    return
-            except requests.ConnectionError:
-                time.sleep(0.1)
-            assert self._process.poll() is None, self.log.read_text()
-        raise AssertionError(self.log.read_text())
+        return self._process
 
     def kill(self) -> None:
         """SIGKILL to every process of the server."""
