@@ -45,7 +45,7 @@ class Client:
     """
 
     def __init__(self, server: FaultServer, report: Report, *, token: str = "", label: str = "") -> None:
-        self._report = report
+        self.report = report
         self._base = f"{server.base_url}/api/v1/upload"
         self._http = requests.Session()
         self._http.trust_env = False
@@ -71,9 +71,9 @@ class Client:
         answer = Answer(response.status_code, document)
         operation = f"{self.label}{operation}"
         names_wait = "Retry-After" in response.headers
-        self._report.answer(operation, answer.status, answer.code, response.text[:300], names_wait=names_wait)
+        self.report.answer(operation, answer.status, answer.code, response.text[:300], names_wait=names_wait)
         if expect is not None and answer.status not in expect:
-            self._report.defect(f"{operation}, unexpected answer: {answer}, expected one of {sorted(expect)}")
+            self.report.defect(f"{operation}, unexpected answer: {answer}, expected one of {sorted(expect)}")
         return answer
 
     def init(self, content: Content, *, expect: Collection[int] | None = None, **fields: Any) -> Answer:
@@ -119,7 +119,7 @@ class Client:
 
     def _chunk(self, answer: Answer) -> Answer:
         if answer.status == 200:
-            self._report.count(ACKNOWLEDGED)
+            self.report.count(ACKNOWLEDGED)
         return answer
 
     def status(self, upload_id: str, *, expect: Collection[int] | None = None) -> Answer:
