@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..server_process import PROJECT, ServerProcess
-from .content import MIB
+from .content import KIB, MIB
 from .settings import OVERRIDES
 
 
@@ -56,6 +56,10 @@ class FaultServer(ServerProcess):
         children = [pid for pid in self.processes() if _parent_of(pid) == self._process.pid]
         # uvicorn has multiprocessing's resource tracker beside them.
         return [pid for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def memory(self) -> int:
+        """Bytes that all its processes hold, what they share counted once."""
+        return sum(_proportional_set_size(pid) for pid in self.processes())
 
     def signal_worker(self, pid: int, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -139,3 +143,11 @@ def _group_of(pid: int) -> int | None:
 def _parent_of(pid: int) -> int | None:
     fields = _stat(pid)
     return int(fields[1]) if fields else None
+
+
+def _proportional_set_size(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * KIB for line in lines if line.startswith("Pss:"))
