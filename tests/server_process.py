@@ -40,7 +40,7 @@ class ServerProcess:
             "LOG_LEVEL": "INFO",
             **environment,
         }
-        if database_url := self.environment.get("DATABASE_URL"):
+        if database_url := self.environment.pop("DATABASE_URL", ""):
             self.environment["DATABASE_URL"] = _new_database(database_url)
         self.log = directory / "server.log"
         self.switches = ["--migrate", "--demo"]

@@ -47,6 +47,8 @@ class Context:
     ) -> Iterator[FaultServer]:
         """A server that runs meanwhile."""
         server = FaultServer(directory or self.directory / "data", self.kind, settings or {}, **environment)
+        # Beside its data, whose disk may be full.
+        server.log = self.directory / "server.log"
         server.start()
         try:
             yield server

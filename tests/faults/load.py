@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import TracebackType
@@ -92,6 +92,7 @@ class Load:
         senders: threads, each with a connection of its own.
         open_uploads: how many are under way at once.
         largest: bytes of the largest files.
+        forgives_loss: chunks and sessions may be lost, as by a power failure; files that completed may not be wrong.
     """
 
     def __init__(
@@ -103,13 +104,17 @@ class Load:
         senders: int = 6,
         open_uploads: int = 6,
         largest: int = 100 * MIB,
+        forgives_loss: bool = False,
     ) -> None:
         self.uploads: list[Upload] = []
         self._server = server
         self._report = report
         self._open_uploads = open_uploads
         self._largest = largest
+        self._forgives_loss = forgives_loss
         self._may_begin = True
+        self._held = threading.Event()
+        self._at_work: set[int] = set()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._work, args=(seed * 1000 + n,)) for n in range(senders)]
         self._verifier = Client(server, report)
@@ -125,6 +130,17 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No request is under way meanwhile."""
+        self._held.set()
+        while self._at_work:
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            self._held.clear()
 
     # What must hold
 
@@ -164,14 +180,14 @@ class Load:
             self._ended_by_server(upload, answer)
             return
         if lost := known & set(answer.document["progress"]["missing_chunks"]):
-            self._report.defect(f"acknowledged and not recorded: {upload.id} {sorted(lost)[:10]}", LOST, len(lost))
+            self._lose(f"acknowledged and not recorded: {upload.id} {sorted(lost)[:10]}", len(lost))
             with upload.lock:
                 upload.acknowledged -= lost
         for index in sorted(known - lost)[:CHUNKS_READ_BACK]:
             sent = upload.content.chunk(index)
             staged = self._server.staged_chunk(upload.id, index * upload.content.chunk_size, len(sent))
             if staged is not None and staged != sent:
-                self._report.defect(f"recorded and stored otherwise: {upload.id} chunk {index}", LOST)
+                self._lose(f"recorded and stored otherwise: {upload.id} chunk {index}", 1)
 
     def _verify_file(self, upload: Upload) -> None:
         digest = self._server.published_sha256(upload.id)
@@ -181,6 +197,12 @@ class Load:
         # Large ones would fill the disk.
         if upload.move(Stage.COMPLETED, Stage.ENDED):
             self._until_answered(lambda: self._verifier.delete(upload.id))
+
+    def _lose(self, text: str, chunks: int) -> None:
+        if self._forgives_loss:
+            self._report.count("chunks sent again", chunks)
+        else:
+            self._report.defect(text, LOST, chunks)
 
     def _until_answered(self, ask: Callable[[], object]) -> None:
         for _ in range(100):
@@ -193,12 +215,18 @@ class Load:
 
     def _work(self, seed: int) -> None:
         choice, client = random.Random(seed), Client(self._server, self._report)
+        me = threading.get_ident()
         while not self._stop.is_set():
+            self._at_work.add(me)
             try:
-                self._step(client, choice)
+                if not self._held.is_set():
+                    self._step(client, choice)
+                    continue
             except Broken:
                 self._report.count("broken connections")
-                time.sleep(0.05)
+            finally:
+                self._at_work.discard(me)
+            time.sleep(0.05)
 
     def _step(self, client: Client, choice: random.Random) -> None:
         under_way = self._under_way()
@@ -261,6 +289,8 @@ class Load:
             upload.acknowledge(index)
         elif answer.status in (404, 410):
             self._ended_by_server(upload, answer)
+        elif answer.status >= 500:
+            time.sleep(0.05)
 
     def _repeat(self, client: Client, choice: random.Random, upload: Upload) -> None:
         """Send a recorded chunk again, as it was or otherwise."""
@@ -286,7 +316,7 @@ class Load:
             with upload.lock:
                 upload.acknowledged -= lost
             if upload.move(Stage.COMPLETING, Stage.SENDING) and lost:
-                self._report.defect(f"asked for again at complete: {upload.id} {sorted(lost)[:10]}", LOST, len(lost))
+                self._lose(f"asked for again at complete: {upload.id} {sorted(lost)[:10]}", len(lost))
         elif answer.status in (404, 410):
             self._ended_by_server(upload, answer)
         elif answer.status in (400, 422):
@@ -300,5 +330,5 @@ class Load:
             if upload.stage in (Stage.SENDING, Stage.COMPLETING):
                 if not upload.may_have_expired:
                     age = time.monotonic() - upload.last_acknowledged
-                    self._report.defect(f"ended too early: {upload.id} {answer}, {age:.1f} s after a chunk", LOST)
+                    self._lose(f"ended too early: {upload.id} {answer}, {age:.1f} s after a chunk", 1)
                 upload.stage = Stage.ENDED

@@ -38,7 +38,6 @@ class FaultServer(ServerProcess):
                 **environment,
             },
         )
-        self.log = directory.with_name(f"{directory.name}.log")
         self._media = Path(environment.get("MEDIA_ROOT", directory / "media")) / "uploads"
 
     # Its processes
