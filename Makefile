@@ -2,9 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CLIENT := clients/javascript
-export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
+export HOST PORT DATA_DIR SERVER STOP_TIMEOUT DATABASE_URL SECONDS ONLY
 
-.PHONY: run setup setup-dev test test-quick lint bench token client clean
+.PHONY: run setup setup-dev test test-quick lint bench faults token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve --migrate --demo
@@ -35,6 +35,9 @@ client: $(CLIENT)/node_modules/.installed  ## build the JavaScript client and th
 
 bench: $(VENV)/.dev  ## measure against the peers that are installed
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.dev  ## try to break it, SECONDS a campaign; ONLY=kill,damage for some of them
+	$(BIN)/python -m tests.faults
 
 clean:
 	rm -rf $(VENV)

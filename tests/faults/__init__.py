@@ -1,1 +1,1 @@
-"""Fault campaigns: attempts to make the server break its promises (docs/RELIABILITY.md). Run them with ``make faults``."""
+"""Fault campaigns: ``make faults`` tries to make the server break its promises (docs/RELIABILITY.md)."""

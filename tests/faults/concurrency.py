@@ -8,6 +8,8 @@ import json
 import random
 import threading
 import time
+from functools import partial
+from typing import Any
 
 from . import sockets
 from .audit import audit
@@ -83,7 +85,7 @@ class _Trials:
             data = contents[number // 2 % 2]
             return self._client().put(upload_id, 0, data, operation="put at once", digest=digest, expect=expect)
 
-        answers = sockets.together([lambda number=number: send(number) for number in range(16)])
+        answers = sockets.together([partial(send, number) for number in range(16)])
         winners = {number // 2 % 2 for number, answer in enumerate(answers) if answer.status == 200}
         if len(winners) != 1:
             self._report.defect(f"one chunk, {len(winners)} contents were acknowledged: {upload_id}", LOST)
@@ -152,10 +154,10 @@ class _Trials:
         """Its size is told to ``complete``, again and again, while chunks still come."""
         content = self._content(30, 64 * KIB, 512 * KIB)
         upload_id = self._client().begin(content, total_size=None, file_hash=None)
-        proof = {"total_size": content.size, "file_hash": content.sha256}
+        proof: dict[str, Any] = {"total_size": content.size, "file_hash": content.sha256}
         self._stream_and_complete(upload_id, content, "size declared while chunks stream", **proof)
 
-    def _stream_and_complete(self, upload_id: str, content: Content, scene: str, **proof: object) -> None:
+    def _stream_and_complete(self, upload_id: str, content: Content, scene: str, **proof: Any) -> None:
         todo = [*range(content.count)]
         self._choice.shuffle(todo)
         sent = threading.Event()
@@ -192,7 +194,6 @@ class _Trials:
     def init_by_many(self) -> None:
         """One ``client_key`` in ten hands: whoever begins gets the one open upload of it, while others end it."""
         content = self._content(2, 64 * KIB)
-        begun: list[set[str]] = []
 
         def one(number: int) -> None:
             client = self._client()
@@ -211,10 +212,10 @@ class _Trials:
         def begin() -> str:
             return self._client().begin(content, client_key=content.name)
 
-        begun.append(set(sockets.together([begin] * 10)))
-        if len(begun[0]) != 1:
-            self._report.defect(f"one client_key, {len(begun[0])} open uploads: {sorted(begun[0])}")
-        sockets.together([lambda number=number: one(number) for number in range(10)])
+        begun = set(sockets.together([begin] * 10))
+        if len(begun) != 1:
+            self._report.defect(f"one client_key, {len(begun)} open uploads: {sorted(begun)}")
+        sockets.together([partial(one, number) for number in range(10)])
 
     def owner_deleted(self) -> None:
         """The user goes while chunks and a completion of theirs are under way: no answer but a refusal."""
@@ -284,7 +285,7 @@ class _Trials:
             time.sleep(choice.uniform(0, 0.02))
             sockets.reset(connection) if number % 2 else connection.close()
 
-        sockets.together([lambda number=number: abort(number) for number in range(40)])
+        sockets.together([partial(abort, number) for number in range(40)])
         for index in sorted(client.missing(upload_id)):
             client.put(upload_id, index, content.chunk(index), expect=(200,))
         self._require_file(upload_id, content.sha256, "requests aborted", client.finish(upload_id))

@@ -40,7 +40,10 @@ def run(context: Context) -> Report:
     report = Report("database")
     engines = [_Sqlite(), *(engine for engine in (_Postgres(), _MariaDb()) if engine.installed(report))]
     for engine in engines:
-        with engine.running() as url, context.server(LOAD_SETTINGS, directory=engine.data(context), DATABASE_URL=url) as server:
+        with (
+            engine.running() as url,
+            context.server(LOAD_SETTINGS, directory=engine.data(context), DATABASE_URL=url) as server,
+        ):
             with Load(server, report, seed=context.seed, largest=40 * MIB) as load:
                 slowest = 0.0
                 time_left = context.time_left(1 / len(engines))
@@ -118,7 +121,9 @@ class _Service(_Engine):
     killing = signal.SIGKILL
 
     def installed(self, report: Report) -> bool:
-        places = os.pathsep.join([os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+        places = os.pathsep.join(
+            [os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+        )
         if shutil.which(self.binary, path=places):
             return True
         report.note(f"skipped: {self.name} is not installed")
@@ -139,7 +144,7 @@ class _Service(_Engine):
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _start(self) -> str:
-        command = [PROJECT / self.script, "start", self._directory, str(self._port)]
+        command = [str(PROJECT / self.script), "start", str(self._directory), str(self._port)]
         with (self._directory / "url").open("w+") as output:
             # Not a pipe: the server that it starts would hold it open.
             subprocess.run(command, check=True, stdout=output, env={**os.environ, **self.environment})

@@ -13,9 +13,10 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .audit import audit
-from .client import Answer, Broken, Client
+from .client import Answer, Client
 from .content import KIB, MIB, Content
 from .context import Context
 from .load import Load
@@ -30,7 +31,7 @@ SETTINGS = {
     "INLINE_ASSEMBLE_BYTES": 3 * MIB,
     "MAX_FILE_SIZE": 600 * MIB,
 }
-LOAD = {"senders": 4, "open_uploads": 4, "largest": 6 * MIB}
+LOAD: dict[str, Any] = {"senders": 4, "open_uploads": 4, "largest": 6 * MIB}
 IN_TROUBLE = (503, 507)
 
 
@@ -58,8 +59,8 @@ class _Scene:
 
     name: str
     forgives_loss = False
-    cancelling = (*IN_TROUBLE, 200)
-    removing = (*IN_TROUBLE, 204)
+    cancelling: tuple[int, ...] = (*IN_TROUBLE, 200)
+    removing: tuple[int, ...] = (*IN_TROUBLE, 204)
 
     def __init__(self, context: Context, report: Report, everything: bool) -> None:
         self._context = context
@@ -82,7 +83,7 @@ class _Scene:
                 if not self.forgives_loss:
                     cast.try_everything(self._label, self.cancelling, self.removing)
                 self._mend(server)
-                load.drain()
+                load.drain(20)
                 cast.finish(self.forgives_loss)
                 time.sleep(2)
                 audit(server, self._report)

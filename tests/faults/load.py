@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from types import TracebackType
+from typing import Any
 
 from .client import Answer, Broken, Client
 from .content import KIB, MIB, Content
@@ -57,7 +59,7 @@ class Upload:
         return time.monotonic() - self.last_acknowledged > SESSION_SECONDS - 2
 
     @property
-    def proof(self) -> dict[str, object]:
+    def proof(self) -> dict[str, Any]:
         """What ``complete`` must be told."""
         return {} if self.knows_size else {"total_size": self.content.size, "file_hash": self.content.sha256}
 
@@ -150,7 +152,7 @@ class Load:
             if upload.stage is Stage.COMPLETED:
                 self._verify_file(upload)
             elif upload.stage is not Stage.ENDED:
-                self._until_answered(lambda upload=upload: self._verify_chunks(upload))
+                self._until_answered(partial(self._verify_chunks, upload))
 
     def drain(self, seconds: float = 60) -> None:
         """Begin nothing new, finish what is under way, and stop; what cannot be finished is stuck."""

@@ -81,7 +81,9 @@ class _Scenes:
         if recorded := set(indices) - self._client.missing(upload_id):
             self._report.defect(f"{scene}, recorded what did not arrive: {upload_id} {sorted(recorded)}", LOST)
 
-    def _head(self, upload_id: str, index: int, *headers: str, length: int | None = None, version: str = "1.1") -> bytes:
+    def _head(
+        self, upload_id: str, index: int, *headers: str, length: int | None = None, version: str = "1.1"
+    ) -> bytes:
         path = f"chunk/{upload_id}/{index}"
         return sockets.head(self._server, "PUT", path, *headers, length=length, version=version)
 

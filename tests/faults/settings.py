@@ -1,4 +1,4 @@
-"""The project's settings, with keys of RESUMABLE_UPLOADS from the environment: leases and sessions that last seconds."""
+"""The project's settings, with keys of RESUMABLE_UPLOADS from the environment: leases that last seconds."""
 
 from __future__ import annotations
 
