@@ -23,7 +23,7 @@ from .load import Load
 from .report import LOST, TRIALS, WRONG, Report
 from .server import FaultServer
 
-SIZE = 96 * MIB
+SIZE = 200 * MIB
 SETTINGS = {
     "MIN_FREE_DISK_BYTES": 0,
     "LEASE_SECONDS": 2.0,
@@ -78,6 +78,7 @@ class _Scene:
             ):
                 cast = _Cast(server, self._report)
                 time.sleep(seconds / 4)
+                load.verify()
                 self._break(server, load)
                 time.sleep(seconds / 4)
                 if not self.forgives_loss:

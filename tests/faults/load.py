@@ -159,6 +159,8 @@ class Load:
         self._may_begin = False
         deadline = time.monotonic() + seconds
         while self._under_way() and time.monotonic() < deadline:
+            # It also removes what is completed, which may be all that there is room for.
+            self.verify()
             time.sleep(0.2)
         self._stop.set()
         for thread in self._threads:
