@@ -41,15 +41,19 @@ class Client:
     """One connection of one user; for one thread.
 
     Args:
+        patient: send a request again, once, when its connection turns out to be closed.
         label: put before each operation in the report, to tell the phases of a campaign apart.
     """
 
-    def __init__(self, server: FaultServer, report: Report, *, token: str = "", label: str = "") -> None:
+    def __init__(
+        self, server: FaultServer, report: Report, *, token: str = "", patient: bool = False, label: str = ""
+    ) -> None:
         self.report = report
         self._base = f"{server.base_url}/api/v1/upload"
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers["Authorization"] = f"Bearer {token or server.token}"
+        self._patient = patient
         self.label = label
 
     def call(
@@ -63,7 +67,7 @@ class Client:
         Raises:
             Broken: there was no answer.
         """
-        response = self._http.request(method, f"{self._base}/{path}", timeout=options.pop("timeout", 60), **options)
+        response = self._send(method, f"{self._base}/{path}", {"timeout": 60, **options})
         try:
             document = response.json() if response.content else {}
         except requests.JSONDecodeError:
@@ -75,6 +79,15 @@ class Client:
         if expect is not None and answer.status not in expect:
             self.report.defect(f"{operation}, unexpected answer: {answer}, expected one of {sorted(expect)}")
         return answer
+
+    def _send(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
+        try:
+            return self._http.request(method, url, **options)
+        except requests.ConnectionError:
+            if not self._patient:
+                raise
+            self.report.count("connections found closed")
+            return self._http.request(method, url, **options)
 
     def init(self, content: Content, *, expect: Collection[int] | None = None, **fields: Any) -> Answer:
         """Begin an upload; a field that is None is left out."""

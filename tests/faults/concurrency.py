@@ -59,7 +59,7 @@ class _Trials:
         self._choice = choice
 
     def _client(self, token: str = "") -> Client:
-        return Client(self._server, self._report, token=token)
+        return Client(self._server, self._report, token=token, patient=True)
 
     def _content(self, count: int, *chunk_sizes: int) -> Content:
         chunk_size = self._choice.choice(chunk_sizes)
