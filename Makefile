@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CLIENT := clients/javascript
-export HOST PORT DATA_DIR SERVER STOP_TIMEOUT DATABASE_URL SECONDS ONLY
+export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
 .PHONY: run setup setup-dev test test-quick lint bench faults token client clean
 
