@@ -86,6 +86,27 @@ class TestChunks:
             receiver.finish()
         assert list((store_root / "staging").iterdir()) == []
 
+    @pytest.mark.parametrize("lost", ["part", "claims"])
+    def test_lost_files_are_begun_anew_for_chunks_that_are_written_as_they_arrive_too(
+        self, service: Any, uploads: Any, store_root: Any, lost: str
+    ) -> None:
+        uploads(CHUNK_SIZE=3 * MIB, MAX_FILE_SIZE=9 * MIB)
+        session = begin(service, 3 * MIB)
+        (store_root / "staging" / f"{session.upload_id.hex}.{lost}").unlink()
+        data = os.urandom(MIB)
+
+        def send() -> None:
+            receiver = service.receive_chunk(session, 0)
+            for _ in range(3):
+                receiver.receive(data)
+            receiver.finish()
+
+        with pytest.raises(Conflict) as refusal:
+            send()
+        assert refusal.value.code == "staging_lost"
+        send()
+        assert stored(session) == 3 * data
+
     def test_no_lock_and_no_transaction_is_open_between_blocks(self, service: Any) -> None:
         session = begin(service, 10)
         slow = service.receive_chunk(session, 0)

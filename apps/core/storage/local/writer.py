@@ -50,6 +50,7 @@ class LocalWriter:
         self.held_bytes = 0
         self._claimed = False
         self._superseded = False
+        self._is_staging_missing = False
         self._spool: BinaryIO | None = None
 
     @cached_property
@@ -102,7 +103,9 @@ class LocalWriter:
             try:
                 self._write_in_place_or_spool()
             except StagingMissing:
-                self._only_compare()  # Ended meanwhile.
+                # Ended meanwhile, or lost: what is recorded tells, when the chunk is whole.
+                self._is_staging_missing = True
+                self._only_compare()
 
     def _only_compare(self) -> None:
         """What is still to come changes nothing: it can only be compared with what was recorded."""
@@ -127,6 +130,8 @@ class LocalWriter:
         self._append_to_spool(self._spool)
 
     def _place(self, entry: ClaimEntry) -> None:
+        if self._is_staging_missing:
+            raise StagingMissing
         if self._superseded or (self._claimed and entry.read() != self._token):
             raise WriterSuperseded
         self._write_held_in_place()
