@@ -8,6 +8,8 @@ from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
+from . import unread_bodies
+
 # Forwarded headers are judged by the application (see proxies), the same under every server; gunicorn believes loopback
 # by default, and there SCRIPT_NAME and PATH_INFO as headers too.
 forwarded_allow_ips = ""
@@ -32,6 +34,10 @@ class QuietLogger(Logger):  # type: ignore[misc]
 
 
 logger_class = QuietLogger
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    unread_bodies.remember(request)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -21,7 +21,7 @@ from ..metrics import count_refusal
 from . import correlation
 from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
-from .problems import TIMED_OUT, Problem, method_not_allowed, problem_for_any
+from .problems import BODY_BROKEN, TIMED_OUT, method_not_allowed, problem_for_any
 from .protocol import Answer, Body, RequestHead, UploadProtocol
 from .transport import redirect_to_https, transport_headers
 
@@ -104,7 +104,7 @@ class Exchange:
             assert self._body is not None
             if self.content_length is not None and self._received < self.content_length:
                 self._end_body()
-                return self._protocol.refuse(Problem(400, "incomplete_body", "The body is too short."))
+                return self._protocol.refuse(BODY_BROKEN)
             try:
                 return self._body.finish()
             except Exception as error:
@@ -114,6 +114,11 @@ class Exchange:
         """The client is gone. Waits for a step that is under way: a server that stops ends requests in their midst."""
         with self._step:
             self._end_body()
+
+    def break_off(self) -> Answer:
+        """The body cannot be read to its end."""
+        self.abort()
+        return self._protocol.refuse(BODY_BROKEN)
 
     def _end_body(self) -> None:
         if self._body is None:

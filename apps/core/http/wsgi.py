@@ -64,11 +64,12 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
                     return answer
                 if answer is not None and send_interim:
                     send_interim(answer.status, answer.headers)
-    except OSError as error:  # UnreadablePostError is one; servers raise others when a chunked body breaks off.
+    except (
+        Exception
+    ) as error:  # Of reading alone: exchanges raise none. Servers have kinds of their own for bad framing.
         if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
             return exchange.time_out()
-        exchange.abort()
-        raise
+        return exchange.break_off()
     return exchange.finish()
 
 
