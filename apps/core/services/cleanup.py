@@ -146,10 +146,8 @@ class Cleanup:
             self._tell(f"deleted the record of {session.upload_id} ({session.status})")
 
     def _forget_receipts(self) -> None:
-        """Of completed uploads, whose SHA-256 says all that is left to say."""
-        if self._dry_run:
-            return
-        transitions.forget_receipts_of_completed(ended_before=self._now - self._retention)
+        if not self._dry_run:
+            transitions.forget_receipts_of_ended(completed_before=self._now - self._retention)
 
     def _remove_orphans(self) -> None:
         for alias in upload_settings().stores:

@@ -195,9 +195,12 @@ def forget_receipts(session: UploadSession) -> None:
     ChunkReceipt.objects.filter(session=session).delete()
 
 
-def forget_receipts_of_completed(*, ended_before: datetime) -> None:
-    """Drop the ledgers of uploads that completed long ago, whose SHA-256 says all that is left to say."""
-    ChunkReceipt.objects.filter(session__status=Status.COMPLETED, session__ended_at__lte=ended_before).delete()
+def forget_receipts_of_ended(*, completed_before: datetime) -> None:
+    """Drop the ledgers of uploads that completed long ago, whose SHA-256 says all that is left to say; and of those
+    that ended without a file, where a server died before it did."""
+    is_done = Q(session__status=Status.COMPLETED, session__ended_at__lte=completed_before)
+    is_over = Q(session__status__in=(Status.CANCELLED, Status.EXPIRED, Status.FAILED))
+    ChunkReceipt.objects.filter(is_done | is_over).delete()
 
 
 @transactional(durable=True)

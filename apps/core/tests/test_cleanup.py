@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
 from datetime import timedelta
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from apps.core.models import ChunkReceipt, OwnerUsage, StoreIdentity, UploadSession
@@ -237,3 +239,35 @@ def test_two_sweeps_at_once_do_everything_once(service: Any) -> None:
 def test_senseless_options_are_refused(arguments: tuple[str, str], transactional_db: None) -> None:
     with pytest.raises(CommandError):
         cleanup(*arguments)
+
+
+def test_receipts_go_of_whom_a_server_ended_and_died(service: Any) -> None:
+    session = begin(service)
+    assert transitions.cancel(session)
+    assert session.receipts.exists()
+    cleanup()
+    assert not ChunkReceipt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (OperationalError("attempt to write a readonly database"), "database does not answer"),
+        (OSError(errno.EROFS, "read-only"), "storage does not work"),
+    ],
+)
+def test_what_keeps_it_from_anything_is_one_line(
+    service: Any, monkeypatch: pytest.MonkeyPatch, trouble: Exception, said: str
+) -> None:
+    def fail(**_: Any) -> None:
+        raise trouble
+
+    monkeypatch.setattr(transitions, "forget_receipts_of_ended", fail)
+    with pytest.raises(CommandError, match=said):
+        cleanup()
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transitions, "forget_receipts_of_ended", None)
+    with pytest.raises(TypeError):
+        cleanup()

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...services.cleanup import Cleanup, default_retention
+from ...errors import UploadError
+from ...services.cleanup import Cleanup, Summary, default_retention
+from ...troubles import trouble_behind
 from ..migrated import require_migrated
 
 LABELS = {
@@ -55,13 +57,23 @@ class Command(BaseCommand):
             dry_run=options["dry_run"],
             tell=self.stdout.write if options["verbose"] else progress.advance,
         )
-        summary = sweep.run()
+        summary = _run(sweep)
         progress.clear()
         prefix = "Would be: " if options["dry_run"] else ""
         for name, label in LABELS.items():
             self.stdout.write(f"{prefix}{asdict(summary)[name]} {label}")
         if summary.failures:
             raise CommandError("Some things failed and will be tried again:\n" + "\n".join(summary.failures))
+
+
+def _run(sweep: Cleanup) -> Summary:
+    try:
+        return sweep.run()
+    except Exception as error:
+        trouble = error if isinstance(error, UploadError) else trouble_behind(error)
+        if trouble is None:
+            raise
+        raise CommandError(f"Stopped; what is left will be done next time. {trouble.detail} ({error})") from None
 
 
 class _TerminalProgress:
