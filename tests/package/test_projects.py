@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -203,6 +206,57 @@ def test_other_databases(tmp_path: Path, site: Path, vendor: str) -> None:
         upload(f"{address}/api/v1/upload/", f"Bearer {token}")
     project.run("-c", SEARCH)
     project.manage("check_uploads")
+
+
+def test_atomic_requests_keep_no_transaction_open_while_a_client_sends(tmp_path: Path, site: Path) -> None:
+    url = os.environ.get("POSTGRESQL_URL")
+    if not url:
+        pytest.skip("needs postgresql: set POSTGRESQL_URL (.ci/run starts one)")
+    project = Project(tmp_path / "project", site, DATABASE_URL=url)
+    project.append(
+        "mysite/settings.py", "import environ\nDATABASES = {'default': environ.Env().db_url('DATABASE_URL')}"
+    )
+    project.append("mysite/settings.py", BASICS + KNOX + "DATABASES['default']['ATOMIC_REQUESTS'] = True")
+    project.append("mysite/urls.py", urls("api/v1/upload/"))
+    assert_in_order(project)
+    project.make_superuser("atomic")
+    token = project.manage("upload_token", "issue", "atomic").strip()
+    with project.serve("wsgi") as address:
+        upload(f"{address}/api/v1/upload/", f"Bearer {token}")
+        with half_a_chunk(address, token):
+            assert project.run("-c", IDLE_IN_TRANSACTION).strip() == "0"
+
+
+IDLE_IN_TRANSACTION = """
+import django
+django.setup()
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() "
+                   "AND datname = current_database() AND backend_type = 'client backend'")
+    print(*cursor.fetchone())
+"""
+
+
+@contextmanager
+def half_a_chunk(address: str, token: str) -> Iterator[None]:
+    """A request that waits for the rest of its body meanwhile."""
+    headers = {"Authorization": f"Bearer {token}"}
+    fields = {"filename": "slow.bin", "total_size": 10}
+    upload_id = requests.post(f"{address}/api/v1/upload/init", json=fields, headers=headers, timeout=20).json()[
+        "upload_id"
+    ]
+    head = (
+        f"PUT /api/v1/upload/chunk/{upload_id}/0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+        f"Authorization: Bearer {token}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as client:
+        client.sendall(head.encode())
+        assert b" 100 " in client.recv(4096)
+        client.sendall(b"01234")
+        yield
+        client.sendall(b"56789")
+        assert b" 200 " in client.recv(4096)
 
 
 def test_a_project_that_has_an_apps_core_with_migrations(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from ..conf import MIB, upload_settings
+from .atomic_requests import non_atomic
 from .exchange import Exchange
 from .protocol import Answer, UploadProtocol
 from .responses import WithoutLength
@@ -29,6 +30,7 @@ INFORMATIONAL = "resumable_uploads.send_informational"
 def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponseBase]:
     """A view that serves ``protocol``. Exempt from CSRF middleware; the authenticators check what needs checking."""
 
+    @non_atomic
     @csrf_exempt
     def view(request: HttpRequest, **path_parameters: Any) -> HttpResponseBase:
         exchange = Exchange(protocol, request, path_parameters)

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from ..conf import KIB, PACKAGE
 from ..errors import TooLarge
+from ..http.atomic_requests import non_atomic
 from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for_any, unauthenticated
 from ..http.protocol import require_identity_encoding
 from ..metrics import count_refusal
@@ -67,7 +68,7 @@ class UploadApiView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        view = super().as_view(**initkwargs)
+        view = non_atomic(super().as_view(**initkwargs))
         view.body_limit = cls.body_limit  # type: ignore[attr-defined]  # for the ASGI driver
         return view
 
