@@ -36,6 +36,7 @@ _POSITIVE = (
     "lease_seconds",
     "receive_timeout",
     "receive_buffer_bytes",
+    "json_memory_bytes",
     "worker_threads",
 )
 _NOT_NEGATIVE = (

@@ -140,6 +140,9 @@ class UploadSettings:
     """A request slower than this many bytes per second over ``receive_timeout`` is ended (ASGI only); 0: none."""
     receive_buffer_bytes: int = 4 * MIB
     """Bytes of request bodies that one process may hold in memory before it writes smaller blocks to the store."""
+    json_memory_bytes: int = 192 * MIB
+    """Bytes of JSON bodies, which are held until they are whole, that one process takes at once (503 beyond). One user
+    may have half of it (429)."""
     worker_threads: int = 8
     """Threads of one ASGI process for disk and database work."""
     sync_chunks: bool = False

@@ -7,15 +7,17 @@ from uuid import UUID
 
 import orjson
 import pybase64
-from django.conf import settings
 
 from ..errors import BadRequest, BodyBroken, TooLarge
 from ..hashing import parse_sha256
 from ..http.protocol import Answer, Body, RequestHead, UploadProtocol, require_identity_encoding
-from ..memory import memory_budget
 from ..services.principal import Principal
 from ..services.resumable_upload_service import ResumableUploadService
 from .chunk_answers import answer_chunk
+from .json_memory import held_bodies, json_body_limit
+
+_EARLY = 1024
+"""Bytes of a body in which to look for what comes before the data."""
 
 
 class JsonChunks(UploadProtocol):
@@ -29,30 +31,42 @@ class JsonChunks(UploadProtocol):
         require_identity_encoding(head.headers)
         if head.content_length is not None and head.content_length > limit:
             raise _too_large(limit)
-        return _JsonChunk(head.require_principal(), limit)
+        return _JsonChunk(head.require_principal(), head.content_length, limit)
 
 
 class _JsonChunk(Body):
     """Holds one JSON document, which cannot be decoded before it is whole."""
 
-    def __init__(self, principal: Principal, limit: int) -> None:
+    def __init__(self, principal: Principal, content_length: int | None, limit: int) -> None:
         self._principal = principal
+        self._content_length = content_length
         self._limit = limit
         self._blocks: list[bytes] = []
         self._size = 0
 
     def receive(self, block: bytes) -> None:
-        self._size += len(block)
-        memory_budget.take(len(block))
-        self._blocks.append(block)
-        if self._size > self._limit:
+        if self._size + len(block) > self._limit:
             raise _too_large(self._limit)
+        held_bodies.take(self._principal.key, len(block))
+        self._size += len(block)
+        self._blocks.append(block)
+        if len(self._blocks) == 1 and self._size != self._content_length:
+            self._judge_early(block)
+
+    def _judge_early(self, start: bytes) -> None:
+        """Refuse what its first fields show to be in vain, before the rest is sent and held."""
+        named = _named_early(start)
+        if named is not None:
+            service = ResumableUploadService(self._principal)
+            service.receive_chunk(service.find(named[0]), named[1]).abort()
 
     def finish(self) -> Answer:
         try:
-            document = _parse(b"".join(self._blocks))
+            return self._finish(_parse(b"".join(self._blocks)))
         finally:
             self.abort()
+
+    def _finish(self, document: dict[str, Any]) -> Answer:
         upload_id, index, data, checksum = _fields(document)
         service = ResumableUploadService(self._principal)
         chunk = service.receive_chunk(service.find(upload_id), index, checksum)
@@ -62,15 +76,9 @@ class _JsonChunk(Body):
         return answer_chunk(chunk, JsonChunks.name)
 
     def abort(self) -> None:
-        memory_budget.release(self._size)
+        held_bodies.release(self._principal.key, self._size)
         self._size = 0
         self._blocks = []
-
-
-def json_body_limit() -> int:
-    """Largest JSON body in bytes: Django's own ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return int(limit) if limit is not None else 2**63
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -89,17 +97,8 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
     """The fields of a chunk, checked one by one so that the answer names the one that is wrong."""
-    upload_id, index, data, checksum = (
-        document.get(key) for key in ("upload_id", "chunk_index", "chunk_data", "checksum")
-    )
-    try:
-        parsed_id = UUID(upload_id) if isinstance(upload_id, str) else None
-    except ValueError:
-        parsed_id = None
-    if parsed_id is None:
-        raise _bad("upload_id", "must be the upload_id that init returned")
-    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise _bad("chunk_index", "must be a whole number from 0 on")
+    parsed_id, index = _place(document)
+    data, checksum = document.get("chunk_data"), document.get("checksum")
     if not isinstance(data, str):
         raise _bad("chunk_data", "must be the bytes of the chunk in base64")
     if not isinstance(checksum, str):
@@ -113,6 +112,30 @@ def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
     except ValueError:
         raise _bad("chunk_data", "must be standard base64 with padding and nothing else") from None
     return parsed_id, index, decoded, digest
+
+
+def _place(document: dict[str, Any]) -> tuple[UUID, int]:
+    upload_id, index = document.get("upload_id"), document.get("chunk_index")
+    try:
+        parsed_id = UUID(upload_id) if isinstance(upload_id, str) else None
+    except ValueError:
+        parsed_id = None
+    if parsed_id is None:
+        raise _bad("upload_id", "must be the upload_id that init returned")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise _bad("chunk_index", "must be a whole number from 0 on")
+    return parsed_id, index
+
+
+def _named_early(start: bytes) -> tuple[UUID, int] | None:
+    """Which chunk the body is for, if it says so before it brings the data."""
+    before, found, _ = start[:_EARLY].partition(b'"chunk_data"')
+    if not found:
+        return None
+    try:
+        return _place(orjson.loads(before.rstrip().removesuffix(b",") + b"}"))
+    except (orjson.JSONDecodeError, BadRequest, AttributeError):
+        return None  # Other orders of fields are as good; the whole document decides.
 
 
 def _bad(name: str, requirement: str) -> BadRequest:
