@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -340,6 +340,25 @@ def _peak_memory(server: ServerProcess) -> int:
     assert server._process is not None
     status = Path(f"/proc/{server._process.pid}/status").read_text()  # The one worker, and no supervisor.
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_downloads_that_nobody_reads_keep_no_database_from_others(tmp_path: Path, kind: str) -> None:
+    server = ServerProcess(tmp_path, kind, WORKERS="1", DATABASE_POOL_SIZE="2")
+    server.start()
+    try:
+        with Api(server.base_url, server.token) as api, ExitStack() as stalled:
+            url = api.upload(os.urandom(20 * MIB))["file"]["url"]
+            for _ in range(6):
+                client = stalled.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+                client.sendall(
+                    f"GET {url} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode()
+                )
+                assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            assert api.get("").status_code == 200
+            assert api.init(b"0123")
+    finally:
+        server.stop()
 
 
 class TestBodiesUnderWsgi:

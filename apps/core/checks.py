@@ -35,6 +35,8 @@ _POSITIVE = (
     "record_retention_hours",
     "lease_seconds",
     "receive_timeout",
+    "send_timeout",
+    "max_downloads",
     "receive_buffer_bytes",
     "json_memory_bytes",
     "worker_threads",

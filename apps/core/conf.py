@@ -136,6 +136,10 @@ class UploadSettings:
 
     receive_timeout: float = 60.0
     """A request whose client sends nothing for this long is ended."""
+    send_timeout: float = 60.0
+    """A download whose client takes no block of it for this long is ended (under gunicorn; see docs/OPERATIONS.md)."""
+    max_downloads: int = 16
+    """Downloads of one user that one process sends at once (429 beyond)."""
     min_receive_rate: int = 64
     """A request slower than this many bytes per second over ``receive_timeout`` is ended (ASGI only); 0: none."""
     receive_buffer_bytes: int = 4 * MIB

@@ -1,27 +1,18 @@
-"""Sending a completed file: one range or all of it, as an attachment that no browser runs.
-
-Blocks are read as the client takes them. Under ASGI, Django would gather a synchronous iterator in memory as a whole,
-so there the blocks come from an asynchronous one.
-"""
+"""A completed file as a response: one range or all of it, as an attachment that no browser runs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
 
-from asgiref.sync import sync_to_async
-from django.core.files import File
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, http_date, parse_etags
 
-from ..conf import KIB
 from ..errors import NotFound
 from ..http.problems import Problem
 from ..models import UploadSession
-
-BLOCK = 256 * KIB
+from ..services.principal import Principal
+from .sending import sent_file
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
@@ -31,6 +22,7 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
 
     Raises:
         NotFound: the file was removed.
+        Throttled: its owner is downloading too many already.
     """
     size = session.total_size or 0
     etag = f'"{session.sha256}"'
@@ -49,7 +41,7 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
         raise NotFound from None
     stored.seek(wanted.start)
     response = StreamingHttpResponse(
-        _async_blocks(stored, len(wanted)) if isinstance(request, ASGIRequest) else _blocks(stored, len(wanted)),
+        sent_file(request, stored, len(wanted), Principal.owning(session).key),
         status=200 if len(wanted) == size else 206,
         headers={**headers, "Content-Length": str(len(wanted))},
     )
@@ -91,20 +83,3 @@ def _wanted_range(request: HttpRequest, size: int, etag: str) -> range | None:
         return range(size)
     start, stop = int(first), min(int(last) + 1 if last else size, size)
     return range(start, stop) if start < size else None
-
-
-def _blocks(stored: File[bytes], size: int) -> Iterator[bytes]:
-    with stored:
-        while size and (block := stored.read(min(BLOCK, size))):
-            size -= len(block)
-            yield block
-
-
-async def _async_blocks(stored: File[bytes], size: int) -> AsyncIterator[bytes]:
-    read = sync_to_async(stored.read, thread_sensitive=False)
-    try:
-        while size and (block := await read(min(BLOCK, size))):
-            size -= len(block)
-            yield block
-    finally:
-        stored.close()
