@@ -11,7 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
 
 django_application: Any = get_asgi_application()
 
-from apps.core.asgi import UploadApplication  # noqa: E402  # needs the app registry that the line above fills
+from apps.core.asgi import UploadApplication  # noqa: E402  # these need the app registry that the line above fills
+
+from .body_limits import BODY_LIMIT  # noqa: E402
 
 end_with_supervisor()
-application = AsgiBehindProxies(UploadApplication(django_application), TrustedProxies(settings.FORWARDED_ALLOW_IPS))
+application = AsgiBehindProxies(
+    UploadApplication(django_application, body_limit=BODY_LIMIT), TrustedProxies(settings.FORWARDED_ALLOW_IPS)
+)

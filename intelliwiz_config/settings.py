@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.core.middleware.CorrelationMiddleware",
     "apps.core.middleware.CorsMiddleware",
+    "intelliwiz_config.body_limits.BodyLimitMiddleware",
     "intelliwiz_config.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

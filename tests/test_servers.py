@@ -361,6 +361,15 @@ def test_downloads_that_nobody_reads_keep_no_database_from_others(tmp_path: Path
         server.stop()
 
 
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/", "/api/v1/upload/init", "/api/v1/upload/no/such/path"])
+def test_bodies_that_no_view_wants_are_refused_before_they_are_sent(server: ServerProcess, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000000\r\n"
+    multipart = "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    answer = _exchange(server.port, (head + multipart).encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
 class TestBodiesUnderWsgi:
     """What gunicorn reads is ours to answer for."""
 

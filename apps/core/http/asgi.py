@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from io import BytesIO
-from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import ResolverMatch, set_script_prefix
 
 from ..conf import KIB, MIB, upload_settings
+from .asgi_messages import Application, Receive, Scope, Send, encoded, send_answer
 from .exchange import Exchange
-from .problems import body_too_large
 from .protocol import Answer, UploadProtocol
 from .routing import protocol_of, resolve_path
+from .small_bodies import serve_small_body
 from .threads import WorkerThreads
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BLOCK = MIB
 SMALLEST_BLOCK = 16 * KIB
@@ -40,10 +34,16 @@ and ``headers``, any number of times before ``http.response.start``; others are 
 
 
 class UploadApplication:
-    """An ASGI application that serves protocols itself and hands everything else to ``django_application``."""
+    """An ASGI application that serves protocols itself and hands everything else to ``django_application``.
 
-    def __init__(self, django_application: Application) -> None:
+    Args:
+        body_limit: most bytes of a body that a view outside of this app takes; None leaves it to the views, before
+            which Django spools the whole of it to disk.
+    """
+
+    def __init__(self, django_application: Application, *, body_limit: int | None = None) -> None:
         self._django = django_application
+        self._body_limit = body_limit
         self._receiving = 0
 
     @cached_property
@@ -58,8 +58,8 @@ class UploadApplication:
         protocol = protocol_of(match)
         if match is not None and protocol is not None:
             await self._serve(protocol, match, scope, receive, send)
-        elif match is not None and (limit := getattr(match.func, "body_limit", None)) is not None:
-            await self._serve_small_body(limit, scope, receive, send)
+        elif (limit := getattr(match and match.func, "body_limit", self._body_limit)) is not None:
+            await serve_small_body(self._django, limit, scope, receive, send)
         else:
             await self._django(scope, receive, send)
 
@@ -86,7 +86,7 @@ class UploadApplication:
                 self._receiving -= 1
         if answer is not None:
             exchange.log(answer)
-            await _send(send, answer, exchange.headers(answer))
+            await send_answer(send, answer, exchange.headers(answer))
 
     async def _feed(
         self, exchange: Exchange, receive: Receive, send_interim: Callable[[Answer], Awaitable[None]]
@@ -129,31 +129,6 @@ class UploadApplication:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
         share = upload_settings().receive_buffer_bytes // max(self._receiving, 1)
         return min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
-
-    async def _serve_small_body(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-        """Bodies of ordinary views, bounded before Django spools them."""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > limit:
-                await _refuse_body(limit, send)
-                return
-        left = limit
-
-        async def bounded_receive() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise _BodyTooLarge
-            return message
-
-        try:
-            await self._django(scope, bounded_receive, send)
-        except _BodyTooLarge:
-            await _refuse_body(limit, send)
-
-
-class _BodyTooLarge(Exception):
-    """A chunked body passed its limit."""
 
 
 class _Gathered:
@@ -215,26 +190,11 @@ def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | None]) -
     return ending() if answer is None or answer.is_interim else answer
 
 
-async def _refuse_body(limit: int, send: Send) -> None:
-    problem = body_too_large(limit)
-    answer = Answer(problem.status, problem.body(), problem.headers(), problem.code)
-    await _send(send, answer, {**answer.headers, "Content-Length": str(len(answer.body))})
-
-
 def _interim_sender(scope: Scope, send: Send) -> Callable[[Answer], Awaitable[None]]:
     offered = INFORMATIONAL in (scope.get("extensions") or {})
 
     async def send_interim(answer: Answer) -> None:
         if offered:
-            await send({"type": INFORMATIONAL, "status": answer.status, "headers": _encoded(answer.headers)})
+            await send({"type": INFORMATIONAL, "status": answer.status, "headers": encoded(answer.headers)})
 
     return send_interim
-
-
-async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": _encoded(headers)})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def _encoded(headers: Any) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import Any, BinaryIO, ParamSpec, cast
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
@@ -28,8 +30,16 @@ from ..services.resumable_upload_service import ResumableUploadService
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
 
+P = ParamSpec("P")
+
 BODY_LIMIT = 256 * KIB
 """Largest body of an ordinary view, in bytes."""
+
+
+def bounded_body(view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:
+    """Have the ASGI driver refuse bodies that no view here wants, before Django spools them."""
+    view.body_limit = BODY_LIMIT  # type: ignore[attr-defined]
+    return view
 
 
 class AnyTypeJSONParser(BaseParser):
@@ -54,7 +64,6 @@ class UploadApiView(APIView):
     parser_classes = (AnyTypeJSONParser,)
     renderer_classes = (JSONRenderer,)
     throttle_classes: Any = ()
-    body_limit = BODY_LIMIT
 
     @property
     def principal(self) -> Principal:
@@ -69,13 +78,12 @@ class UploadApiView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         view = non_atomic(super().as_view(**initkwargs))
-        view.body_limit = cls.body_limit  # type: ignore[attr-defined]  # for the ASGI driver
-        return view
+        return bounded_body(view)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > self.body_limit:
-            raise TooLarge(f"The body may have at most {self.body_limit} bytes.", limit=self.body_limit)
+        if length.isdigit() and int(length) > BODY_LIMIT:
+            raise TooLarge(f"The body may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
         require_identity_encoding(request.headers)
         super().initial(request, *args, **kwargs)
 
@@ -145,6 +153,7 @@ def problem_response(problem: Problem) -> HttpResponse:
     return HttpResponse(problem.body(), status=problem.status, headers=problem.headers())
 
 
+@bounded_body
 @csrf_exempt
 def unknown_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404 in the one error form, for addresses below the API where nothing is; also Django's ``handler404``."""

@@ -21,7 +21,7 @@ from ..http.problems import UNKNOWN_PATH, Problem, unauthenticated
 from ..metrics import exposition
 from ..models import UploadSession
 from ..storage import get_store
-from .api_base import problem_response
+from .api_base import bounded_body, problem_response
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,14 @@ def _once_a_second(check: Callable[[], bool]) -> Callable[[], bool]:
     return remembering
 
 
+@bounded_body
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@bounded_body
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process can take uploads: the database answers, the store is writable and has room."""
@@ -61,6 +63,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return problem_response(Problem(503, "not_ready", "The server cannot take uploads now.", {"checks": checks}))
 
 
+@bounded_body
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus metrics, for those who bring the ``METRICS_TOKEN``; without one, for all with ``METRICS_OPEN``."""

@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from .api_base import bounded_body
+
 # Nothing inline and nothing from elsewhere; thumbnails are blobs of the page's own.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -33,6 +35,7 @@ def strict_csp(view: View) -> View:
     return with_policy
 
 
+@bounded_body
 @strict_csp
 @require_safe
 @login_required
