@@ -40,6 +40,7 @@ _POSITIVE = (
     "receive_buffer_bytes",
     "json_memory_bytes",
     "worker_threads",
+    "max_ended_records",
 )
 _NOT_NEGATIVE = (
     "min_free_disk_bytes",
@@ -103,7 +104,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_quotas(limits: UploadSettings) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
-    for name in ("max_open_sessions", "max_reserved_bytes", "max_stored_bytes"):
+    for name in ("max_open_sessions", "max_reserved_bytes", "max_stored_bytes", "max_stored_files"):
         value = getattr(limits, name)
         if callable(value) or (isinstance(value, int) and value > 0):
             continue

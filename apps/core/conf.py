@@ -100,13 +100,17 @@ class UploadSettings:
     completed_term_hours: float | None = None
     """Cleanup removes completed uploads, record and file, after this time; None: never."""
 
+    max_ended_records: int = 1000
+    """Records of one owner's sessions that ended without a file; beyond it the oldest go."""
     max_open_sessions: int | str | Callable[[Any], int] = 100
-    """Open (active or assembling) sessions of one owner. This and the next two may be a callable, or its dotted path,
+    """Open (active or assembling) sessions of one owner. This and the next three may be a callable, or its dotted path,
     that gets the user."""
     max_reserved_bytes: int | str | Callable[[Any], int] = 500 * GIB
     """Sum of the sizes of one owner's open sessions."""
     max_stored_bytes: int | str | Callable[[Any], int] = 1024 * GIB
     """Sum of one owner's completed files and of the sizes of the open sessions."""
+    max_stored_files: int | str | Callable[[Any], int] = 100_000
+    """One owner's completed files, of whatever size."""
     min_free_disk_bytes: int = 256 * MIB
     """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
     init_rate: str = "300/min"

@@ -109,6 +109,7 @@ class UploadSession(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="upload_owner_created"),
             models.Index(fields=["status", "expires_at"], name="upload_status_expires"),
             models.Index(fields=["status", "ended_at"], name="upload_status_ended"),
+            models.Index(fields=["owner", "status", "ended_at"], name="upload_owner_ended"),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import Staged, get_store
-from . import declaring, ledger, removal
+from . import declaring, ledger, records, removal
 from .audit import remember_store
 from .principal import Principal
 from .secure_file_upload_service import SecureFileUploadService
@@ -93,6 +93,7 @@ class NewUpload:
         return session
 
     def _create(self) -> UploadSession:
+        records.make_room(self._principal)
         alias = upload_settings().store
         store = get_store(alias)
         store.require_room(self._total_size or 0)
