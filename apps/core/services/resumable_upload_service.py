@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +15,10 @@ from .appending import AppendSink, append_offset, record_kept_part
 from .creation import NewUpload, require_allowed_size
 from .principal import Principal
 from .receiving import ChunkSink
+from .waiting import wait_for_assembly
 from .write_guard import ChunkGuard
 
 Status = UploadSession.Status
-
-_POLL_SECONDS = 0.1
 
 
 class ResumableUploadService:
@@ -182,7 +180,7 @@ class ResumableUploadService:
         """Verify and publish the file. May be called again at any time, by anyone who may see the session.
 
         Args:
-            wait: seconds to wait for the end; the ``complete_wait`` setting by default.
+            wait: seconds to wait for the end, if a place to wait in is free; the ``complete_wait`` setting by default.
 
         Returns:
             The session: ``completed``, or ``assembling`` if that takes longer.
@@ -198,7 +196,7 @@ class ResumableUploadService:
         else:
             self._require_same_declaration(session, file_hash, total_size)
         if session.status == Status.ASSEMBLING:
-            self._assemble_or_wait(session, upload_settings().complete_wait if wait is None else wait)
+            self._assemble(session, upload_settings().complete_wait if wait is None else wait)
         return self._require_no_refusal(session)
 
     def _begin_assembling(self, session: UploadSession, *, file_hash: str | None, total_size: int | None) -> None:
@@ -222,15 +220,11 @@ class ResumableUploadService:
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
 
     @staticmethod
-    def _assemble_or_wait(session: UploadSession, wait: float) -> None:
-        deadline = time.monotonic() + wait
-        thread = assembly.ensure_assembling(session)
-        if thread is not None:
-            thread.join(wait)
+    def _assemble(session: UploadSession, wait: float) -> None:
+        work = assembly.ensure_assembling(session)
         ledger.refresh(session)
-        while session.status == Status.ASSEMBLING and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-            ledger.refresh(session)
+        if session.status == Status.ASSEMBLING:
+            wait_for_assembly(session, work, wait)
 
     @staticmethod
     def _require_no_refusal(session: UploadSession) -> UploadSession:

@@ -95,7 +95,9 @@ def test_many_completes_at_once_do_the_work_once(service: Any, session: UploadSe
         answers.append(service.complete(mine).status)
 
     together(6, complete)
-    assert answers == ["completed"] * 6
+    # Some may have been told that it goes on.
+    assert {"completed"} <= set(answers) <= {"completed", "assembling"}
+    assert service.complete(session).status == "completed"
     assert len(announced) == 1
 
 

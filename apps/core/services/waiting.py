@@ -1,0 +1,44 @@
+"""Waiting for an assembly, in a bounded number of places.
+
+Who waits holds a thread, and a database connection between looking. So a process has a few places to wait in, and who
+finds none is told at once that the work goes on (202), as those are for whom it takes too long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from ..models import UploadSession
+from . import ledger
+
+PLACES = 4
+"""In each process."""
+
+_POLL_SECONDS = 0.1
+
+_places = threading.BoundedSemaphore(PLACES)
+
+
+def wait_for_assembly(session: UploadSession, work: threading.Thread | None, seconds: float) -> None:
+    """Until the session is assembled, for so long at most; then read the row anew.
+
+    Args:
+        work: the thread of this process that assembles it, if it is one.
+    """
+    if seconds > 0 and _places.acquire(blocking=False):
+        try:
+            _wait(session, work, seconds)
+        finally:
+            _places.release()
+    ledger.refresh(session)
+
+
+def _wait(session: UploadSession, work: threading.Thread | None, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    if work is not None:
+        work.join(seconds)
+    ledger.refresh(session)
+    while session.status == UploadSession.Status.ASSEMBLING and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        ledger.refresh(session)
