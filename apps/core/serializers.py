@@ -13,6 +13,7 @@ from .models import UploadSession
 from .services.names import MAX_GIVEN_CHARACTERS
 
 METADATA_LIMIT = 16 * KIB
+METADATA_DEPTH = 32
 CLIENT_KEY_LIMIT = 128
 """Characters."""
 LARGEST_NUMBER = 2**63 - 1
@@ -57,16 +58,26 @@ class UploadIdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
+def _is_deeper(document: Any, limit: int) -> bool:
+    """Whether JSON has more levels of objects and arrays; what is nested arbitrarily deep is not recursed into."""
+    level = [document]
+    for _ in range(limit + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        if not containers:
+            return False
+        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
+    return True
+
+
 class MetadataField(serializers.JSONField):
     """A small JSON object."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Must be a JSON object.")
-        try:
-            encoded = orjson.dumps(data)
-        except (TypeError, RecursionError):  # What orjson reads is deeper than what it writes.
-            raise serializers.ValidationError("Is nested too deeply.") from None
+        if _is_deeper(data, METADATA_DEPTH):
+            raise serializers.ValidationError(f"Must be nested at most {METADATA_DEPTH} levels deep.")
+        encoded = orjson.dumps(data)
         if len(encoded) > METADATA_LIMIT:
             raise serializers.ValidationError(f"Must have at most {METADATA_LIMIT} bytes as JSON.")
         if b"\\u0000" in encoded:

@@ -425,10 +425,32 @@ def test_52_a_made_up_cursor_is_not_found(api: Api, position: str) -> None:
     assert answer.status_code in (200, 404), answer.text
 
 
-@pytest.mark.parametrize("depth", [10, 300, 900])
-def test_52_deep_metadata_is_accepted_or_refused(api: Api, depth: int) -> None:
-    body = b'{"filename": "a.bin", "total_size": 1, "metadata": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
-    assert api.http.post(f"{api.url}/init", data=body).status_code == (201 if depth == 10 else 400)
+@pytest.mark.parametrize("depth", [10, 32, 33, 300, 900])
+@pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]")])
+def test_52_metadata_is_at_most_32_levels_deep(api: Api, depth: int, opening: bytes, closing: bytes) -> None:
+    nested = opening * (depth - 1) + b"1" + closing * (depth - 1)
+    body = b'{"filename": "a.bin", "total_size": 1, "metadata": {"a":' + nested + b"}}"
+    assert api.http.post(f"{api.url}/init", data=body).status_code == (201 if depth <= 32 else 400)
+
+
+@given(position=st.binary(max_size=60) | st.from_regex(rb"[por]=.{0,20}(&[por]=.{0,20})?", fullmatch=True))
+@LENIENT
+@pytest.mark.slow
+def test_52_no_cursor_is_an_error_of_ours(api: Api, position: bytes) -> None:
+    answer = api.get("", params={"cursor": base64.b64encode(position).decode()})
+    assert answer.status_code in (200, 404), answer.text
+
+
+@given(
+    name=st.sampled_from(["cursor", "page_size", "status", "file_hash", "format", "ordering"]),
+    value=st.text(max_size=60) | st.integers().map(str) | st.sampled_from(["completed", "0" * 64, "xml", "-1", "1e9"]),
+)
+@LENIENT
+@pytest.mark.slow
+def test_52_no_query_is_an_error_of_ours(api: Api, name: str, value: str) -> None:
+    for path in ("", f"status/{UNKNOWN}", f"file/{UNKNOWN}"):
+        answer = api.get(path, params={name: value})
+        assert answer.status_code in (200, 400, 404), answer.text
 
 
 def test_52_a_token_that_is_no_text_is_no_token(api: Api) -> None:
