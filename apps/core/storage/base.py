@@ -147,6 +147,8 @@ class Store(Protocol):
     def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
         """Take chunks again after :meth:`seal`, with the intact ones in their places; returns the new handle.
 
+        Of what was published too, by an assembly that died before that was recorded.
+
         Raises:
             SealLost: somebody else sealed it since.
         """

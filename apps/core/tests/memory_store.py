@@ -122,7 +122,8 @@ class MemoryStore:
     def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: uuid.UUID) -> str:
         self._require_seal(staged, lease)
         self.bucket.sealed_by.pop(staged.handle)
-        whole = self.bucket.sealed.pop(staged.handle, None)
+        published = self.bucket.objects.pop(self.name_of(staged), None)
+        whole = self.bucket.sealed.pop(staged.handle, published)
         stored = self.bucket.multipart.pop(staged.handle, {})
         handle = self.begin(staged.upload_id, mime_type="")
         kept = list(intact)

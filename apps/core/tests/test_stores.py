@@ -118,6 +118,21 @@ def test_reopening_keeps_the_intact_chunks(store: Store, staged: Staged) -> None
     assert read(store, again) == b"0123wxyz89"
 
 
+def test_reopening_keeps_the_intact_chunks_of_what_was_published_and_never_recorded(
+    store: Store, staged: Staged
+) -> None:
+    parts = write_all(store, staged)
+    dead, successor = uuid4(), uuid4()
+    store.seal(staged, parts, dead)
+    store.publish(staged, 10, dead)
+    store.seal(staged, parts, successor)
+    again = Staged(staged.upload_id, store.reopen(staged, [parts[0], parts[2]], successor))
+    parts[1] = write(store, again, 1, b"wxyz")
+    assert list(store.objects()) == []
+    store.seal(again, parts, LEASE)
+    assert read(store, again) == b"0123wxyz89"
+
+
 def test_who_was_sealed_out_neither_publishes_nor_reopens(store: Store, staged: Staged) -> None:
     parts = write_all(store, staged)
     former, successor = uuid4(), uuid4()

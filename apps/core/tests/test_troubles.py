@@ -27,6 +27,8 @@ def by_psycopg(error: Exception, sqlstate: str) -> Exception:
         (OSError(errno.EDQUOT, ""), StorageFull),
         (OSError(errno.EROFS, ""), Unavailable),
         (OSError(errno.EIO, ""), Unavailable),
+        (PermissionError(errno.EACCES, ""), Unavailable),
+        (NotADirectoryError(errno.ENOTDIR, ""), Unavailable),
         (OperationalError("database or disk is full"), StorageFull),
         (OperationalError("database is locked"), Unavailable),
         (OperationalError("attempt to write a readonly database"), Unavailable),

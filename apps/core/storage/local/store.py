@@ -103,9 +103,16 @@ class LocalStore:
 
     def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
         with self._sealed(staged.upload_id, lease) as seal:
+            self._take_back_published(staged)
             self._staging.create(staged.upload_id)
             seal.write(FREE)
         return ""
+
+    def _take_back_published(self, staged: Staged) -> None:
+        """What an assembly published and never recorded has the intact chunks."""
+        part = f"{staged.upload_id.hex}.part"
+        with storage_errors(), suppress(FileNotFoundError):
+            os.rename(self.name_of(staged), part, src_dir_fd=self._files, dst_dir_fd=self._staging.fd)
 
     @contextmanager
     def _sealed(self, upload_id: UUID, lease: UUID) -> Iterator[ClaimEntry]:
