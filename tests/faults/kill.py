@@ -29,7 +29,7 @@ def run(context: Context) -> Report:
         with Load(server, report, seed=context.seed) as load:
             time_left = context.time_left()
             while time_left():
-                time.sleep(context.random.uniform(0.05, 2.0))
+                time.sleep(context.random.uniform(0.05, 1.0))
                 blows.strike()
                 load.verify()
             load.drain()
@@ -52,11 +52,11 @@ class _Blows:
     def strike(self) -> None:
         self._begin_sweep()
         blows: dict[Callable[[], None], int] = {
-            self._kill_all: 8,
-            self._kill_worker: 4,
-            self._kill_sweep: 3,
+            self._kill_all: 5,
+            self._kill_worker: 10,
+            self._kill_sweep: 4,
             self._kill_starting: 1,
-            self._stall: 2,
+            self._stall: 1,
         }
         self._choice.choices([*blows], [*blows.values()])[0]()
 

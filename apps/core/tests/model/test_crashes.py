@@ -17,6 +17,7 @@ from .schedules import Ordered
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.sqlite,
     # An actor that was killed closes nothing.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),

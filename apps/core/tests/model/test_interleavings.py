@@ -14,6 +14,7 @@ from .search import search
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.sqlite,
     # An actor that was killed closes nothing.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
