@@ -73,6 +73,10 @@ def test_a_proxys_page_is_told_by_its_status(body: bytes) -> None:
     assert str(error_of(404, body)) == "There is no upload service at this address."
 
 
+def test_a_detail_that_is_no_text_is_made_one() -> None:
+    assert error_of(400, b'{"code": "bad_field", "detail": {"size": 1}}').detail == "{'size': 1}"
+
+
 def test_retry_after_is_seconds_or_a_date() -> None:
     assert parse_retry_after("7") == 7
     assert 50 < (parse_retry_after(formatdate(time.time() + 60, usegmt=True)) or 0) <= 60

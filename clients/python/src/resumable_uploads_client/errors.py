@@ -134,7 +134,7 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> Upload
     """The error of an answer outside 2xx: of the server's problem document, or of whatever a proxy said."""
     problem = _problem(body)
     code = problem.get("code")
-    detail = problem.get("detail") or f"The server answered {status}."
+    detail = str(problem.get("detail") or f"The server answered {status}.")
     kind = _kind(status, code or "")
     if kind is NotFound and not problem:
         detail = "There is no upload service at this address."

@@ -22,6 +22,7 @@ from ..errors import (
     UploadError,
 )
 from .commands import cli
+from .showing import say
 
 EXIT_CODES: dict[type[UploadError], int] = {
     NotAuthenticated: 3,
@@ -50,9 +51,9 @@ def main() -> None:
         click.echo("Interrupted. Run the same command again to resume.", err=True)
         sys.exit(130)
     except UploadError as error:
-        click.echo(error.detail, err=True)
+        say(error.detail, err=True)
         sys.exit(exit_code(error))
     except OSError as error:
-        click.echo(str(error), err=True)
+        say(error, err=True)
         sys.exit(1)
     sys.exit(exit_code(failures[0]) if isinstance(failures, list) and failures else 0)

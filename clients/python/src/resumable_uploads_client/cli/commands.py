@@ -15,6 +15,7 @@ from ..errors import UploadError
 from ..uploader import Uploader, UploadResult
 from . import credentials
 from .output import Output
+from .showing import printable, say
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,7 +94,7 @@ def _sources(files: tuple[str, ...], recursive: bool) -> Iterator[tuple[str | IO
                 if file.is_file():
                     yield str(file), str(file), {"relative_path": str(file.relative_to(path.parent))}
         else:
-            raise click.UsageError(f"{given} is a directory; use --recursive.")
+            raise click.UsageError(f"{printable(given)} is a directory; use --recursive.")
 
 
 def _tell_completed(output: Output, label: str, result: UploadResult) -> None:
@@ -175,7 +176,7 @@ def delete(uploader: Uploader, output: Output, upload_ids: tuple[str, ...], yes:
 def _confirm_deleting(upload_ids: tuple[str, ...]) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on; give --yes to delete.")
-    what = upload_ids[0] if len(upload_ids) == 1 else f"{len(upload_ids)} uploads"
+    what = printable(upload_ids[0]) if len(upload_ids) == 1 else f"{len(upload_ids)} uploads"
     if not click.confirm(f"Delete {what}, with the files, for good?", err=True):
         raise click.ClickException("Nothing was deleted.")
 
@@ -199,7 +200,7 @@ def login(url: str, token: str) -> None:
     with Uploader(url, token, retry_delays=()) as uploader:
         next(uploader.list(), None)
     path = credentials.store(credentials.Credentials(url, token))
-    click.echo(f"Logged in. The token is in {path}.")
+    say(f"Logged in. The token is in {path}.")
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 
 from ..errors import UploadError
 from ..progress import OnProgress, Progress
+from .showing import printable, say
 
 LINE_EVERY_PERCENT = 10
 
@@ -32,7 +33,10 @@ class Output:
         self._json = as_json
 
     def result(self, text: str, **fields: Any) -> None:
-        click.echo(json.dumps(fields) if self._json else text)
+        if self._json:
+            click.echo(json.dumps(fields))
+        else:
+            say(text)
 
     def error(self, name: str, error: Exception, *, kind: str = "file") -> None:
         detail = error.detail if isinstance(error, UploadError) else str(error)
@@ -41,7 +45,7 @@ class Output:
             status = error.status if isinstance(error, UploadError) else 0
             click.echo(json.dumps({"event": "failed", kind: name, "code": code, "status": status, "detail": detail}))
         else:
-            click.echo(f"{name}: {detail}", err=True)
+            say(f"{name}: {detail}", err=True)
 
     @contextmanager
     def progress(self, name: str) -> Iterator[OnProgress]:
@@ -70,19 +74,19 @@ class Output:
 
 def _bars() -> Bars:
     return Bars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[percentage]}"),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
     )
 
 
 def _bar(bars: Bars, name: str) -> OnProgress:
-    task = bars.add_task(name, total=None, note="", percentage="")
+    task = bars.add_task(printable(name), total=None, note="", percentage="")
 
     def show(progress: Progress) -> None:
         percentage = "" if progress.percentage is None else f"{progress.percentage:3.0f}%"
@@ -90,7 +94,7 @@ def _bar(bars: Bars, name: str) -> OnProgress:
             task,
             completed=progress.sent_bytes,
             total=progress.total_bytes,
-            note=progress.waiting_for,
+            note=printable(progress.waiting_for),
             percentage=percentage,
         )
 
@@ -103,10 +107,10 @@ def _plain_lines(name: str) -> OnProgress:
     def show(progress: Progress) -> None:
         nonlocal told
         if progress.waiting_for:
-            click.echo(f"{name}: {progress.waiting_for}", err=True)
+            say(f"{name}: {progress.waiting_for}", err=True)
         percentage = progress.percentage or 0
         if percentage >= told + LINE_EVERY_PERCENT:
             told = int(percentage // LINE_EVERY_PERCENT * LINE_EVERY_PERCENT)
-            click.echo(f"{name}: {told}%, {progress.bytes_per_second / 1e6:.1f} MB/s", err=True)
+            say(f"{name}: {told}%, {progress.bytes_per_second / 1e6:.1f} MB/s", err=True)
 
     return show
