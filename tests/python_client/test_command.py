@@ -167,6 +167,8 @@ def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_p
     copy.mkdir()
     printed = command("get", session["upload_id"], str(copy)).stdout.decode().strip()
     assert printed == str(copy / "listed.bin")
+    assert b"--overwrite" in command("get", session["upload_id"], str(copy), code=1).stderr
+    command("get", session["upload_id"], str(copy), "--overwrite")
     assert sha256_of(copy / "listed.bin") == sha256_of(path)
     assert b"completed" in command("cancel", session["upload_id"], code=4).stderr.lower()
 

@@ -44,7 +44,7 @@ MakeFile = Callable[..., Path]
 
 
 def stored_sha256(uploader: Uploader, upload_id: str, tmp_path: Path) -> str:
-    return sha256_of(uploader.download(upload_id, tmp_path / "downloaded"))
+    return sha256_of(uploader.download(upload_id, tmp_path / "downloaded", overwrite=True))
 
 
 class Begun:
@@ -648,7 +648,7 @@ def test_a_download_resumes_where_it_broke_and_is_verified(
     assert seen[0].sent_bytes == 3 * MIB
     part.write_bytes(bytes(3 * MIB))
     with pytest.raises(UploadError) as error:
-        uploader.download(result.upload_id, target)
+        uploader.download(result.upload_id, target, overwrite=True)
     assert error.value.code == "hash_mismatch"
     assert not part.exists()
     assert sha256_of(target) == sha256_of(path)

@@ -46,10 +46,17 @@ class AsyncUploader:
         return await self._stoppable(self._uploader.resume, upload_id, path_or_file, on_progress=on_progress, **options)
 
     async def download(
-        self, upload_id: str, path: str | os.PathLike[str], *, on_progress: OnProgress | None = None
+        self,
+        upload_id: str,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> Path:
         """See :meth:`Uploader.download`."""
-        return await self._stoppable(self._uploader.download, upload_id, path, on_progress=on_progress)
+        return await self._stoppable(
+            self._uploader.download, upload_id, path, overwrite=overwrite, on_progress=on_progress
+        )
 
     async def status(self, upload_id: str) -> Session:
         """See :meth:`Uploader.status`."""

@@ -75,9 +75,7 @@ class UploadApi:
         Raises:
             NotFound: this is no upload id.
         """
-        if not _is_upload_id(upload_id):
-            # Not sent at all: what is no id may be the address of something else.
-            raise NotFound(f"{upload_id!r} is not an upload id.")
+        check_upload_id(upload_id)
         self._request("DELETE", upload_id)
 
     def list(self, **filters: str) -> Iterator[Session]:
@@ -185,11 +183,18 @@ class UploadApi:
                 self._current = None
 
 
-def _is_upload_id(text: str) -> bool:
+def check_upload_id(text: str) -> None:
+    """For where it must not be sent at all: what is no id may be the address of something else, or of another file.
+
+    Raises:
+        NotFound: this is no upload id.
+    """
     try:
-        return str(UUID(text)) == text
+        if str(UUID(text)) == text:
+            return
     except ValueError:
-        return False
+        pass
+    raise NotFound(f"{text!r} is not an upload id.")
 
 
 def _parse(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:

@@ -153,21 +153,27 @@ class Uploader:
         upload_id: str,
         path: str | os.PathLike[str],
         *,
+        overwrite: bool = False,
         on_progress: OnProgress | None = None,
         stop: Event | None = None,
     ) -> Path:
         """Download a completed file, or resume such a download, and verify its SHA-256. Returns where it is.
 
+        The file can be read by its owner alone.
+
         Args:
-            path: of the file, or of a directory to put it into under its name.
+            path: of the file, or of a directory to put it into under its name, made safe.
+            overwrite: replace what is there; a link itself, not what it leads to.
 
         Raises:
-            UploadError: also with code ``hash_mismatch`` when the bytes are not the published ones.
-            OSError: it cannot be written.
+            UploadError: also with code ``hash_mismatch`` when the bytes are not the published ones, and ``too_much``
+                when there are more of them.
+            OSError: it cannot be written; :class:`FileExistsError` when something is there.
         """
         stop = stop or Event()
         meter = ProgressMeter(None, on_progress)
-        return download_file(self._api, upload_id, Path(path), self._retrying(stop, meter), stop, meter)
+        retrying = self._retrying(stop, meter)
+        return download_file(self._api, upload_id, Path(path), retrying, stop, meter, overwrite=overwrite)
 
     def _work(self, source: Source, on_progress: OnProgress | None, stop: Event | None) -> _Work:
         stop = stop or Event()

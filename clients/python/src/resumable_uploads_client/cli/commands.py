@@ -184,11 +184,15 @@ def _confirm_deleting(upload_ids: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("upload_id")
 @click.argument("path", type=click.Path(), default=".")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @connected
-def get(uploader: Uploader, output: Output, upload_id: str, path: str) -> None:
+def get(uploader: Uploader, output: Output, upload_id: str, path: str, overwrite: bool) -> None:
     """Download a completed file, or resume such a download, and verify it."""
-    with output.progress(upload_id) as on_progress:
-        found = uploader.download(upload_id, path, on_progress=on_progress)
+    try:
+        with output.progress(upload_id) as on_progress:
+            found = uploader.download(upload_id, path, overwrite=overwrite, on_progress=on_progress)
+    except FileExistsError as error:
+        raise click.ClickException(f"{printable(error.filename)} exists; give --overwrite to replace it.") from None
     output.result(str(found), event="downloaded", upload_id=upload_id, path=str(found))
 
 
