@@ -14,8 +14,8 @@ from resumable_uploads_client.cli.showing import printable
 
 pytestmark = pytest.mark.unit
 
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nfaked\x9b31m \u202egnp.exe [link=http://evil.example]here[/link] :skull:"
-SHOWN = r"\x1b]0;owned\x07\x1b[2J\r\nfaked\x9b31m \u202egnp.exe [link=http://evil.example]here[/link] :skull:"
+HOSTILE = "\x7f\x1b]0;owned\x07\x1b[2J\r\nfaked\x9b31m \u202egnp.exe [link=http://evil.example]here[/link] :skull:"
+SHOWN = r"\x7f\x1b]0;owned\x07\x1b[2J\r\nfaked\x9b31m \u202egnp.exe [link=http://evil.example]here[/link] :skull:"
 
 
 @pytest.fixture(autouse=True)
