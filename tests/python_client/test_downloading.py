@@ -131,6 +131,30 @@ def test_only_the_user_can_read_what_was_downloaded_and_while_it_is(tmp_path: Pa
     assert [*modes, path.stat().st_mode & 0o777] == [0o600, 0o600]
 
 
+def test_a_stricter_umask_is_kept(tmp_path: Path) -> None:
+    before = os.umask(0o277)
+    try:
+        path = download(Api(), tmp_path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o400
+
+
+def test_a_download_that_was_interrupted_resumes(tmp_path: Path) -> None:
+    starts: list[int] = []
+
+    class Breaking(Api):
+        def open_file(self, upload_id: str, *, start: int, etag: str) -> urllib3.BaseHTTPResponse:
+            starts.append(start)
+            return super().open_file(upload_id, start=start, etag=etag)
+
+    with pytest.raises(UploadError, match="ended early"):
+        download(Breaking(sends=CONTENT[:4]), tmp_path)
+    assert download(Breaking(), tmp_path).read_bytes() == CONTENT
+    assert starts == [0, 4]
+    assert [each.name for each in tmp_path.iterdir()] == ["file.bin"]
+
+
 def test_no_more_is_written_than_was_announced(tmp_path: Path) -> None:
     with pytest.raises(UploadError) as error:
         download(Api(sends=CONTENT + bytes(10_000_000)), tmp_path)

@@ -64,7 +64,8 @@ def _open_private(part: Path) -> FileIO:
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink > 1:
         file.close()
         raise PermissionError(errno.EPERM, "This is not what an earlier download left; remove it", str(part))
-    os.fchmod(descriptor, PRIVATE)
+    # Whoever has a stricter umask keeps it.
+    os.fchmod(descriptor, found.st_mode & PRIVATE)
     return file
 
 
