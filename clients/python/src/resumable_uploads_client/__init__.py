@@ -16,6 +16,7 @@ from .errors import (
     UploadError,
 )
 from .progress import Progress
+from .transport import InsecureTransport
 from .uploader import Uploader, UploadResult
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "FileChanged",
+    "InsecureTransport",
     "Interrupted",
     "NotAuthenticated",
     "NotFound",

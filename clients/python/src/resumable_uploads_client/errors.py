@@ -132,6 +132,9 @@ class _TemporaryRefusal(Refused):
 
 def error_of(status: int, body: bytes, retry_after: str | None = None) -> UploadError:
     """The error of an answer outside 2xx: of the server's problem document, or of whatever a proxy said."""
+    if 300 <= status < 400:
+        # Not gone to: whoever is there would be told the token.
+        return Refused("The server refers to another address, which is not asked.", code="redirected", status=status)
     problem = _problem(body)
     code = problem.get("code")
     detail = str(problem.get("detail") or f"The server answered {status}.")

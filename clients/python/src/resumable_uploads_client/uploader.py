@@ -20,6 +20,7 @@ from .sessions import Sessions
 from .sources import PathOrFile, Source, open_source
 from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
 from .transfer import Transfer
+from .transport import warn_where_tokens_can_be_read
 
 SESSION_LOST = frozenset({"session_expired"})
 OTHER_BYTES = frozenset({"chunk_beyond_end", "chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
@@ -51,6 +52,9 @@ class Uploader:
             nothing; the server finds an earlier attempt all the same, as long as it is open.
         ca_certs: a file of certificates to trust instead of the system's.
         proxy: the address of an HTTP proxy.
+
+    Warns:
+        InsecureTransport: a token would go to another machine over plain HTTP.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Uploader:
         ca_certs: str | None = None,
         proxy: str | None = None,
     ) -> None:
+        if token:
+            warn_where_tokens_can_be_read(api_url, proxy)
         self._api = UploadApi(api_url, token, stall_timeout=stall_timeout, ca_certs=ca_certs, proxy=proxy)
         self._sessions = Sessions(self._api, StateDirectory(state_directory) if state_directory else None)
         self._retry_delays = retry_delays

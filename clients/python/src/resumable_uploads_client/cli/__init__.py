@@ -7,6 +7,7 @@ refused the file; 5 the server could not be reached or failed; 130 interrupted.
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
@@ -42,6 +43,17 @@ def exit_code(error: Exception) -> int:
 
 def main() -> None:
     """Run the command and exit."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _tell
+        _run()
+
+
+def _tell(message: Warning | str, *where: object, **options: object) -> None:
+    """For people who do not know the source, and need not see a line of it."""
+    say(f"Warning: {message}", err=True)
+
+
+def _run() -> None:
     try:
         failures: list[Exception] | None = cli.main(standalone_mode=False)
     except click.ClickException as error:
