@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from .answering_server import AnsweringServer
 from .flaky_proxy import FlakyProxy
 from .server_process import ServerProcess
 
@@ -25,3 +26,17 @@ def proxy(server: ServerProcess) -> Iterator[FlakyProxy]:
     proxy = FlakyProxy(server.port)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[[], AnsweringServer]]:
+    """Servers that are not to be trusted."""
+    servers: list[AnsweringServer] = []
+
+    def make() -> AnsweringServer:
+        servers.append(AnsweringServer())
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from resumable_uploads_client import AsyncUploader, InsecureTransport, Refused, Uploader
+from resumable_uploads_client import AsyncUploader, InsecureTransport, Refused, Uploader, UploadError
 from resumable_uploads_client.api import UploadApi
 from resumable_uploads_client.cli import main
+
+from ..answering_server import AnsweringServer
 
 pytestmark = pytest.mark.unit
 
@@ -93,56 +91,6 @@ def test_the_command_says_it_in_one_line_on_standard_error(
     )
 
 
-class Server(ThreadingHTTPServer):
-    """Notes what it is asked, and gives one answer to all."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/api"
-        self.asked: list[str] = []
-        self.status = 200
-        self.location = ""
-        self.document: Any = {}
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def answer(self) -> None:
-        self.server.asked.append(f"{self.command} {self.path} {self.headers.get('Authorization')}")
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = json.dumps(self.server.document).encode()
-        self.send_response(self.server.status)
-        if self.server.location:
-            self.send_header("Location", self.server.location + self.path)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
-
-    def log_message(self, *args: object) -> None:
-        """The test says what matters."""
-
-
-@pytest.fixture
-def make_server() -> Iterator[Callable[[], Server]]:
-    servers: list[Server] = []
-
-    def make() -> Server:
-        server = Server()
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return server
-
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
 OPERATIONS: dict[str, Callable[[UploadApi], object]] = {
     "init": lambda api: api.init(filename="a.bin", total_size=1),
     "status": lambda api: api.status(UPLOAD_ID),
@@ -157,10 +105,10 @@ OPERATIONS: dict[str, Callable[[UploadApi], object]] = {
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_no_redirect_is_followed(make_server: Callable[[], Server], operation: str, status: int) -> None:
+def test_no_redirect_is_followed(make_server: Callable[[], AnsweringServer], operation: str, status: int) -> None:
     server, other = make_server(), make_server()
-    server.status, server.location = status, other.url.removesuffix("/api")
-    api = UploadApi(server.url, "secret")
+    server.status, server.location = status, other.base_url
+    api = UploadApi(f"{server.base_url}/api", "secret")
     with pytest.raises(Refused, match="another address") as error:
         OPERATIONS[operation](api)
     api.close()
@@ -169,21 +117,21 @@ def test_no_redirect_is_followed(make_server: Callable[[], Server], operation: s
     assert other.asked == []
 
 
-def test_addresses_in_answers_are_not_gone_to(make_server: Callable[[], Server], tmp_path: Path) -> None:
+def test_addresses_in_answers_are_not_gone_to(make_server: Callable[[], AnsweringServer], tmp_path: Path) -> None:
     """Neither that of the next page, nor that of a file."""
     server, other = make_server(), make_server()
-    file = {"name": "a.bin", "size": 2, "sha256": "0" * 64, "url": f"{other.url}/file/x"}
+    file = {"name": "a.bin", "size": 2, "sha256": "0" * 64, "url": f"{other.base_url}/file/x"}
     session = {"upload_id": UPLOAD_ID, "status": "completed", "file": file}
-    with Uploader(server.url, "secret", retry_delays=()) as uploader:
-        server.document = {"results": [session], "next": f"{other.url}?page=2"}
+    with Uploader(f"{server.base_url}/api", "secret", retry_delays=()) as uploader:
+        server.document = {"results": [session], "next": f"{other.base_url}?page=2"}
         pages = uploader.list()
         next(pages)
         server.document = {"results": [session], "next": None}
         next(pages)
         server.document = session
-        with pytest.raises(Exception, match="more than it announced"):
+        with pytest.raises(UploadError, match="more than it announced"):
             uploader.download(UPLOAD_ID, tmp_path)
-    assert [request.partition("?")[0] for request in server.asked[:2]] == ["GET /api/", "GET /api/"]
-    assert server.asked[1] == "GET /api/?page=2 Bearer secret"
-    assert server.asked[-1] == f"GET /api/file/{UPLOAD_ID} Bearer secret"
+    paths = [asked.path for asked in server.asked]
+    assert paths[1:] == ["/api/?page=2", f"/api/status/{UPLOAD_ID}", f"/api/file/{UPLOAD_ID}"]
+    assert {asked.headers["Authorization"] for asked in server.asked} == {"Bearer secret"}
     assert other.asked == []

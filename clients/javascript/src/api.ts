@@ -1,6 +1,7 @@
 import { errorOf, UploadError } from "./errors.js";
-import { type HttpAnswer, send } from "./http.js";
+import { type HttpAnswer, send, sendBlob } from "./http.js";
 import { type Supplied, supply } from "./supplied.js";
+import { warnWhereTokensCanBeRead } from "./transport.js";
 
 /** A session as the server tells it; see the API reference. */
 export interface SessionDocument {
@@ -136,8 +137,8 @@ export class UploadApi {
 
   async #send(method: string, path: string, call: Call, token: string): Promise<HttpAnswer> {
     const { headers, credentials, stallTimeout } = this.#options;
-    const body = call.blob ?? (call.json === undefined ? undefined : JSON.stringify(call.json));
-    return send({
+    if (token !== "") warnWhereTokensCanBeRead(this.#base);
+    const request = {
       method,
       url: this.#base + path,
       headers: {
@@ -147,12 +148,12 @@ export class UploadApi {
         ...(await supply(headers)),
         ...call.headers,
       },
-      ...(body !== undefined && { body }),
       withCredentials: credentials === "include",
       stallTimeout,
       signal: call.signal,
-      onProgress: call.onProgress,
-    });
+    };
+    if (call.blob) return sendBlob({ ...request, body: call.blob, onProgress: call.onProgress });
+    return send({ ...request, body: call.json === undefined ? undefined : JSON.stringify(call.json) });
   }
 
   #authorization(): Promise<string> {

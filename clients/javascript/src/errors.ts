@@ -15,6 +15,7 @@ export type ClientErrorCode =
   | "file_unreadable"
   | "network_error"
   | "not_an_upload_server"
+  | "redirected"
   | "stalled"
   | "unexpected"
   | "unexpected_answer";
@@ -44,6 +45,7 @@ const SENTENCES: Record<string, string> = {
   not_an_upload_server: "There is no upload service at this address.",
   not_authenticated: "You are not logged in, or no longer.",
   quota_exceeded: "Your storage is full, or too many uploads are open.",
+  redirected: "The server refers to another address.",
   session_cancelled: "The upload was cancelled.",
   session_expired: "The upload expired. Start it again.",
   stalled: "The connection stands still.",

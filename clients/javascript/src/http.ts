@@ -4,11 +4,18 @@ export interface HttpRequest {
   method: string;
   url: string;
   headers: Record<string, string>;
-  body?: string | Blob;
   withCredentials: boolean;
   /** Milliseconds without progress after which the request is given up. */
   stallTimeout: number;
   signal: AbortSignal;
+}
+
+export interface TextRequest extends HttpRequest {
+  body?: string | undefined;
+}
+
+export interface BlobRequest extends HttpRequest {
+  body: Blob;
   /** Bytes of the body that have left. */
   onProgress?: ((loaded: number) => void) | undefined;
 }
@@ -24,11 +31,41 @@ export interface HttpAnswer {
 const STALL_FACTOR_AROUND_BODY = 4;
 
 /**
- * One request by XMLHttpRequest, which, unlike fetch, tells how much of the body has left.
+ * One request that follows no redirect: wherever that led, the token and the application's headers would go along.
  *
- * @throws {UploadError} `network_error` without an answer, `stalled` without progress, `aborted` by the signal.
+ * @throws {UploadError} `network_error` without an answer, `stalled` when it takes too long, `aborted` by the signal,
+ *   `redirected`.
  */
-export function send(request: HttpRequest): Promise<HttpAnswer> {
+export async function send(request: TextRequest): Promise<HttpAnswer> {
+  const { method, url, headers, body = null, withCredentials, stallTimeout, signal } = request;
+  const life = new AbortController();
+  const end = () => life.abort();
+  const credentials = withCredentials ? "include" : "same-origin";
+  const asked = new Request(url, { method, headers, body, credentials, redirect: "manual", signal: life.signal });
+  if (signal.aborted) throw new UploadError("aborted");
+  signal.addEventListener("abort", end);
+  const timer = setTimeout(end, stallTimeout * STALL_FACTOR_AROUND_BODY);
+  try {
+    const answer = await fetch(asked);
+    if (answer.type === "opaqueredirect") throw new UploadError("redirected");
+    return { status: answer.status, text: await answer.text(), retryAfter: answer.headers.get("Retry-After") };
+  } catch (cause) {
+    if (cause instanceof UploadError) throw cause;
+    const ended = life.signal.aborted ? "stalled" : "network_error";
+    throw new UploadError(signal.aborted ? "aborted" : ended, { cause });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/**
+ * One request with bytes of a file, by XMLHttpRequest, which, unlike fetch, tells how much of the body has left. It
+ * follows redirects by itself; browsers take the token off on the way to another origin.
+ *
+ * @throws {UploadError} as {@link send}; `stalled` without progress.
+ */
+export function sendBlob(request: BlobRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     let timer: ReturnType<typeof setTimeout>;
@@ -59,7 +96,8 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
     xhr.onprogress = () => wait(request.stallTimeout);
     xhr.onload = () => {
       end();
-      resolve({ status: xhr.status, text: xhr.responseText, retryAfter: xhr.getResponseHeader("Retry-After") });
+      if (xhr.responseURL !== request.url) reject(new UploadError("redirected"));
+      else resolve({ status: xhr.status, text: xhr.responseText, retryAfter: xhr.getResponseHeader("Retry-After") });
     };
     xhr.onerror = xhr.onabort = () => {
       end();
@@ -71,6 +109,6 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
     }
     request.signal.addEventListener("abort", onAbort);
     wait(request.stallTimeout * STALL_FACTOR_AROUND_BODY);
-    xhr.send(request.body ?? null);
+    xhr.send(request.body);
   });
 }

@@ -1,0 +1,14 @@
+const told = new Set<string>();
+
+/** On the console, once for each host: over plain HTTP everybody on the way to another machine can use a token. */
+export function warnWhereTokensCanBeRead(url: string): void {
+  const { protocol, host, hostname } = new URL(url);
+  if (protocol !== "http:" || isLoopback(hostname) || told.has(host)) return;
+  told.add(host);
+  console.warn(`The token is sent to ${host} over plain HTTP: everybody on the way can read it. Use https.`);
+}
+
+/** Of a parsed URL, so that every notation of an address is the usual one. */
+function isLoopback(hostname: string): boolean {
+  return /^(localhost\.?|.+\.localhost\.?|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
