@@ -4,6 +4,7 @@ import type { UploadError } from "./errors.js";
 import type { Speed } from "./progress.js";
 import { IndexedDbStorage, type UploadStorage } from "./storage.js";
 import type { Supplied } from "./supplied.js";
+import { webAddress } from "./transport.js";
 
 /**
  * - `queued`: waits for its turn among the uploader's files
@@ -34,8 +35,8 @@ export interface UploadResult {
   mimeType: string;
   /** Of the stored bytes and of the file here, in hex. */
   sha256: string;
-  /** Where its owner downloads it. */
-  url: string;
+  /** Where its owner downloads it: of http or https, or undefined, whatever the server says. */
+  url: string | undefined;
   metadata: Record<string, unknown>;
 }
 
@@ -152,7 +153,7 @@ export function resultOf(session: SessionDocument, apiUrl: string): UploadResult
     size: file.size,
     mimeType: file.mime_type,
     sha256: file.sha256,
-    url: new URL(file.url, apiUrl).href,
+    url: webAddress(file.url, apiUrl),
     metadata: session.metadata,
   };
 }

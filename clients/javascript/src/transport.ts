@@ -12,3 +12,10 @@ export function warnWhereTokensCanBeRead(url: string): void {
 function isLoopback(hostname: string): boolean {
   return /^(localhost\.?|.+\.localhost\.?|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
+
+/** An absolute address of http or https; of anything else, as a script, nothing. */
+export function webAddress(address: unknown, base: string): string | undefined {
+  if (typeof address !== "string" || !URL.canParse(address, base)) return undefined;
+  const { protocol, href } = new URL(address, base);
+  return protocol === "http:" || protocol === "https:" ? href : undefined;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
-import { warnWhereTokensCanBeRead } from "../src/transport.js";
+import { warnWhereTokensCanBeRead, webAddress } from "../src/transport.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -46,4 +46,27 @@ test("TLS and loopback are not warned of", () => {
     "http://uploads.localhost:8000/api/",
   );
   assert.deepEqual(said, []);
+});
+
+test("an address is of the web, or nothing", () => {
+  const base = "https://uploads.example/api/";
+  assert.equal(webAddress("/files/1", base), "https://uploads.example/files/1");
+  assert.equal(webAddress("http://cdn.example/1", base), "http://cdn.example/1");
+  for (const other of [
+    "javascript:alert(1)",
+    " java\nscript:alert(1)",
+    "JAVASCRIPT://uploads.example/%0aalert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "blob:https://uploads.example/1",
+    "file:///etc/passwd",
+    "ftp://uploads.example/1",
+    "https://[",
+    "http:",
+    null,
+    undefined,
+    { href: "https://uploads.example" },
+  ]) {
+    const found = webAddress(other, base);
+    assert.ok(found === undefined, `${other} gave ${found}`);
+  }
 });

@@ -69,7 +69,7 @@ function Item({ item }: { item: UploadItem }) {
   const ended = status === "completed" || status === "failed" || status === "aborted";
   return (
     <li data-status={status}>
-      {result ? <a href={result.url}>{file.name}</a> : <span>{file.name}</span>}{" "}
+      {result?.url ? <a href={result.url}>{file.name}</a> : <span>{file.name}</span>}{" "}
       <progress value={progress} max={100} aria-label={`Progress of ${file.name}`} />{" "}
       <span role="status">{error && status !== "aborted" ? error.message : WORDS[status]}</span>{" "}
       {!ended && status !== "paused" && <Button onClick={item.pause} verb="Pause" name={file.name} />}
