@@ -22,6 +22,8 @@ class FlakyProxy:
         """Of all connections to the server together."""
         self.stalled = False
         """Bytes of bodies go nowhere, connections stay open."""
+        self.stall_after: int | None = None
+        """It is stalled once so many bytes were sent."""
         self.corrupt_bodies = 0
         """In so many blocks of chunks, one bit is turned."""
         self.bytes_sent = 0
@@ -71,9 +73,16 @@ class FlakyProxy:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
+    def narrow_buffers(self) -> None:
+        """Take little more from new connections than was sent on, so that they notice how slow it is."""
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BLOCK)
+
+    def _has_sent_enough(self) -> bool:
+        return self.stall_after is not None and self.bytes_sent >= self.stall_after
+
     def _misbehave(self, block: bytes) -> bytes:
         in_body = b" HTTP/1.1\r\n" not in block
-        while in_body and self.stalled:
+        while in_body and (self.stalled or self._has_sent_enough()):
             time.sleep(0.02)
         with self._lock:
             self.bytes_sent += len(block)

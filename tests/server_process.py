@@ -60,12 +60,12 @@ class ServerProcess:
     def start(self, *, ready: bool = True) -> None:
         """Returns once the server is ready for uploads, or, if it never will be, once it answers."""
         process = self.launch()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 if requests.get(f"{self.base_url}/{'readyz' if ready else 'healthz'}", timeout=5).status_code == 200:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.1)
             assert process.poll() is None, self.log.read_text()
         raise AssertionError(self.log.read_text())

@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with both, as they are built for a release."""
     directory = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(directory)]
-    done = subprocess.run(build, cwd=CLIENT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(build, cwd=CLIENT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return directory
 
@@ -155,7 +155,7 @@ def test_the_wheels_command_runs(wheel: Path, distribution: Distribution) -> Non
         env={**os.environ, "PYTHONPATH": str(wheel)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -181,7 +181,7 @@ def test_the_readmes_python_and_commands_run(server: ServerProcess, tmp_path: Pa
     printed = ""
     for command in ([sys.executable, "-c", here(python)], ["bash", "-euo", "pipefail", "-c", here(commands)]):
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
         printed += done.stdout

@@ -55,7 +55,7 @@ def run(snippet: str, environment: dict[str, str], home: Path) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -106,7 +106,7 @@ def test_an_upload_is_finished_elsewhere(server: ServerProcess, environment: dic
         f"{server.base_url}/api/v1/upload/init",
         json={"filename": "holiday.bin", "total_size": 3_000_000},
         headers={"Authorization": f"Bearer {server.token}"},
-        timeout=10,
+        timeout=60,
     ).json()
     assert "holiday.bin:" in run(snippet, {**environment, "UPLOAD_ID": begun["upload_id"]}, home)
 

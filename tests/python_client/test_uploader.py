@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -30,13 +31,14 @@ from resumable_uploads_client import (
     ServerFailed,
     Uploader,
     UploadError,
+    UploadResult,
 )
 from resumable_uploads_client.sessions import client_key
 from resumable_uploads_client.sources import FileSource, open_source
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-from .conftest import MIB, QUICK_RETRIES, new_uploader, sha256_of
+from .conftest import LONG, MIB, QUICK_RETRIES, new_uploader, sha256_of
 
 pytestmark = pytest.mark.integration
 
@@ -48,15 +50,20 @@ def stored_sha256(uploader: Uploader, upload_id: str, tmp_path: Path) -> str:
 
 
 class Begun:
-    """An upload on a thread of its own, of which some has been stored."""
+    """An upload on a thread of its own. Once so much was sent, it stands still until it is told to go on."""
 
     def __init__(self, uploader: Uploader, path: Path, *, percent: float = 20, **options: object) -> None:
         self.stop = threading.Event()
+        self.waits = threading.Event()
+        self._may_go_on = threading.Event()
         reached = threading.Event()
 
         def on_progress(progress: Progress) -> None:
+            if progress.waiting_for:
+                self.waits.set()
             if (progress.percentage or 0) >= percent:
                 reached.set()
+                self._may_go_on.wait(LONG)
 
         self._pool = ThreadPoolExecutor(1)
         self.future = self._pool.submit(
@@ -70,11 +77,19 @@ class Begun:
             if self.future.done():
                 self.future.result()
 
+    def go_on(self) -> None:
+        self._may_go_on.set()
+
+    def result(self) -> UploadResult:
+        """What it comes to when it goes on."""
+        self.go_on()
+        return self.future.result(LONG)
+
     def interrupt(self) -> None:
         """Stop it from outside, which it must say."""
         self.stop.set()
         with pytest.raises(Interrupted):
-            self.future.result()
+            self.result()
 
 
 def test_a_file_arrives_as_it_is(uploader: Uploader, make_file: MakeFile, tmp_path: Path) -> None:
@@ -95,6 +110,7 @@ def test_resumes_in_another_process_with_what_is_missing(
     proxy.bytes_per_second = 20e6
     begun = Begun(uploader, path, percent=50)
     begun.interrupt()
+    proxy.cut()
     (session,) = (each for each in uploader.list(status="active") if each["total_size"] == 20 * MIB)
     stored = session["progress"]["received_bytes"]
     assert stored > 5 * MIB
@@ -114,8 +130,10 @@ def test_resumes_without_a_state_directory(
 ) -> None:
     path = make_file(10 * MIB)
     proxy.bytes_per_second = 10e6
-    first = Begun(new_uploader(proxy, server, tmp_path, state_directory=None), path, percent=40)
+    # Of what was sent, four chunks at most have not been answered.
+    first = Begun(new_uploader(proxy, server, tmp_path, state_directory=None), path, percent=70)
     first.interrupt()
+    proxy.cut()
     proxy.bytes_per_second = None
     proxy.bytes_sent = 0
     result = new_uploader(proxy, server, tmp_path, state_directory=None).upload(path)
@@ -130,10 +148,11 @@ def test_a_server_that_is_killed_and_restarted_costs_only_time(
     proxy.bytes_per_second = 10e6
     begun = Begun(uploader, path)
     server.kill()
-    time.sleep(0.5)
+    begun.go_on()
+    assert begun.waits.wait(LONG)
     server.start()
     proxy.bytes_per_second = None
-    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+    assert stored_sha256(uploader, begun.result().upload_id, tmp_path) == sha256_of(path)
 
 
 def test_connections_that_are_reset_are_made_again(
@@ -142,10 +161,12 @@ def test_connections_that_are_reset_are_made_again(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 15e6
     begun = Begun(uploader, path, percent=10)
-    for _ in range(5):
-        proxy.cut()
+    proxy.cut()
+    begun.go_on()
+    for _ in range(4):
         time.sleep(0.1)
-    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+        proxy.cut()
+    assert stored_sha256(uploader, begun.result().upload_id, tmp_path) == sha256_of(path)
 
 
 def test_chunks_corrupted_on_the_way_are_sent_again(
@@ -167,7 +188,7 @@ def test_a_chunk_damaged_on_the_servers_disk_is_repaired(
     with part.open("r+b") as file:
         file.write(bytes(9))
     proxy.bytes_per_second = None
-    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+    assert stored_sha256(uploader, begun.result().upload_id, tmp_path) == sha256_of(path)
 
 
 def test_a_connection_that_stands_still_is_given_up(
@@ -178,19 +199,25 @@ def test_a_connection_that_stands_still_is_given_up(
     proxy.bytes_per_second = 8e6
     begun = Begun(uploader, path)
     proxy.stalled = True
-    time.sleep(1.5)
+    begun.go_on()
+    assert begun.waits.wait(LONG)
     proxy.stalled = False
     proxy.cut()
-    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+    patient = new_uploader(proxy, server, tmp_path)
+    assert stored_sha256(patient, begun.result().upload_id, tmp_path) == sha256_of(path)
 
 
 def test_a_slow_line_is_no_stall(make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess) -> None:
-    """A chunk may take many times the stall timeout while its bytes move."""
-    path = make_file(3 * MIB)
-    proxy.bytes_per_second = 0.8e6
+    """A chunk may take longer than the stall timeout while its bytes move."""
+    proxy.narrow_buffers()
+    proxy.bytes_per_second = 0.2e6
+    path = make_file(MIB)
     waits: list[str] = []
-    with new_uploader(proxy, server, tmp_path, stall_timeout=1.5) as uploader:
+    with new_uploader(proxy, server, tmp_path, stall_timeout=3, retry_delays=[]) as uploader:
+        uploader._api._pool.connection_pool_kw["socket_options"] = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)]
+        started = time.monotonic()
         result = uploader.upload(path, parallel=1, on_progress=lambda progress: waits.append(progress.waiting_for))
+    assert time.monotonic() - started > 3
     assert result.sha256 == sha256_of(path)
     assert set(waits) == {""}
 
@@ -312,7 +339,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
         file.write(b"changed")
     proxy.bytes_per_second = None
     with pytest.raises(FileChanged, match="changed while"):
-        begun.future.result(60)
+        begun.result()
     assert not [session for session in uploader.list(status="completed") if session["filename"] == "changing.bin"]
 
 
@@ -478,7 +505,7 @@ def test_what_is_deleted_while_it_is_sent_is_not_begun_again(
     uploader.delete(session["upload_id"])
     proxy.bytes_per_second = None
     with pytest.raises(NotFound):
-        begun.future.result(60)
+        begun.result()
     assert not [each for each in uploader.list() if each["filename"] == "deleted.bin"]
 
 
@@ -507,7 +534,7 @@ def test_a_session_that_expired_is_replaced(
         "while not transitions.expire(UploadSession.objects.get(filename='expiring.bin')): pass",
     )  # fmt: skip
     proxy.bytes_per_second = None
-    assert stored_sha256(uploader, begun.future.result(60).upload_id, tmp_path) == sha256_of(path)
+    assert stored_sha256(uploader, begun.result().upload_id, tmp_path) == sha256_of(path)
 
 
 UPLOAD = """
@@ -529,7 +556,7 @@ def test_two_processes_with_one_file_share_a_session(
         subprocess.Popen([*arguments, str(tmp_path / "state"), str(path)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    ids = {process.communicate(timeout=60)[0].strip() for process in processes}
+    ids = {process.communicate(timeout=LONG)[0].strip() for process in processes}
     assert len(ids) == 1
     assert stored_sha256(uploader, ids.pop(), tmp_path) == sha256_of(path)
 
@@ -673,50 +700,54 @@ def test_3_gigabytes_cost_a_few_chunks_of_memory(
 def test_the_asyncio_face_uploads_and_leaves_the_loop_free(
     proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
 ) -> None:
+    """Nothing gets across until the loop lets it."""
     paths = [make_file(4 * MIB, f"async-{number}.bin") for number in range(3)]
-    proxy.bytes_per_second = 20e6
-    seen: list[Progress] = []
-    longest = 0.0
+    proxy.stalled = True
+    told_on: set[int] = set()
 
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            before = time.monotonic()
+    async def let_it_pass() -> None:
+        while not told_on:
             await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - before)
+        proxy.stalled = False
 
     async def run() -> list[str]:
-        watching = asyncio.create_task(watch())
         url = f"{proxy.base_url}/api/v1/upload"
         async with AsyncUploader(url, server.token, state_directory=tmp_path / "state") as uploader:
-            results = await asyncio.gather(*(uploader.upload(path, on_progress=seen.append) for path in paths))
+            uploads = (
+                uploader.upload(path, on_progress=lambda progress: told_on.add(threading.get_ident())) for path in paths
+            )
+            passing = asyncio.create_task(let_it_pass())
+            results = await asyncio.gather(*uploads)
+            await passing
             assert (await uploader.status(results[0].upload_id))["status"] == "completed"
-        watching.cancel()
         return [result.sha256 for result in results]
 
     assert asyncio.run(run()) == [sha256_of(path) for path in paths]
-    assert seen
-    assert longest < 1
+    assert told_on == {threading.get_ident()}
 
 
 def test_cancelling_a_task_stops_its_upload(
     proxy: FlakyProxy, server: ServerProcess, make_file: MakeFile, tmp_path: Path
 ) -> None:
     path = make_file(20 * MIB, "cancelled.bin")
-    proxy.bytes_per_second = 5e6
+    proxy.bytes_per_second = 1e6
 
     async def run() -> None:
         url = f"{proxy.base_url}/api/v1/upload"
         async with AsyncUploader(url, server.token, retry_delays=QUICK_RETRIES, state_directory=None) as uploader:
-            task = asyncio.create_task(uploader.upload(path))
-            await asyncio.sleep(0.8)
-            task.cancel()
+
+            def cancel(progress: Progress) -> None:
+                if progress.sent_bytes:
+                    task.cancel()
+
+            task = asyncio.create_task(uploader.upload(path, on_progress=cancel))
             with pytest.raises(asyncio.CancelledError):
                 await task
+            proxy.bytes_per_second = None
+            (session,) = (each for each in await uploader.list() if each["filename"] == path.name)
+            assert session["status"] == "active"
 
-    started = time.monotonic()
     asyncio.run(run())
-    assert time.monotonic() - started < 4
 
 
 def test_the_asyncio_face_uploads_empty_files_and_deletes(
