@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Error, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .chromium import CHROMIUM, FLAGS
+
+MIB = 2**20
+PARALLEL = 4
+LONG = 120
+"""Seconds in which everything happens, however busy the machine is."""
+
+expect.set_options(timeout=LONG * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +38,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
+    context.set_default_timeout(LONG * 1000)
     yield context
     context.close()
 
@@ -57,10 +65,11 @@ def sha256_of(path: Path) -> str:
 class ClientPage:
     """A page with the client in it, and an API of the test's own around an upload."""
 
-    def __init__(self, context: BrowserContext, base_url: str, token: str) -> None:
+    def __init__(self, context: BrowserContext, base_url: str, token: str, proxy: FlakyProxy | None = None) -> None:
         self.page = context.new_page()
         self.base_url = base_url
         self.token = token
+        self._proxy = proxy
         self.chunk_requests: list[str] = []
         """Indices of the chunks that were sent by this page, as often as they were."""
         self.page.on("request", self._note)
@@ -86,16 +95,22 @@ class ClientPage:
         self.page.evaluate("(options) => window.begin(options)", options)
 
     def begin(self, path: Path, *, stored: int = 2, **options: Any) -> str:
-        """Start, and return the upload's id as soon as some chunks are stored."""
+        """Start, and return the upload's id when some chunks are stored; a proxy stands still from then on."""
+        self.stall_after(stored)
         self.start(path, **options)
         self.wait_for(f"() => window.stored() >= {stored}")
         upload_id: str = self.evaluate("() => window.upload.uploadId")
         return upload_id
 
+    def stall_after(self, stored: int) -> None:
+        """Let the proxy stand still when so many chunks must have arrived, whichever they are."""
+        if self._proxy is not None:
+            self._proxy.stall_after = self._proxy.bytes_sent + (stored + PARALLEL) * MIB
+
     def evaluate(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)
 
-    def wait_for(self, expression: str, timeout: float = 30) -> None:
+    def wait_for(self, expression: str, timeout: float = LONG) -> None:
         """Wait until an expression in the page is true."""
         try:
             self.page.wait_for_function(expression, timeout=timeout * 1000, polling=20)
@@ -108,7 +123,7 @@ class ClientPage:
         found: list[Any] = self.evaluate("() => window.log")
         return found
 
-    def result(self, timeout: float = 60) -> dict[str, Any]:
+    def result(self, timeout: float = LONG) -> dict[str, Any]:
         """What the upload came to: ``{"result": ...}`` or ``{"error": ...}``."""
         self.wait_for("() => window.outcome", timeout)
         outcome: dict[str, Any] = self.evaluate("() => window.outcome")
@@ -123,7 +138,7 @@ HELPERS = """(token) => {
   window.begin = (options = {}) => {
     Object.assign(window, {outcome: undefined, log: [], percentages: [], speeds: [], chunkEvents: []});
     window.uploader ??= new ResumableUploader({
-      apiUrl: '/api/v1/upload', authToken: () => window.token, retryDelays: Array(40).fill(100), chunkSize: 2 ** 20,
+      apiUrl: '/api/v1/upload', authToken: () => window.token, retryDelays: Array(3000).fill(100), chunkSize: 2 ** 20,
       ...options,
     });
     window.upload = window.uploader.uploadFile(document.querySelector('#file').files[0], {
@@ -148,7 +163,7 @@ def open_page(context: BrowserContext, server: ServerProcess) -> Callable[..., C
     """Open a tab: ``open_page()`` straight to the server, ``open_page(proxy)`` through a proxy."""
 
     def open_it(proxy: FlakyProxy | None = None) -> ClientPage:
-        return ClientPage(context, proxy.base_url if proxy else server.base_url, server.token)
+        return ClientPage(context, proxy.base_url if proxy else server.base_url, server.token, proxy)
 
     return open_it
 
@@ -177,7 +192,7 @@ class Files:
         return results
 
     def _get(self, path: str, **options: Any) -> requests.Response:
-        answer = requests.get(self._api + path, headers=self._headers, timeout=30, **options)
+        answer = requests.get(self._api + path, headers=self._headers, timeout=LONG, **options)
         answer.raise_for_status()
         return answer
 

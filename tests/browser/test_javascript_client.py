@@ -28,7 +28,7 @@ def test_200_megabytes_arrive_as_they_are(open_page: OpenPage, make_file: MakeFi
     path = make_file(200_000_000)
     page = open_page()
     page.start(path, chunkSize=None)
-    result = page.result(120)["result"]
+    result = page.result()["result"]
     assert result["sha256"] == sha256_of(path) == files.sha256(result["uploadId"])
     assert (result["name"], result["size"]) == ("file.bin", 200_000_000)
     percentages = page.evaluate("() => window.percentages")
@@ -52,6 +52,12 @@ def test_an_empty_file_arrives(open_page: OpenPage, make_file: MakeFile, files: 
     assert page.chunk_requests == []
 
 
+def mend(proxy: FlakyProxy) -> None:
+    """From now on it is a good line."""
+    proxy.stall_after = None
+    proxy.bytes_per_second = None
+
+
 def test_goes_on_after_a_reload_in_the_middle(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
 ) -> None:
@@ -62,7 +68,7 @@ def test_goes_on_after_a_reload_in_the_middle(
     page.load()
     page.chunk_requests.clear()
     missing = files.status(upload_id)["progress"]["missing_chunks"]
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.start(path)
     result = page.result()["result"]
     assert result["uploadId"] == upload_id
@@ -81,6 +87,7 @@ def test_waits_while_offline_and_goes_on_by_itself(
     page.begin(path, stored=3, retryDelays=[1])
     context.set_offline(True)
     proxy.cut()
+    mend(proxy)
     page.wait_for("() => window.upload.state === 'waiting'")
     time.sleep(0.5)
     assert page.evaluate("() => window.outcome") is None
@@ -95,11 +102,11 @@ def test_a_server_that_is_killed_and_restarted_costs_only_time(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.begin(path, stored=3, retryDelays=[100] * 400)
+    page.begin(path, stored=3)
     server.kill()
     page.wait_for("() => window.upload.state === 'waiting'")
     server.start()
-    proxy.bytes_per_second = None
+    mend(proxy)
     assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
     assert len(page.chunk_requests) >= 20
 
@@ -121,20 +128,20 @@ def test_a_chunk_corrupted_on_the_way_is_sent_again(
 def test_chunks_damaged_on_the_servers_disk_are_sent_again_and_only_they(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
-    path = make_file(8 * MIB)
+    path = make_file(10 * MIB)
     proxy.bytes_per_second = 8e6
     page = open_page(proxy)
-    page.start(path)
-    page.wait_for("() => window.upload.chunks?.[0] === 2")
-    upload_id = page.evaluate("() => window.upload.uploadId")
+    upload_id = page.begin(path)
+    index = page.evaluate("() => window.upload.chunks.indexOf(2)")
     part = server.directory / "media/uploads/staging" / f"{upload_id.replace('-', '')}.part"
     with part.open("r+b") as file:
+        file.seek(index * MIB)
         file.write(bytes(9))
-    proxy.bytes_per_second = None
+    mend(proxy)
     assert page.result()["result"]["uploadId"] == upload_id
     assert files.sha256(upload_id) == sha256_of(path)
-    assert sorted(page.chunk_requests) == sorted([*map(str, range(8)), "0"])
-    assert page.evaluate("() => window.upload.chunks[0]") == 4
+    assert sorted(page.chunk_requests) == sorted([*map(str, range(10)), str(index)])
+    assert page.evaluate("(index) => window.upload.chunks[index]", index) == 4
 
 
 def test_a_token_that_expires_is_asked_for_again_once_for_all_requests(
@@ -145,6 +152,7 @@ def test_a_token_that_expires_is_asked_for_again_once_for_all_requests(
     proxy.bytes_per_second = 8e6
     page = open_page(proxy)
     page.choose(path)
+    page.stall_after(3)
     page.evaluate(
         """([first, second]) => {
           let asked = 0;
@@ -158,6 +166,7 @@ def test_a_token_that_expires_is_asked_for_again_once_for_all_requests(
         "manage.py", "shell", "-c",
         "from knox.models import AuthToken; AuthToken.objects.order_by('-created').first().delete()",
     )  # fmt: skip
+    mend(proxy)
     assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
     assert page.evaluate("() => window.asked()") == 2
 
@@ -223,6 +232,7 @@ def test_two_devices_with_the_same_file_share_one_session(
     for device in devices:
         _be_another_device(device)
         device.begin(path, stored=1)
+    mend(proxy)
     results = [device.result()["result"] for device in devices]
     assert results[0]["uploadId"] == results[1]["uploadId"]
     assert files.sha256(results[0]["uploadId"]) == sha256_of(path)
@@ -292,7 +302,7 @@ def test_another_file_under_the_same_key_is_left_alone(
     first = page.begin(path)
     page.load()
     page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.page.route(
         "**/init",
         lambda route: route.continue_(post_data={**_fields_of(route.request), "filename": "other.bin"}),
@@ -313,7 +323,7 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
     page.begin(path, stored=3)
     page.load()
     path.write_bytes(os.urandom(10 * MIB))
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.start(path)
     result = page.result()["result"]
     assert files.sha256(result["uploadId"]) == sha256_of(path)
@@ -333,7 +343,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash(
     os.utime(path, (1_700_000_000, 1_700_000_000))
     if not remembered:
         page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.start(path)
     result = page.result()["result"]
     assert result["uploadId"] != first
@@ -348,6 +358,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
     page = open_page(proxy)
     page.begin(path)
     path.write_bytes(os.urandom(10 * MIB))
+    mend(proxy)
     error = page.result()["error"]
     assert error["code"] in ("file_unreadable", "file_changed")
     assert error["message"].endswith("Choose it again.")
@@ -360,11 +371,13 @@ def test_a_pause_may_be_longer_than_the_stall_limit(
     path = make_file(20 * MIB)
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
-    page.begin(path, stored=3, stallTimeout=300)
+    page.page.clock.install()
+    page.begin(path, stored=3)
     page.evaluate("() => window.upload.pause()")
     time.sleep(0.1)
     sent = len(page.chunk_requests)
-    time.sleep(1.5)
+    mend(proxy)
+    page.page.clock.fast_forward("01:00:00")
     assert page.evaluate("() => window.upload.state") == "paused"
     assert len(page.chunk_requests) == sent
     page.evaluate("() => window.upload.resume()")
@@ -379,9 +392,8 @@ def test_a_connection_that_stands_still_is_given_up_and_the_chunk_sent_again(
     proxy.bytes_per_second = 10e6
     page = open_page(proxy)
     page.begin(path, stallTimeout=400)
-    proxy.stalled = True
     page.wait_for("() => window.log.includes('waiting stalled')")
-    proxy.stalled = False
+    mend(proxy)
     assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
 
 
@@ -411,7 +423,7 @@ def test_a_session_that_expired_is_replaced_by_itself(
         "from apps.core.models import UploadSession; from django.utils import timezone;"
         f"UploadSession.objects.filter(upload_id='{first}').update(expires_at=timezone.now(), status='expired')",
     )  # fmt: skip
-    proxy.bytes_per_second = None
+    mend(proxy)
     result = page.result()["result"]
     assert result["uploadId"] != first
     assert files.sha256(result["uploadId"]) == sha256_of(path)
@@ -429,7 +441,7 @@ def test_abort_keeps_what_the_server_has_and_cancel_does_not(
     assert page.result()["error"]["code"] == "aborted"
     assert files.status(upload_id)["status"] == "active"
     page.evaluate("() => window.begin()")
-    page.wait_for("() => window.upload.uploadId && window.stored() >= 3")
+    page.wait_for("() => window.upload.uploadId && window.stored() >= 2")
     assert page.evaluate("() => window.upload.uploadId") == upload_id
     page.evaluate("() => window.upload.abort({cancel: true})")
     assert files.status(upload_id)["status"] == "cancelled"
@@ -497,9 +509,9 @@ def test_a_deletion_that_is_refused_or_given_up_is_an_error(open_page: OpenPage,
 
 
 def test_an_applications_signal_aborts(open_page: OpenPage, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 5e6
     page = open_page(proxy)
     page.choose(make_file(10 * MIB))
+    page.stall_after(0)
     code = page.evaluate(
         """() => {
           const controller = new AbortController();
@@ -531,7 +543,7 @@ def test_earlier_uploads_of_a_file_are_found_here_and_from_elsewhere(
     page.evaluate("() => { window.uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: token}); }")
     (found,) = page.evaluate(find)
     assert (found["uploadId"], found["here"]) == (upload_id, False)
-    proxy.bytes_per_second = None
+    mend(proxy)
     result = page.evaluate(
         "(uploadId) => window.uploader.uploadFile(document.querySelector('#file').files[0], {uploadId})", upload_id
     )

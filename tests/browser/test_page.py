@@ -67,13 +67,13 @@ def card(page: Page, name: str) -> Locator:
 
 
 def finish(page: Page, name: str) -> None:
-    expect(card(page, name).locator(".state")).to_contain_text("stored and verified", timeout=30_000)
+    expect(card(page, name).locator(".state")).to_contain_text("stored and verified")
 
 
 def test_strangers_are_asked_to_log_in(server: ServerProcess) -> None:
-    answer = requests.get(server.base_url, timeout=10, allow_redirects=False)
+    answer = requests.get(server.base_url, timeout=60, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login/?next=/")
-    wrong = requests.get(f"{server.base_url}/login/", timeout=10)
+    wrong = requests.get(f"{server.base_url}/login/", timeout=60)
     assert wrong.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
@@ -158,7 +158,7 @@ def test_the_chunk_map_shows_what_is_stored_and_repaired(page: Page, make_file: 
 
 
 def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", make_file(10 * MIB, "steered.bin"))
     state = card(page, "steered.bin").locator(".state")
     page.get_by_role("button", name="Pause steered.bin").click()
@@ -175,11 +175,11 @@ def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: F
 def test_a_retry_waits_until_the_server_has_forgotten_what_was_cancelled(
     page: Page, make_file: MakeFile, proxy: FlakyProxy
 ) -> None:
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     held: list[Route] = []
     page.route("**/cancel", lambda route: held.append(route))
     page.set_input_files("#files", make_file(10 * MIB, "hasty.bin"))
-    expect(card(page, "hasty.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "hasty.bin").locator(".state")).to_contain_text("MB/s")
     with page.expect_request("**/cancel"):
         page.get_by_role("button", name="Cancel hasty.bin").click()
     page.get_by_role("button", name="Retry hasty.bin").click()
@@ -190,20 +190,20 @@ def test_a_retry_waits_until_the_server_has_forgotten_what_was_cancelled(
 
 
 def test_all_are_paused_and_resumed_together(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", [make_file(4 * MIB, f"together-{number}.bin") for number in range(5)])
     page.get_by_role("button", name="Pause all").click()
     expect(page.locator('.card[data-state="paused"]')).to_have_count(5)
     proxy.bytes_per_second = None
     page.get_by_role("button", name="Resume all").click()
-    expect(page.locator('.card[data-state="completed"]')).to_have_count(5, timeout=30_000)
+    expect(page.locator('.card[data-state="completed"]')).to_have_count(5)
 
 
 def test_an_unfinished_upload_goes_on_here_after_a_reload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
     path = make_file(10 * MIB, "reloaded.bin")
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", path)
-    expect(card(page, "reloaded.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "reloaded.bin").locator(".state")).to_contain_text("MB/s")
     page.reload()
     row = page.locator("#unfinished li", has_text="reloaded.bin")
     expect(row).to_contain_text("in this browser")
@@ -219,9 +219,9 @@ def test_an_unfinished_upload_goes_on_on_another_device(
     page: Page, make_file: MakeFile, proxy: FlakyProxy, browser: Browser, log_in: Callable[..., Page]
 ) -> None:
     path = make_file(10 * MIB, "travelling.bin")
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", path)
-    expect(card(page, "travelling.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "travelling.bin").locator(".state")).to_contain_text("MB/s")
     page.close()
     proxy.bytes_per_second = None
     other = browser.new_context()
@@ -236,9 +236,9 @@ def test_an_unfinished_upload_goes_on_on_another_device(
 
 
 def test_discarding_frees_an_unfinished_upload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", make_file(10 * MIB, "discarded.bin"))
-    expect(card(page, "discarded.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "discarded.bin").locator(".state")).to_contain_text("MB/s")
     page.reload()
     page.get_by_role("button", name="Discard discarded.bin").click()
     expect(page.locator("#unfinished li", has_text="discarded.bin")).to_have_count(0)
@@ -322,7 +322,7 @@ def test_what_cannot_be_deleted_is_told_in_the_dialog_and_stays(page: Page, make
 
 
 def test_everything_can_be_done_by_keyboard(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     # Playwright turns its interception on without waiting for it: long before the key is pressed, it is on.
     page.on("filechooser", lambda chooser: None)
     _tab_to(page, "#files")
@@ -364,9 +364,9 @@ def test_nothing_serious_is_found_by_axe_at_any_state(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     _check(page, axe)
-    proxy.bytes_per_second = 4e6
+    proxy.bytes_per_second = 0.5e6
     page.set_input_files("#files", [make_file(8 * MIB, "looked-at.bin"), make_file(9, "refused.html")])
-    expect(card(page, "looked-at.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "looked-at.bin").locator(".state")).to_contain_text("MB/s")
     _check(page, axe)
     proxy.bytes_per_second = None
     finish(page, "looked-at.bin")
@@ -401,7 +401,7 @@ def test_nothing_jumps_and_nothing_comes_from_elsewhere(page: Page, make_file: M
         }"""
     )
     page.set_input_files("#files", make_file(8 * MIB, "still.bin"))
-    expect(card(page, "still.bin").locator(".state")).to_contain_text("MB/s", timeout=15_000)
+    expect(card(page, "still.bin").locator(".state")).to_contain_text("MB/s")
     page.evaluate("() => { window.shift = 0; }")
     finish(page, "still.bin")
     page.wait_for_timeout(500)

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from ..server_process import ServerProcess
 from ..test_docs import snippets
-from .conftest import Files, sha256_of
+from .conftest import LONG, Files, sha256_of
 from .pages import CLIENT, ModulePage
 from .test_react import IN_STRICT_MODE
 
@@ -61,7 +61,7 @@ def test_components_upload_what_is_chosen(
     module = open_module(snippet + IN_STRICT_MODE.format(component=component))
     module.page.on("dialog", lambda dialog: dialog.accept())
     module.page.set_input_files("input[type=file]", path)
-    for _ in range(100):
+    for _ in range(10 * LONG):
         if found := [each for each in files.list(status="completed") if each["filename"] == path.name]:
             break
         module.page.wait_for_timeout(100)
