@@ -34,6 +34,7 @@ class FlakyProxy:
 
     def close(self) -> None:
         self._listener.close()
+        self.stalled, self.stall_after = False, None
         self.cut()
 
     def cut(self) -> None:

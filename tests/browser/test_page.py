@@ -70,6 +70,17 @@ def finish(page: Page, name: str) -> None:
     expect(card(page, name).locator(".state")).to_contain_text("stored and verified")
 
 
+def slow(proxy: FlakyProxy) -> None:
+    """Some chunks arrive in their time; then the line stands still until it is mended."""
+    proxy.bytes_per_second = 2e6
+    proxy.stall_after = proxy.bytes_sent + 6 * MIB
+
+
+def mend(proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = None
+    proxy.stall_after = None
+
+
 def test_strangers_are_asked_to_log_in(server: ServerProcess) -> None:
     answer = requests.get(server.base_url, timeout=60, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login/?next=/")
@@ -158,16 +169,16 @@ def test_the_chunk_map_shows_what_is_stored_and_repaired(page: Page, make_file: 
 
 
 def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", make_file(10 * MIB, "steered.bin"))
     state = card(page, "steered.bin").locator(".state")
     page.get_by_role("button", name="Pause steered.bin").click()
     expect(state).to_contain_text("paused")
     page.get_by_role("button", name="Resume steered.bin").click()
-    expect(state).to_contain_text("MB/s")
+    expect(state).to_contain_text("of 10.5 MB")
     page.get_by_role("button", name="Cancel steered.bin").click()
     expect(state).to_contain_text("cancelled")
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.get_by_role("button", name="Retry steered.bin").click()
     finish(page, "steered.bin")
 
@@ -175,7 +186,7 @@ def test_pause_resume_cancel_and_retry(page: Page, make_file: MakeFile, proxy: F
 def test_a_retry_waits_until_the_server_has_forgotten_what_was_cancelled(
     page: Page, make_file: MakeFile, proxy: FlakyProxy
 ) -> None:
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     held: list[Route] = []
     page.route("**/cancel", lambda route: held.append(route))
     page.set_input_files("#files", make_file(10 * MIB, "hasty.bin"))
@@ -184,30 +195,30 @@ def test_a_retry_waits_until_the_server_has_forgotten_what_was_cancelled(
         page.get_by_role("button", name="Cancel hasty.bin").click()
     page.get_by_role("button", name="Retry hasty.bin").click()
     expect(card(page, "hasty.bin").locator(".state")).to_contain_text("starting")
-    proxy.bytes_per_second = None
+    mend(proxy)
     held[0].continue_()
     finish(page, "hasty.bin")
 
 
 def test_all_are_paused_and_resumed_together(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", [make_file(4 * MIB, f"together-{number}.bin") for number in range(5)])
     page.get_by_role("button", name="Pause all").click()
     expect(page.locator('.card[data-state="paused"]')).to_have_count(5)
-    proxy.bytes_per_second = None
+    mend(proxy)
     page.get_by_role("button", name="Resume all").click()
     expect(page.locator('.card[data-state="completed"]')).to_have_count(5)
 
 
 def test_an_unfinished_upload_goes_on_here_after_a_reload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
     path = make_file(10 * MIB, "reloaded.bin")
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", path)
     expect(card(page, "reloaded.bin").locator(".state")).to_contain_text("MB/s")
     page.reload()
     row = page.locator("#unfinished li", has_text="reloaded.bin")
     expect(row).to_contain_text("in this browser")
-    proxy.bytes_per_second = None
+    mend(proxy)
     row.locator("input").set_input_files(make_file(1000, "another.bin"))
     expect(row).to_contain_text("This is another file")
     row.locator("input").set_input_files(path)
@@ -219,11 +230,11 @@ def test_an_unfinished_upload_goes_on_on_another_device(
     page: Page, make_file: MakeFile, proxy: FlakyProxy, browser: Browser, log_in: Callable[..., Page]
 ) -> None:
     path = make_file(10 * MIB, "travelling.bin")
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", path)
     expect(card(page, "travelling.bin").locator(".state")).to_contain_text("MB/s")
     page.close()
-    proxy.bytes_per_second = None
+    mend(proxy)
     other = browser.new_context()
     try:
         elsewhere = log_in(other)
@@ -236,7 +247,7 @@ def test_an_unfinished_upload_goes_on_on_another_device(
 
 
 def test_discarding_frees_an_unfinished_upload(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", make_file(10 * MIB, "discarded.bin"))
     expect(card(page, "discarded.bin").locator(".state")).to_contain_text("MB/s")
     page.reload()
@@ -322,7 +333,7 @@ def test_what_cannot_be_deleted_is_told_in_the_dialog_and_stays(page: Page, make
 
 
 def test_everything_can_be_done_by_keyboard(page: Page, make_file: MakeFile, proxy: FlakyProxy) -> None:
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     # Playwright turns its interception on without waiting for it: long before the key is pressed, it is on.
     page.on("filechooser", lambda chooser: None)
     _tab_to(page, "#files")
@@ -335,7 +346,7 @@ def test_everything_can_be_done_by_keyboard(page: Page, make_file: MakeFile, pro
     # The button that was pressed is gone; the keyboard is at the one in its place.
     assert _focused(page) == "Resume keys.bin"
     page.keyboard.press("Enter")
-    proxy.bytes_per_second = None
+    mend(proxy)
     finish(page, "keys.bin")
     expect(page.locator("#announcer")).to_have_text("keys.bin is stored and verified.")
     _tab_to(page, "[aria-label='Download keys.bin']")
@@ -364,11 +375,11 @@ def test_nothing_serious_is_found_by_axe_at_any_state(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     _check(page, axe)
-    proxy.bytes_per_second = 0.5e6
+    slow(proxy)
     page.set_input_files("#files", [make_file(8 * MIB, "looked-at.bin"), make_file(9, "refused.html")])
     expect(card(page, "looked-at.bin").locator(".state")).to_contain_text("MB/s")
     _check(page, axe)
-    proxy.bytes_per_second = None
+    mend(proxy)
     finish(page, "looked-at.bin")
     _check(page, axe)
     page.get_by_role("button", name="Delete looked-at.bin").first.click()
@@ -391,7 +402,7 @@ def test_nothing_jumps_and_nothing_comes_from_elsewhere(page: Page, make_file: M
     origins: set[str] = set()
     page.on("request", lambda request: origins.add("/".join(request.url.split("/")[:3])))
     page.reload()
-    proxy.bytes_per_second = 6e6
+    slow(proxy)
     page.evaluate(
         """() => {
           window.shift = 0;
