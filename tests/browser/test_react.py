@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import PROJECT, ServerProcess
@@ -130,6 +130,21 @@ function Deletable() {
         page.get_by_role("button", name=f"Delete {name}").click()
     expect(page.locator("p")).to_have_count(0)
     assert [each for each in files.list() if each["filename"] == "hooked.bin"] == []
+    assert module.faults == []
+
+
+def test_a_finished_file_is_a_link_only_to_an_address_of_the_web(open_module: OpenModule, make_file: MakeFile) -> None:
+    def lie(route: Route) -> None:
+        session = route.fetch().json()
+        if session["file"]["name"] == "lie.bin":
+            session["file"]["url"] = "javascript:window.completed.push('run')"
+        route.fulfill(json=session)
+
+    module = open_module(COMPONENT, "Component")
+    module.page.route("**/complete", lie)
+    module.page.set_input_files("input[type=file]", [make_file(9, "lie.bin"), make_file(9, "truth.bin")])
+    expect(module.page.get_by_role("status").filter(has_text="Done")).to_have_count(2)
+    expect(module.page.get_by_role("link")).to_have_text(["truth.bin"])
     assert module.faults == []
 
 
