@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import uvicorn
 from django.contrib.auth import get_user_model
@@ -18,6 +19,10 @@ from knox.models import AuthToken
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .api import Api
+
+# No example fails for being slow on a busy machine.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
