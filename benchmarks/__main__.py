@@ -7,9 +7,12 @@ round measures every server once, so that a noisy minute hits all of them. Numbe
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -20,7 +23,7 @@ from typing import Any
 
 from tests.browser.chromium import CHROMIUM
 
-from . import python_client, servers
+from . import durability, python_client, servers
 from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .python_client import ClientResult
@@ -66,7 +69,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=400, help="bytes of each throughput case (MiB)")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
-    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "browser", "client"))
+    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "durable", "browser", "client"))
     arguments = parser.parse_args()
     bench = Bench(arguments.rounds, arguments.directory)
     parts = {
@@ -74,6 +77,7 @@ def main() -> None:
         "large": large,
         "position": position,
         "slow": slow,
+        "durable": durable,
         "browser": browser,
         "client": client,
     }
@@ -105,6 +109,28 @@ def throughput(bench: Bench, megabytes: int) -> None:
     print(f"\n| case | MB/s | {cases[0][0]} = 1 |\n|---|---:|---:|")
     for name, _ in cases:
         print(f"| {name} | {bench.median(name):.0f} | {bench.median(name) / first:.2f} |")
+    print()
+
+
+def durable(bench: Bench, megabytes: int) -> None:
+    """What flushing costs, on the disk of the working directory: tmpfs has none to flush to."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
+        seconds = json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.durability"],
+                env={**os.environ, "DATA_DIR": directory},
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+        )
+    print("On disk before it is answered, SQLite, seconds\n\n| case | flushed | not | ratio |\n|---|---:|---:|---:|")
+    for name, with_flush, without in (
+        (f"{durability.UPLOADS} small uploads", "uploads, flushed", "uploads, not flushed"),
+        (f"{durability.CHUNKS} MiB in chunks, and `complete`", "chunks, SYNC_CHUNKS", "chunks"),
+    ):
+        flushed, not_flushed = seconds[with_flush], seconds[without]
+        print(f"| {name} | {flushed:.2f} | {not_flushed:.2f} | {flushed / not_flushed:.2f} |")
     print()
 
 
