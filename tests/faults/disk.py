@@ -40,7 +40,8 @@ def run(context: Context) -> Report:
     if os.geteuid() != 0:
         report.note("skipped: mounting file systems needs root")
         return report
-    scenes = [(kind, everything) for kind in (_Full, _ReadOnly, _PowerFailure) for everything in (False, True)]
+    kinds = (_Full, _ReadOnly, _PowerFailure, _FlushedPowerFailure)
+    scenes = [(kind, everything) for kind in kinds for everything in (False, True)]
     for kind, everything in scenes:
         report.count(TRIALS)
         try:
@@ -59,6 +60,8 @@ class _Scene:
 
     name: str
     forgives_loss = False
+    serves_meanwhile = True
+    settings = SETTINGS
     cancelling: tuple[int, ...] = (*IN_TROUBLE, 200)
     removing: tuple[int, ...] = (*IN_TROUBLE, 204)
 
@@ -70,10 +73,14 @@ class _Scene:
 
     def run(self, seconds: float) -> None:
         with self._mounted():
-            data = self._disk / "data" if self._everything else self._context.directory / f"data-{self.name}"
+            data = (
+                self._disk / "data"
+                if self._everything
+                else self._context.directory / f"data-{self.name.replace(' ', '-')}"
+            )
             media = data / "media" if self._everything else self._disk / "media"
             with (
-                self._context.server(SETTINGS, directory=data, MEDIA_ROOT=str(media)) as server,
+                self._context.server(self.settings, directory=data, MEDIA_ROOT=str(media)) as server,
                 Load(server, self._report, seed=self._context.seed, forgives_loss=self.forgives_loss, **LOAD) as load,
             ):
                 cast = _Cast(server, self._report)
@@ -81,7 +88,7 @@ class _Scene:
                 load.verify()
                 self._break(server, load)
                 time.sleep(seconds / 4)
-                if not self.forgives_loss:
+                if self.serves_meanwhile:
                     cast.try_everything(self._label, self.cancelling, self.removing)
                 self._mend(server)
                 load.drain(20)
@@ -168,10 +175,19 @@ class _PowerFailure(_ReadOnly):
 
     name = "power failure"
     forgives_loss = True
+    serves_meanwhile = False
 
     def _break(self, server: FaultServer, load: Load) -> None:
         self._abort()
         server.kill()
+
+
+class _FlushedPowerFailure(_PowerFailure):
+    """With ``SYNC_CHUNKS`` nothing that was acknowledged is gone."""
+
+    name = "power failure with SYNC_CHUNKS"
+    forgives_loss = False
+    settings = {**SETTINGS, "SYNC_CHUNKS": True}
 
 
 class _Cast:
