@@ -18,6 +18,7 @@ from apps.core.http.wsgi import protocol_view
 from apps.core.services.principal import Principal
 
 from .api import Api
+from .recorder import Recorder
 
 pytestmark = pytest.mark.integration
 
@@ -171,43 +172,9 @@ class TestInterimAnswers:
         assert sent == [(104, {"Location": "/here"}), (104, {"Upload-Offset": "4"})]
 
 
-class _Recording(Body):
-    """Notes what happens to it, and answers early to a block that asks for it."""
-
-    def __init__(self) -> None:
-        self.happened: list[str] = []
-        self.at_work = threading.Event()
-        self.may_end = threading.Event()
-
-    def receive(self, block: bytes) -> Answer | None:
-        if block == b"slow":
-            self.at_work.set()
-            self.may_end.wait(10)
-        self.happened.append(block.decode())
-        return Answer(409) if block == b"enough" else None
-
-    def finish(self) -> Answer:
-        return Answer(200)
-
-    def abort(self) -> None:
-        self.happened.append("abort")
-
-
-class _Recorder(UploadProtocol):
-    name = "recorder"
-    methods: ClassVar[frozenset[str]] = frozenset({"PUT"})
-    public_methods: ClassVar[frozenset[str]] = frozenset({"PUT"})
-
-    def __init__(self) -> None:
-        self.body = _Recording()
-
-    def begin(self, head: RequestHead) -> Body:
-        return self.body
-
-
 @pytest.fixture
 def exchange() -> Any:
-    begun = Exchange(_Recorder(), RequestFactory().put("/"), {})
+    begun = Exchange(Recorder(), RequestFactory().put("/"), {})
     assert begun.begin() is None
     return begun
 

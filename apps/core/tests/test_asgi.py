@@ -1,0 +1,137 @@
+"""The ASGI driver, on what servers hand over: clients that leave, fall silent, drip, and servers that stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import path
+
+from apps.core.http import asgi
+from apps.core.http.asgi import UploadApplication
+from apps.core.http.wsgi import protocol_view
+
+from .recorder import Recorder
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+RECORDER = Recorder()
+urlpatterns = [path("record", protocol_view(RECORDER))]
+
+SCOPE = {
+    "type": "http",
+    "method": "PUT",
+    "path": "/record",
+    "query_string": b"",
+    "headers": [(b"host", b"localhost"), (b"transfer-encoding", b"chunked")],
+}
+
+
+def part(body: bytes, *, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+class Connection:
+    """What a client sends; after that it is silent."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self._messages = list(messages)
+        self.sent: list[Any] = []
+        self.is_silent = asyncio.Event()
+
+    async def receive(self) -> Any:
+        if self._messages:
+            return self._messages.pop(0)
+        self.is_silent.set()
+        return await asyncio.sleep(3600)
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    @property
+    def answer(self) -> tuple[int, str]:
+        start, body = self.sent
+        return start["status"], json.loads(body["body"])["code"]
+
+
+@pytest.fixture(autouse=True)
+def _recorder(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    RECORDER.body = type(RECORDER.body)()
+
+
+@pytest.fixture
+def application() -> Iterator[UploadApplication]:
+    made = UploadApplication(None)  # type: ignore[arg-type]
+    yield made
+    if "threads" in vars(made):
+        made.threads.close()
+
+
+def test_a_client_that_leaves_is_not_answered_and_what_came_is_fed(application: UploadApplication) -> None:
+    connection = Connection(part(b"01"), {"type": "http.disconnect"})
+    asyncio.run(application(SCOPE, connection.receive, connection.send))
+    assert connection.sent == []
+    assert RECORDER.body.happened == ["01", "abort"]
+
+
+def test_a_client_that_falls_silent_is_timed_out(application: UploadApplication, uploads: Any) -> None:
+    uploads(RECEIVE_TIMEOUT=0.05)
+    connection = Connection(part(b"01"))
+    asyncio.run(application(SCOPE, connection.receive, connection.send))
+    assert connection.answer == (408, "receive_timeout")
+    assert RECORDER.body.happened == ["01", "abort"]
+
+
+def test_who_sends_fewer_bytes_in_a_period_than_the_least_rate_is_timed_out(
+    uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads(RECEIVE_TIMEOUT=60, MIN_RECEIVE_RATE=10)
+    now = 0.0
+    monkeypatch.setattr("apps.core.http.asgi.time.monotonic", lambda: now)
+    pace = asgi._Pace()
+    pace.require(1)
+    now = 60.0
+    pace.require(599)
+    now = 119.0
+    pace.require(0)
+    now = 120.0
+    with pytest.raises(TimeoutError):
+        pace.require(599)
+
+
+def test_a_server_that_stops_ends_the_request_and_keeps_what_came(application: UploadApplication) -> None:
+    async def stop() -> None:
+        connection = Connection(part(b"01"))
+        request = asyncio.create_task(application(SCOPE, connection.receive, connection.send))
+        await connection.is_silent.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert connection.sent == []
+
+    asyncio.run(stop())
+    application.threads.close()
+    del application.threads
+    assert RECORDER.body.happened == ["01", "abort"]
+
+
+def test_an_early_answer_is_sent_before_the_body_ends(
+    application: UploadApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+    connection = Connection(part(b"enough"), part(b"too much"))
+    asyncio.run(application(SCOPE, connection.receive, connection.send))
+    assert connection.sent[0]["status"] == 409
+    assert RECORDER.body.happened == ["enough", "abort"]
+
+
+def test_a_block_is_a_share_of_the_memory_for_all(application: UploadApplication, uploads: Any) -> None:
+    uploads(RECEIVE_BUFFER_BYTES=640 * 1024)
+    sizes = []
+    for application._receiving in (0, 1, 4, 1000):
+        sizes.append(application._block_size())
+    assert sizes == [640 * 1024, 640 * 1024, 160 * 1024, asgi.SMALLEST_BLOCK]
