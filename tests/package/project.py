@@ -58,7 +58,8 @@ class Project:
             file.write(f"\n{text}\n")
 
     def serve(self, server: str) -> Server:
-        """Start the project under ``runserver``, ``wsgi`` (gunicorn) or ``asgi`` (uvicorn)."""
+        """Start the project under ``runserver``, ``wsgi`` (gunicorn), ``asgi`` (uvicorn), or by its own ``serve.py``,
+        which finds its port in ``PORT``."""
         return Server(self, server)
 
 
@@ -72,11 +73,17 @@ class Server:
             "runserver": ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self._port}"],
             "wsgi": ["-m", "gunicorn", "mysite.wsgi", f"--bind=127.0.0.1:{self._port}", "--threads=4"],
             "asgi": ["-m", "uvicorn", "mysite.asgi:application", f"--port={self._port}", "--log-level=warning"],
+            "script": ["serve.py"],
         }[server]
 
     def __enter__(self) -> str:
         self.log = self._project.directory / "server.log"
-        environment = {**self._project.environment, "PYTHONWARNINGS": "default", "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **self._project.environment,
+            "PYTHONWARNINGS": "default",
+            "PYTHONUNBUFFERED": "1",
+            "PORT": str(self._port),
+        }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._project.python, *self._command],

@@ -208,6 +208,23 @@ def test_other_databases(tmp_path: Path, site: Path, vendor: str) -> None:
     project.manage("check_uploads")
 
 
+def test_the_server_that_the_operations_page_starts(tmp_path: Path, site: Path) -> None:
+    page = (PROJECT / "docs/OPERATIONS.md").read_text()
+    (snippet,) = [block.split("```")[0] for block in page.split("```python\n")[1:] if "http1_class" in block]
+    project = Project(tmp_path / "project", site)
+    project.append("mysite/settings.py", BASICS + KNOX)
+    project.append("mysite/urls.py", urls("api/v1/upload/"))
+    project.append("mysite/asgi.py", ASGI)
+    project.append("serve.py", "import os\n" + snippet.replace('ws="none"', 'ws="none", port=int(os.environ["PORT"])'))
+    assert_in_order(project)
+    with (
+        project.serve("script") as address,
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000)
+        assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
 def test_atomic_requests_keep_no_transaction_open_while_a_client_sends(tmp_path: Path, site: Path) -> None:
     url = os.environ.get("POSTGRESQL_URL")
     if not url:
