@@ -47,24 +47,28 @@ class TrustedProxies:
     def __contains__(self, address: str) -> bool:
         if self._everybody:
             return True
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._networks)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
 
     def origin(self, peer: str, forwarded_for: str) -> str:
         """The address that a request came from through the proxy ``peer``: the last one before the trusted ones."""
         for hop in reversed(forwarded_for.split(",")):
-            address = hop.strip()
-            try:
-                ipaddress.ip_address(address)
-            except ValueError:
+            address = _parsed(hop.strip())
+            if address is None:
                 return peer
-            peer = address
+            peer = str(address)
             if peer not in self:
                 return peer
         return peer
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address; one of IPv4 that a socket for both shows as one of IPv6 is what it was."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
 def _scheme(forwarded: str) -> str | None:

@@ -57,6 +57,10 @@ class TestWhoIsBelieved:
     def test_a_named_proxy_says_where_a_request_came_from_and_how(self, over: Any, trusted: str) -> None:
         assert over(PROXY, HEADERS, trusted) == {"scheme": "https", "address": CLIENT, "headers": set(HEADERS)}
 
+    def test_it_is_the_same_one_behind_a_socket_for_ipv6_too(self, over: Any) -> None:
+        seen = over(f"::ffff:{PROXY}", HEADERS, "10.0.0.0/24")
+        assert (seen["scheme"], seen["address"]) == ("https", CLIENT)
+
     @pytest.mark.parametrize("trusted", ["", "10.0.0.8", "2001:db8::/32"])
     def test_from_anybody_else_the_headers_are_taken_away(self, over: Any, trusted: str) -> None:
         assert over(PROXY, HEADERS, trusted) == {"scheme": "http", "address": PROXY, "headers": {"host"}}

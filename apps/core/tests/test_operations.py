@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from apps.core.storage.errors import storage_errors
 from apps.core.storage.local import LocalStore
+from apps.core.views.operations_views import store_writable
 
 from .api import Api, assert_problem
 
@@ -28,17 +32,51 @@ def test_readyz_says_what_is_missing(api: Api, uploads: Any) -> None:
     assert problem["checks"]["database"] is True
 
 
-def test_readyz_writes_to_the_disk_once_a_second(client: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Each time that the store is tried; a clock that stands still."""
+    tried: list[str] = []
+    monkeypatch.setattr(LocalStore, "check", lambda store: tried.append("now"))
+    store_writable.forget()
+    yield tried
+    store_writable.forget()
+
+
+def test_readyz_writes_to_the_disk_once_a_second(
+    client: Any, db: None, probes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1e9
-    written = []
     monkeypatch.setattr("time.monotonic", lambda: now)
-    monkeypatch.setattr(LocalStore, "check", lambda store: written.append(now))
     for _ in range(3):
         assert client.get("/readyz").status_code == 200
-    assert len(written) == 1
+    assert len(probes) == 1
     now += 1
     client.get("/readyz")
-    assert len(written) == 2
+    assert len(probes) == 2
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_does_not_work_is_not_ready_and_is_tried_no_more_often(
+    client: Any, db: None, probes: list[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(store: LocalStore) -> None:
+        probes.append("now")
+        with storage_errors():
+            raise OSError(number, "")
+
+    monkeypatch.setattr(LocalStore, "check", fail)
+    monkeypatch.setattr("time.monotonic", lambda: 1e9)
+    for _ in range(3):
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["storage"] is False
+    assert len(probes) == 1
+
+
+def test_a_disk_that_hangs_keeps_nobody_waiting_but_the_first(probes: list[str]) -> None:
+    store_writable()
+    with store_writable._lock:
+        assert store_writable() is True
 
 
 def test_metrics_are_closed_unless_they_are_opened(client: Any, db: None, settings: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import wraps
 from hmac import compare_digest
 from threading import Lock
 
@@ -16,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from ..conf import upload_settings
-from ..errors import StorageFull
+from ..errors import UploadError
 from ..http.problems import UNKNOWN_PATH, Problem, unauthenticated
 from ..metrics import exposition
 from ..models import UploadSession
@@ -30,20 +29,30 @@ _REMEMBERED = 1.0
 """Seconds for which a check that writes to the disk is not made again."""
 
 
-def _once_a_second(check: Callable[[], bool]) -> Callable[[], bool]:
-    """Anybody may ask whether the server is ready, as often as they like; the disk must not be asked that often."""
-    lock = Lock()
-    remembered: tuple[float, bool] | None = None
+class _OncePerSecond:
+    """A check that anybody may ask for as often as they like, and that the disk must not be asked as often.
 
-    @wraps(check)
-    def remembering() -> bool:
-        nonlocal remembered
-        with lock:
-            if remembered is None or time.monotonic() - remembered[0] >= _REMEMBERED:
-                remembered = time.monotonic(), check()
-            return remembered[1]
+    Who comes while it is under way, on a disk that hangs, is told what it said last.
+    """
 
-    return remembering
+    def __init__(self, check: Callable[[], bool]) -> None:
+        self._check = check
+        self._lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._said = False
+        self._asked_at = -_REMEMBERED
+
+    def __call__(self) -> bool:
+        if self._lock.acquire(blocking=self._asked_at < 0):
+            try:
+                if time.monotonic() - self._asked_at >= _REMEMBERED:
+                    self._said = self._check()
+                    self._asked_at = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._said
 
 
 @bounded_body
@@ -57,7 +66,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process can take uploads: the database answers, the store is writable and has room."""
-    checks = {"database": _database_answers(), "storage": _store_writable(), "disk_space": _store_has_room()}
+    checks = {"database": _database_answers(), "storage": store_writable(), "disk_space": _store_has_room()}
     if all(checks.values()):
         return JsonResponse({"status": "ok", "checks": checks})
     return problem_response(Problem(503, "not_ready", "The server cannot take uploads now.", {"checks": checks}))
@@ -95,12 +104,12 @@ def _database_answers() -> bool:
         return False
 
 
-@_once_a_second
-def _store_writable() -> bool:
+@_OncePerSecond
+def store_writable() -> bool:
     try:
         get_store(upload_settings().store).check()
         return True
-    except OSError:
+    except (OSError, UploadError):
         logger.exception("the store is not writable")
         return False
 
@@ -109,5 +118,5 @@ def _store_has_room() -> bool:
     try:
         get_store(upload_settings().store).require_room(0)
         return True
-    except (OSError, StorageFull):
+    except (OSError, UploadError):
         return False
