@@ -75,7 +75,7 @@ class UploadSessionAdmin(_ReadOnlyAdmin):
 
 @admin.register(OwnerUsage)
 class OwnerUsageAdmin(_ReadOnlyAdmin):
-    list_display = ("owner", "open_sessions", "reserved_bytes", "stored_bytes")
+    list_display = ("owner", "open_sessions", "reserved_bytes", "stored_bytes", "stored_files")
     search_fields = (_OWNER_NAME,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

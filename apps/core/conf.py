@@ -110,7 +110,7 @@ class UploadSettings:
     max_stored_bytes: int | str | Callable[[Any], int] = 1024 * GIB
     """Sum of one owner's completed files and of the sizes of the open sessions."""
     max_stored_files: int | str | Callable[[Any], int] = 100_000
-    """One owner's completed files, of whatever size."""
+    """One owner's completed files, of whatever size, with the open sessions."""
     min_free_disk_bytes: int = 256 * MIB
     """New bytes are refused (507) when storing them would leave less than this on the store's disk."""
     init_rate: str = "300/min"

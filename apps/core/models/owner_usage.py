@@ -13,6 +13,7 @@ class OwnerUsage(models.Model):
     open_sessions = models.PositiveIntegerField(default=0)
     reserved_bytes = models.PositiveBigIntegerField(default=0)
     stored_bytes = models.PositiveBigIntegerField(default=0)
+    stored_files = models.PositiveBigIntegerField(default=0, help_text="Completed uploads.")
     init_window = models.PositiveBigIntegerField(default=0, help_text="The period in which init_count was counted.")
     init_count = models.PositiveIntegerField(default=0, help_text="Sessions begun in that period.")
 

@@ -184,6 +184,7 @@ def counted_usage(owner_id: Any) -> dict[str, int]:
         open_sessions=Count("pk", filter=is_open),
         reserved_bytes=Coalesce(Sum(reserved, filter=is_open), 0),
         stored_bytes=Coalesce(Sum("counted_bytes"), 0),
+        stored_files=Count("pk", filter=Q(status=UploadSession.Status.COMPLETED)),
     )
     return {name: int(value) for name, value in counted.items()}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 from django.utils.module_loading import import_string
 
@@ -117,21 +117,24 @@ def lock(owner_id: Any) -> None:
     OwnerUsage.objects.select_for_update().filter(owner=owner_id).first()
 
 
-def close_session(session: UploadSession, *, stored: int) -> None:
+def close_session(session: UploadSession, *, stored: int, files: int = 0) -> None:
     """Release what a session that just ended had reserved, by its row of a moment before, which nobody changed since.
 
-    ``stored`` bytes of it are counted as stored from now on. Behind :func:`lock`.
+    ``stored`` bytes and ``files`` of it are counted as stored from now on. Behind :func:`lock`.
     """
     OwnerUsage.objects.filter(owner=session.owner_id).update(
         open_sessions=_less("open_sessions", 1),
         reserved_bytes=_less("reserved_bytes", held_by(session)),
         stored_bytes=F("stored_bytes") + stored,
+        stored_files=F("stored_files") + files,
     )
 
 
-def forget_stored(owner_id: Any, size: int) -> None:
-    """Stop counting an upload that was removed."""
-    OwnerUsage.objects.filter(owner=owner_id).update(stored_bytes=_less("stored_bytes", size))
+def forget_stored(owner_id: Any, *, size: int = 0, files: int = 0) -> None:
+    """Stop counting what was removed."""
+    OwnerUsage.objects.filter(owner=owner_id).update(
+        stored_bytes=_less("stored_bytes", size), stored_files=_less("stored_files", files)
+    )
 
 
 def held_by(session: UploadSession) -> int:
@@ -159,7 +162,7 @@ def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
         rate = InitRate.in_force()
         allowed &= rate.allows()
         more.update(rate.counting())
-    if update_if(row.alias(total=F("reserved_bytes") + F("stored_bytes")), allowed, **more):
+    if update_if(_totalled(row), allowed, **more):
         return
     usage = row.first()
     if usage is None:
@@ -168,6 +171,8 @@ def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
         raise QuotaExceeded(
             f"You have {usage.open_sessions} open uploads; complete or cancel one first.", quota="open_sessions"
         )
+    if sessions and usage.stored_files + usage.open_sessions >= limit_of(principal, "max_stored_files"):
+        raise QuotaExceeded("You have, or are sending, as many files as you may.", quota="stored_files")
     if usage.reserved_bytes + size > limit_of(principal, "max_reserved_bytes"):
         raise QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
     if usage.reserved_bytes + usage.stored_bytes + size > limit_of(principal, "max_stored_bytes"):
@@ -176,14 +181,24 @@ def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
 
 
 def _room_for(principal: Principal, sessions: int, size: int) -> Q:
-    """Of a row with ``total``, the bytes that are reserved and stored."""
-    return Q(
+    """Of a row that is :func:`_totalled`. Sessions that are open already may end, whatever the limits are now."""
+    room = Q(
         open_sessions__lte=limit_of(principal, "max_open_sessions") - sessions,
         reserved_bytes__lte=limit_of(principal, "max_reserved_bytes") - size,
-        total__lte=limit_of(principal, "max_stored_bytes") - size,
+        all_bytes__lte=limit_of(principal, "max_stored_bytes") - size,
+    )
+    if sessions:
+        room &= Q(all_files__lte=limit_of(principal, "max_stored_files") - sessions)
+    return room
+
+
+def _totalled(row: QuerySet[OwnerUsage]) -> QuerySet[OwnerUsage]:
+    """With what there is and what is to come."""
+    return row.alias(
+        all_bytes=F("reserved_bytes") + F("stored_bytes"), all_files=F("open_sessions") + F("stored_files")
     )
 
 
 def _fits(session: UploadSession, size: int) -> bool:
-    row = OwnerUsage.objects.filter(owner=session.owner_id).alias(total=F("reserved_bytes") + F("stored_bytes"))
+    row = _totalled(OwnerUsage.objects.filter(owner=session.owner_id))
     return row.filter(_room_for(Principal.owning(session), 0, size)).exists()

@@ -120,7 +120,8 @@ def on_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
     if instance.status in UploadSession.OPEN:
         quotas.close_session(instance, stored=0)
     else:
-        quotas.forget_stored(instance.owner_id, instance.counted_bytes)
+        is_file = instance.status == Status.COMPLETED
+        quotas.forget_stored(instance.owner_id, size=instance.counted_bytes, files=int(is_file))
     transaction.on_commit(partial(_remove_bytes_of_deleted, instance), robust=True)
 
 

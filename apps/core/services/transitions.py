@@ -82,7 +82,8 @@ def finish_completed(session: UploadSession, lease: uuid.UUID, *, sha256: str, n
     """assembling -> completed. False if the lease was lost."""
     size = session.total_size or 0
     changes: dict[str, Any] = {"sha256": sha256, "file": name, "counted_bytes": size}
-    return _end(session, Status.ASSEMBLING, Status.COMPLETED, {"lease_token": lease}, stored=size, **changes)
+    guard = {"lease_token": lease}
+    return _end(session, Status.ASSEMBLING, Status.COMPLETED, guard, stored=size, files=1, **changes)
 
 
 def finish_failed(session: UploadSession, lease: uuid.UUID, *, code: str, detail: str) -> bool:
@@ -153,6 +154,8 @@ def begin_removing(session: UploadSession) -> bool:
     if now.status in UploadSession.OPEN:
         counted = quotas.held_by(now)
         quotas.close_session(now, stored=counted)
+    if now.status == Status.COMPLETED:
+        quotas.forget_stored(now.owner_id, files=1)
     if now.status == Status.ASSEMBLING:
         # It may have been published, and not recorded, by an assembly that is at work or was killed.
         now.file.name = get_store(now.store).name_of(now.staged)
@@ -205,7 +208,14 @@ def forget_receipts_of_ended(*, completed_before: datetime) -> None:
 
 @transactional(durable=True)
 def _end(
-    session: UploadSession, before: str, after: str, guard: dict[str, Any], *, stored: int = 0, **changes: Any
+    session: UploadSession,
+    before: str,
+    after: str,
+    guard: dict[str, Any],
+    *,
+    stored: int = 0,
+    files: int = 0,
+    **changes: Any,
 ) -> bool:
     quotas.lock(session.owner_id)
     held = UploadSession.objects.filter(pk=session.pk).first()
@@ -219,7 +229,7 @@ def _end(
     }
     if held is None or not _move(session, before, after, changes=changes, **guard):
         return False
-    quotas.close_session(held, stored=stored)
+    quotas.close_session(held, stored=stored, files=files)
     session.refresh_from_db()
     return True
 

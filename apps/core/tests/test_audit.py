@@ -209,11 +209,12 @@ def test_a_file_that_got_its_record_since_the_audit_stays(service: Any) -> None:
 
 def test_counters_are_made_what_the_uploads_say(service: Any, done: UploadSession) -> None:
     service.create(filename="b.bin", total_size=7)
-    OwnerUsage.objects.update(open_sessions=5, reserved_bytes=0, stored_bytes=99)
-    assert "3 counters wrong" in check()
+    OwnerUsage.objects.update(open_sessions=5, reserved_bytes=0, stored_bytes=99, stored_files=9)
+    assert "4 counters wrong" in check()
     check("--fix")
     usage = OwnerUsage.objects.get()
-    assert (usage.open_sessions, usage.reserved_bytes, usage.stored_bytes) == (1, 7, 4)
+    assert (usage.open_sessions, usage.reserved_bytes) == (1, 7)
+    assert (usage.stored_bytes, usage.stored_files) == (4, 1)
 
 
 def test_a_counter_that_drifted_does_not_keep_a_session_from_ending(service: Any) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from apps.core.models import ChunkReceipt, UploadSession
+from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 from apps.core.services.resumable_upload_service import ResumableUploadService
 from apps.core.storage import get_store
 
@@ -37,6 +37,7 @@ def upgrade() -> None:
 
 def test_rows_in_every_state_are_upgraded(first_tables: Any, owner: Any) -> None:
     old = first_tables.get_model(APP, "UploadSession")
+    first_tables.get_model(APP, "OwnerUsage").objects.create(owner_id=owner.pk)
     ids: dict[str, uuid.UUID] = {}
     for status, _ in old._meta.get_field("status").choices:
         session = old.objects.create(
@@ -61,6 +62,7 @@ def test_rows_in_every_state_are_upgraded(first_tables: Any, owner: Any) -> None
         upgraded = UploadSession.objects.get(upload_id=upload_id)
         assert (upgraded.status, upgraded.filename, upgraded.metadata) == (status, f"{status}.bin", {"of": status})
         assert bytes(ChunkReceipt.objects.get(session=upgraded).sha256) == b"d" * 32
+    assert OwnerUsage.objects.get().stored_files == 1
     get_store("default").begin(ids["active"], mime_type="application/octet-stream")
     session = ResumableUploadService(owner).find(ids["active"])
     sink = ResumableUploadService(owner).receive_chunk(session, 0)

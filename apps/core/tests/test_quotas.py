@@ -50,6 +50,34 @@ def test_stored_bytes_are_limited_and_completion_moves_them(api: Api, uploads: A
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_files_are_limited_and_those_to_come_count(api: Api, service: Any, uploads: Any) -> None:
+    uploads(MAX_STORED_FILES=2)
+    done = api.upload(b"0123")["upload_id"]
+    begun = api.init(b"4567")
+    assert OwnerUsage.objects.get().stored_files == 1
+    problem = assert_problem(api.post("init", {"filename": "c.bin", "total_size": 0}), 429, "quota_exceeded")
+    assert problem["quota"] == "stored_files"
+    service.remove(done)
+    service.remove(begun)
+    assert OwnerUsage.objects.get().stored_files == 0
+    for name in ("a.bin", "b.bin"):
+        service.create(filename=name, total_size=0)
+
+
+def test_a_file_whose_row_the_host_deletes_is_no_longer_counted(service: Any) -> None:
+    service.create(filename="a.bin", total_size=0)
+    UploadSession.objects.all().delete()
+    assert OwnerUsage.objects.get().stored_files == 0
+
+
+def test_a_limit_that_was_lowered_keeps_no_upload_from_growing(service: Any, uploads: Any) -> None:
+    session = service.create(filename="a.bin")[0]
+    uploads(MAX_STORED_FILES=0)
+    quotas.reserve_up_to(session, 5)
+    assert session.reserved_bytes >= 5
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_everything_that_ends_gives_back(api: Api) -> None:
     cancelled = api.init(b"cancelled")
     api.post("cancel", {"upload_id": cancelled})

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.core.errors import QuotaExceeded
 from apps.core.models import UploadSession
 from apps.core.services import records
 from apps.core.services.resumable_upload_service import ResumableUploadService
@@ -59,14 +58,3 @@ def test_open_and_completed_uploads_and_those_of_others_stay(service: Any, stran
     uploads(MAX_ENDED_RECORDS=1)
     begin(service, "b.bin")
     assert UploadSession.objects.count() == 6
-
-
-def test_so_many_files_are_a_quota(service: Any, uploads: Any) -> None:
-    uploads(MAX_STORED_FILES=2)
-    first, second = (service.create(filename=name, total_size=0)[0] for name in ("a.bin", "b.bin"))
-    with pytest.raises(QuotaExceeded) as refusal:
-        begin(service)
-    assert refusal.value.extra["quota"] == "stored_files"
-    service.remove(first.upload_id)
-    begin(service)
-    assert UploadSession.objects.filter(pk=second.pk).exists()

@@ -173,19 +173,20 @@ class Observer:
                 _require(part == acknowledged, f"the file has the acknowledged chunk {index}")
 
     def _check_usage(self) -> None:
-        counted: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        counted: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         for session in self._state.sessions.values():
             sums = counted[session["owner_id"]]
             if session["status"] in _OPEN:
                 sums[0] += 1
                 sums[1] += session["reserved_bytes"] + session["spooled_bytes"]
             sums[2] += session["counted_bytes"]
+            sums[3] += session["status"] == "completed"
         limits = upload_settings()
         for owner, usage in self._state.usage.items():
             _require(
                 list(usage) == counted[owner], f"an owner's usage {usage} is that of the sessions {counted[owner]}"
             )
-            sessions, reserved, stored = usage
+            sessions, reserved, stored, _ = usage
             _require(
                 sessions <= int(limits.max_open_sessions)  # type: ignore[arg-type]
                 and reserved <= int(limits.max_reserved_bytes)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ _SESSION_COLUMNS = (
     *("received_chunks", "received_bytes", "contiguous_chunks", "chunks_end", "end_index"),
     *("reserved_bytes", "spooled_bytes", "lease_token", "sha256", "file", "counted_bytes", "expires_at"),
 )
+_COUNTERS = ("open_sessions", "reserved_bytes", "stored_bytes", "stored_files")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class State:
 
     sessions: dict[int, dict[str, Any]]
     receipts: dict[int, dict[int, tuple[int, bytes]]]
-    usage: dict[int, tuple[int, int, int]]
+    usage: dict[int, tuple[int, ...]]
 
 
 def read_state() -> State:
@@ -39,8 +40,7 @@ def read_state() -> State:
         row["lease_token"] = str(row["lease_token"] or "")
         sessions[row["id"]] = row
     usage = {
-        row["owner_id"]: (row["open_sessions"], row["reserved_bytes"], row["stored_bytes"])
-        for row in rows_of(OwnerUsage, "owner_id", "open_sessions", "reserved_bytes", "stored_bytes")
+        row["owner_id"]: tuple(row[name] for name in _COUNTERS) for row in rows_of(OwnerUsage, "owner_id", *_COUNTERS)
     }
     return State(sessions, receipts, usage)
 
