@@ -4,7 +4,6 @@ from typing import Any
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from .orphans import end_with_supervisor
 from .proxies import AsgiBehindProxies, TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
@@ -15,7 +14,6 @@ from apps.core.asgi import UploadApplication  # noqa: E402  # these need the app
 
 from .body_limits import BODY_LIMIT  # noqa: E402
 
-end_with_supervisor()
 application = AsgiBehindProxies(
     UploadApplication(django_application, body_limit=BODY_LIMIT), TrustedProxies(settings.FORWARDED_ALLOW_IPS)
 )

@@ -6,16 +6,20 @@ A command of its own, because uvicorn's takes no HTTP class but its own two.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import uvicorn
 
 from apps.core.http.bounded_http1 import http1_class
 
+from .orphans import end_with_supervisor
+
 
 def main() -> None:
     arguments = _parse()
     uvicorn.run(
-        "intelliwiz_config.asgi:application",
+        "intelliwiz_config.asgi_server:worker",
+        factory=True,
         host=arguments.host,
         port=arguments.port,
         workers=arguments.workers,
@@ -28,6 +32,14 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,  # See proxies.
     )
+
+
+def worker() -> Any:
+    """The application, in each process that serves."""
+    from .asgi import application
+
+    end_with_supervisor()
+    return application
 
 
 def _parse() -> argparse.Namespace:

@@ -29,7 +29,7 @@ class Deleted(Exception):
     """There was a demo user here, and somebody deleted it."""
 
 
-def making_demo() -> AbstractContextManager[None]:
+def preparing() -> AbstractContextManager[None]:
     """Only one process at a time brings the database up to date and makes the demo: two would meet in every step."""
     return alone(data_directory() / "demo")
 
@@ -111,7 +111,7 @@ def main() -> None:
 
     django.setup()
     try:
-        with making_demo():
+        with preparing():
             if not is_served:
                 call_command("migrate", verbosity=0)
             token = demo_token()

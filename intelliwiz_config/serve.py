@@ -113,7 +113,7 @@ def _prepare(*, migrate: bool) -> None:
     from django.core.management import call_command
     from django.db import connections
 
-    from .demo import making_demo
+    from .demo import preparing
 
     # Files of an earlier server's processes; they would be counted for ever.
     directory = Path(settings.DATA_DIR) / "metrics"
@@ -122,7 +122,7 @@ def _prepare(*, migrate: bool) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     call_command("check")
     if migrate:
-        with making_demo():
+        with preparing():
             call_command("migrate", verbosity=0)
     else:
         _require_migrated()
@@ -141,12 +141,12 @@ def _require_migrated() -> None:
 def _print_banner(host: str, port: int) -> None:
     from django.db import connections
 
-    from .demo import Deleted, demo_password, demo_token, making_demo
+    from .demo import Deleted, demo_password, demo_token, preparing
 
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(f"\nResumable uploads at {base}/\n  API reference   {base}/api/v1/docs/", flush=True)
     try:
-        with making_demo():
+        with preparing():
             token, password = demo_token(), demo_password()
     except Deleted:
         print(

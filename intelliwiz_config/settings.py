@@ -161,7 +161,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    # Addresses are settled before Django: see proxies.
+    "NUM_PROXIES": 0,
 }
 
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer"}

@@ -132,7 +132,7 @@ class UploadSettings:
     """Dotted paths of callables ``validator(file, session)`` run on the stored file before it is published."""
 
     complete_wait: float = 5.0
-    """How long ``complete`` waits for the assembly before it answers 202."""
+    """How long ``complete`` waits for the assembly before it answers 202; where four others wait, not at all."""
     inline_assemble_bytes: int = 32 * MIB
     """Files up to this size are assembled inside the request; larger ones on a thread of their own."""
     lease_seconds: float = 15.0
@@ -141,13 +141,13 @@ class UploadSettings:
     receive_timeout: float = 60.0
     """A request whose client sends nothing for this long is ended."""
     send_timeout: float = 60.0
-    """A download whose client takes no block of it for this long is ended (under gunicorn; see docs/OPERATIONS.md)."""
+    """A client that takes nothing of an answer for this long is cut off."""
     max_downloads: int = 16
     """Downloads of one user that one process sends at once (429 beyond)."""
     min_receive_rate: int = 64
     """A request slower than this many bytes per second over ``receive_timeout`` is ended (ASGI only); 0: none."""
     receive_buffer_bytes: int = 4 * MIB
-    """Bytes of request bodies that one process may hold in memory before it writes smaller blocks to the store."""
+    """Bytes of chunks that one process may hold in memory before it writes smaller blocks to the store."""
     json_memory_bytes: int = 192 * MIB
     """Bytes of JSON bodies, which are held until they are whole, that one process takes at once (503 beyond). One user
     may have half of it (429)."""

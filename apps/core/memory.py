@@ -1,4 +1,8 @@
-"""How many bytes of request bodies this process holds in memory, over all requests."""
+"""How many bytes of chunks this process holds in memory, over all requests.
+
+Writers that hold too much write it out. (JSON bodies cannot be written before they are whole; see
+``protocols.json_memory``, which refuses instead.)
+"""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from .errors import StorageFull, Unavailable, UploadError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-OUT_OF_ORDER = {errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-# Somebody changed the directories of the store.
-OUT_OF_ORDER |= {errno.EACCES, errno.EPERM, errno.ENOTDIR}
+OUT_OF_ORDER = {
+    *(errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    # The store's directories belong to somebody else, or are none: for the operator to mend, while clients wait.
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR),
+}
 
 # PostgreSQL: disk_full. MariaDB and MySQL: ER_DISK_FULL, ER_RECORD_FILE_FULL. SQLite has words alone.
 _DATABASE_FULL = {"53100", 1021, 1114}

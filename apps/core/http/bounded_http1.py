@@ -7,7 +7,8 @@ waits for ever for a client to read. Each costs memory or a socket, and needs no
   or its first byte, came (408).
 * Of the requests that come while one is answered, ``MAX_PIPELINED`` are kept. Then nothing more is read until they are
   answered, and the connection closes after them: the client sends the others again (RFC 9112, 9.3.2).
-* A client that reads nothing for ``SEND_TIMEOUT`` seconds, while more is to be sent than its socket takes, is cut off.
+* A client that reads nothing for so long as the setting ``SEND_TIMEOUT`` says, while more is to be sent than its socket
+  takes, is cut off.
 
 Bodies have their bounds in :mod:`.asgi`. The class overrides what it must of a class that is not a documented
 interface, so :func:`http1_class` chooses it only for the versions of uvicorn it was tested with.
@@ -17,19 +18,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ..conf import KIB, upload_settings
 from .problems import Problem
 
 logger = logging.getLogger(__name__)
 
-KIB = 1024
 MAX_HEAD_SIZE = 64 * KIB
 HEAD_TIMEOUT = 10.0
-SEND_TIMEOUT = 60.0
 MAX_PIPELINED = 16
 
 TESTED = ((0, 54), (0, 55))
@@ -41,7 +42,7 @@ _HEAD_TIMED_OUT = Problem(408, "head_timeout", f"The head was not whole after {H
 
 def http1_class() -> type[HttpToolsProtocol] | str:
     """What to give to uvicorn as ``http``: the class of this module, or uvicorn's own choice with a loud warning."""
-    version = tuple(int(part) for part in uvicorn.__version__.split(".")[:2])
+    version = tuple(int(part) for part in re.findall(r"\d+", uvicorn.__version__)[:2])
     if TESTED[0] <= version < TESTED[1]:
         return BoundedHttp1
     logger.error(
@@ -127,7 +128,7 @@ class BoundedHttp1(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._send_timer is None:
-            self._send_timer = self.loop.call_later(SEND_TIMEOUT, self.transport.abort)
+            self._send_timer = self.loop.call_later(upload_settings().send_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         self._stop_send_timer()

@@ -21,7 +21,7 @@ from ..metrics import count_refusal
 from . import correlation
 from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
-from .problems import BODY_BROKEN, TIMED_OUT, method_not_allowed, problem_for_any
+from .problems import BODY_BROKEN, TIMED_OUT, Problem, method_not_allowed, problem_for_any
 from .protocol import Answer, Body, RequestHead, UploadProtocol
 from .transport import redirect_to_https, transport_headers
 
@@ -115,10 +115,10 @@ class Exchange:
         with self._step:
             self._end_body()
 
-    def break_off(self) -> Answer:
+    def break_off(self, problem: Problem = BODY_BROKEN) -> Answer:
         """The body cannot be read to its end."""
         self.abort()
-        return self._protocol.refuse(BODY_BROKEN)
+        return self._protocol.refuse(problem)
 
     def _end_body(self) -> None:
         if self._body is None:

@@ -127,6 +127,7 @@ def unauthenticated(challenge: str | None, detail: str = "Give a valid token.") 
 INTERNAL_ERROR = Problem(500, "internal_error", "Something went wrong here; nothing that was acknowledged is lost.")
 MALFORMED = Problem(400, "bad_request", "The request is malformed.")
 UNKNOWN_PATH = Problem(404, "not_found", "There is nothing at this address.")
+LENGTH_REQUIRED = Problem(411, "length_required", "This server hands no chunked bodies over; send a Content-Length.")
 BODY_BROKEN = Problem(400, "incomplete_body", "The body is shorter than announced, or its framing is malformed.")
 TIMED_OUT = Problem(408, "receive_timeout", "The body stopped arriving; send it again, or what is missing of it.")
 

@@ -6,19 +6,23 @@ itself.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from ..conf import MIB, upload_settings
+from ..conf import MIB, PACKAGE, upload_settings
 from .atomic_requests import non_atomic
 from .exchange import Exchange
+from .problems import LENGTH_REQUIRED
 from .protocol import Answer, UploadProtocol
 from .responses import WithoutLength
+
+logger = logging.getLogger(f"{PACKAGE}.requests")
 
 BLOCK = MIB
 
@@ -58,6 +62,8 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     send_interim = request.META.get(INFORMATIONAL)
     if send_interim and exchange.opening:
         send_interim(exchange.opening.status, exchange.opening.headers)
+    if exchange.content_length is None and not request.META.get("wsgi.input_terminated"):
+        return exchange.break_off(LENGTH_REQUIRED)
     try:
         with _read_timeout(request):
             for block in _blocks(request, exchange.content_length):
@@ -66,13 +72,18 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
                     return answer
                 if answer is not None and send_interim:
                     send_interim(answer.status, answer.headers)
-    except (
-        Exception
-    ) as error:  # Of reading alone: exchanges raise none. Servers have kinds of their own for bad framing.
-        if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
-            return exchange.time_out()
-        return exchange.break_off()
+    except _Unreadable as error:
+        return exchange.time_out() if error.is_timeout else exchange.break_off()
     return exchange.finish()
+
+
+class _Unreadable(Exception):
+    """The server could not read on. It raised what it pleased: each has kinds of its own for malformed framing."""
+
+    @property
+    def is_timeout(self) -> bool:
+        raised = self.__cause__
+        return isinstance(raised, TimeoutError) or isinstance(raised and raised.__cause__, TimeoutError)
 
 
 @contextmanager
@@ -92,11 +103,13 @@ def _read_timeout(request: HttpRequest) -> Iterator[None]:
 
 def _blocks(request: HttpRequest, content_length: int | None) -> Iterator[bytes]:
     """The body, as it arrives. A chunked one bypasses Django, which takes a missing Content-Length for no body."""
-    if content_length is None:
-        stream = request.META.get("wsgi.input")
-        if stream is None or not request.META.get("wsgi.input_terminated"):
-            raise UnreadablePostError("this server does not hand chunked bodies over")
-    else:
-        stream = request
-    while block := stream.read(BLOCK):
+    stream = request.META["wsgi.input"] if content_length is None else request
+    while True:
+        try:
+            block = stream.read(BLOCK)
+        except Exception as error:
+            logger.info("a body could not be read", exc_info=error)
+            raise _Unreadable from error
+        if not block:
+            return
         yield block

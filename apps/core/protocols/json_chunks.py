@@ -58,7 +58,7 @@ class _JsonChunk(Body):
         named = _named_early(start)
         if named is not None:
             service = ResumableUploadService(self._principal)
-            service.receive_chunk(service.find(named[0]), named[1]).abort()
+            service.require_receivable(service.find(named[0]), named[1])
 
     def finish(self) -> Answer:
         try:
@@ -133,8 +133,8 @@ def _named_early(start: bytes) -> tuple[UUID, int] | None:
     if not found:
         return None
     try:
-        return _place(orjson.loads(before.rstrip().removesuffix(b",") + b"}"))
-    except (orjson.JSONDecodeError, BadRequest, AttributeError):
+        return _place(_parse(before.rstrip().removesuffix(b",") + b"}"))
+    except BadRequest:
         return None  # Other orders of fields are as good; the whole document decides.
 
 

@@ -16,9 +16,9 @@ from ..errors import Throttled, Unavailable
 
 
 def json_body_limit() -> int:
-    """Largest JSON body in bytes: Django's own ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
+    """Largest JSON body in bytes: Django's ``DATA_UPLOAD_MAX_MEMORY_SIZE``, or without it what one user may hold."""
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return int(limit) if limit is not None else 2**63
+    return int(limit) if limit is not None else upload_settings().json_memory_bytes // 2
 
 
 class HeldBodies:

@@ -105,6 +105,15 @@ class ResumableUploadService:
             SessionGone, Conflict: the session takes no chunks.
             StorageFull: the store has no room.
         """
+        span = self.require_receivable(session, index)
+        return ChunkSink(session, span, expected_digest=expected_digest)
+
+    def require_receivable(self, session: UploadSession, index: int) -> Span:
+        """What :meth:`receive_chunk` requires, before anything is received; returns the chunk's place.
+
+        Raises:
+            BadRequest, SessionGone, Conflict, StorageFull: as there.
+        """
         try:
             span = session.grid.span(index)
         except IndexError:
@@ -115,7 +124,7 @@ class ResumableUploadService:
         self._require_taking_chunks(session)
         ledger.require_place(session, index)
         self._require_room(session, span)
-        return ChunkSink(session, span, expected_digest=expected_digest)
+        return span
 
     @staticmethod
     def _require_room(session: UploadSession, span: Span) -> None:

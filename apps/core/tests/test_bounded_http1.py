@@ -8,7 +8,9 @@ import json
 import socket
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,9 +151,9 @@ def test_a_large_body_is_no_head(server: Server) -> None:
 
 class TestTimes:
     @pytest.fixture(autouse=True)
-    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("HEAD_TIMEOUT", "SEND_TIMEOUT"):
-            monkeypatch.setattr(bounded_http1, name, 0.05)
+    def _soon(self, monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
+        monkeypatch.setattr(bounded_http1, "HEAD_TIMEOUT", 0.05)
+        uploads(SEND_TIMEOUT=0.05)
 
     @pytest.mark.parametrize("begun", [b"GET / HT", GET[:-2], GET + b"GET "], ids=["line", "headers", "the next"])
     def test_a_head_that_does_not_end_is_cut(self, server: Server, begun: bytes) -> None:
@@ -231,3 +233,9 @@ def test_another_uvicorn_is_served_as_it_is_with_a_loud_warning(
     monkeypatch.setattr(uvicorn, "__version__", "99.1.0")
     assert http1_class() == "auto"
     assert "99.1.0" in caplog.text
+
+
+def test_the_extra_installs_a_version_that_it_was_tested_with() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    first, last = (".".join(map(str, version)) for version in bounded_http1.TESTED)
+    assert f"uvicorn>={first},<{last}" in project["optional-dependencies"]["server"]

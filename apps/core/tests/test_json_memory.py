@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.core.errors import Throttled, Unavailable
-from apps.core.protocols.json_memory import HeldBodies
+from apps.core.protocols.json_memory import HeldBodies, json_body_limit
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +47,13 @@ def test_what_was_refused_is_not_counted() -> None:
 def test_one_body_fits_however_small_the_setting_is(uploads: Any) -> None:
     uploads(JSON_MEMORY_BYTES=1)
     HeldBodies().take("a", 10)
+
+
+def test_without_a_limit_of_django_one_body_has_what_one_user_has(settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
+    assert json_body_limit() == 50
+    with pytest.raises(Throttled):
+        HeldBodies().take("a", 51)
 
 
 def test_users_that_hold_nothing_are_forgotten() -> None:

@@ -74,7 +74,7 @@ def test_so_is_one_of_known_length_whose_error_django_wraps() -> None:
 def test_a_server_that_does_not_hand_chunked_bodies_over_is_told_of_no_empty_one() -> None:
     protocol = Recorder()
     response = protocol_view(protocol)(chunked(io.BytesIO(b"4\r\n0123"), terminated=False))
-    assert (response.status_code, code(response)) == (400, "incomplete_body")
+    assert (response.status_code, code(response)) == (411, "length_required")
     assert protocol.body.happened == ["abort"]
 
 

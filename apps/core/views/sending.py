@@ -36,6 +36,10 @@ class _OnTheirWay:
         self._by_user: Counter[str] = Counter()
 
     def begin(self, user: str) -> None:
+        """
+        Raises:
+            Throttled: the user has as many on their way as the setting allows.
+        """
         with self._lock:
             if self._by_user[user] >= upload_settings().max_downloads:
                 raise Throttled("You are downloading too many files at once; wait for one to end.", wait=1)

@@ -20,6 +20,7 @@ from .snapshot import Snapshot, empty
 from .steps import stepped
 from .world import World
 
+_REPLAYED_BY = "apps/core/tests/model/test_interleavings.py::test_every_order_of_events_keeps_the_invariants"
 _SECOND = "z"
 """The process that recovers."""
 
@@ -123,7 +124,7 @@ class Runner:
         return "\n".join(
             [
                 f"{type(error).__name__}: {error}",
-                f"MODEL_REPLAY='{script}' pytest apps/core/tests/model/test_interleavings.py -k {self.program}",
+                f"MODEL_REPLAY='{script}' pytest '{_REPLAYED_BY}[{self.program}]'",
                 *("where", *names, "answers", *answers, "steps", *steps),
             ]
         )
