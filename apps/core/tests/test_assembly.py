@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from apps.core.errors import ContentRefused
+from apps.core.errors import Conflict, ContentRefused, Unavailable
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger, transitions
+from apps.core.services.secure_file_upload_service import SecureFileUploadService
 from apps.core.signals import upload_completed
-from apps.core.storage import get_store
+from apps.core.storage import StagingMissing, get_store
 
 from .threads import together
 
@@ -221,3 +222,186 @@ def test_the_ledger_stays_until_cleanup_and_goes_with_a_failure(service: Any, se
     with pytest.raises(ContentRefused):
         service.complete(session)
     assert not ChunkReceipt.objects.exists()
+
+
+def row(session: UploadSession) -> dict[str, Any]:
+    return dict(UploadSession.objects.filter(pk=session.pk).values().get())
+
+
+@pytest.fixture
+def lease(session: UploadSession) -> uuid.UUID:
+    """The session is being assembled."""
+    transitions.begin_assembling(session)
+    return take_lease(session)
+
+
+def take_lease(session: UploadSession) -> uuid.UUID:
+    """Become the one that assembles, after the lease of whoever did has run out."""
+    UploadSession.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    taken = transitions.take_lease(session)
+    assert taken is not None
+    return taken
+
+
+class TestDamagedChunks:
+    """Back to ``active``: what is intact stays, and nothing else is left of the attempt."""
+
+    @pytest.mark.parametrize(
+        ("damaged", "left"), [([1], (2, 6, 1)), ([0, 2], (1, 4, 0)), ([2], (2, 8, 2)), ([0, 1, 2], (0, 0, 0))]
+    )
+    def test_the_counters_are_those_of_the_chunks_that_stay(
+        self, session: UploadSession, lease: uuid.UUID, damaged: list[int], left: tuple[int, int, int]
+    ) -> None:
+        assert transitions.finish_damaged(session, lease, damaged, handle="")
+        session.refresh_from_db()
+        assert (session.received_chunks, session.received_bytes, session.contiguous_chunks) == left
+        assert session.missing_chunks == damaged
+
+    def test_progress_and_lease_begin_anew(self, session: UploadSession, lease: uuid.UUID) -> None:
+        transitions.note_progress(session, lease, 9)
+        assert transitions.finish_damaged(session, lease, [1], handle="another")
+        session.refresh_from_db()
+        assert (session.assembled_bytes, session.lease_expires_at, session.store_handle) == (0, None, "another")
+
+    def test_a_kept_part_is_kept_no_longer(self, session: UploadSession, lease: uuid.UUID) -> None:
+        UploadSession.objects.update(partial_index=1, partial_size=2, partial_sha256="5" * 64, partial_state=b"state")
+        assert transitions.finish_damaged(session, lease, [1], handle="")
+        session.refresh_from_db()
+        assert (session.partial_size, session.partial_sha256, bytes(session.partial_state)) == (0, "", b"")
+
+    def test_the_sender_gets_the_time_to_send_them_again(self, session: UploadSession, lease: uuid.UUID) -> None:
+        UploadSession.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+        assert transitions.finish_damaged(session, lease, [1], handle="")
+        session.refresh_from_db()
+        assert not session.is_expired
+
+    def test_however_many_they_are_all_leave_the_ledger(self, service: Any) -> None:
+        count = 1100
+        session, _ = service.create(filename="a.bin", total_size=4 * count)
+        ChunkReceipt.objects.bulk_create(
+            ChunkReceipt(session=session, index=index, size=4, sha256=b"d" * 32) for index in range(count)
+        )
+        UploadSession.objects.update(received_chunks=count)
+        assert transitions.begin_assembling(session)
+        assert transitions.finish_damaged(session, take_lease(session), range(1, count), handle="")
+        session.refresh_from_db()
+        assert [receipt.index for receipt in session.receipts.all()] == [0]
+        assert (session.received_chunks, session.received_bytes) == (1, 4)
+
+
+class TestLease:
+    @pytest.mark.parametrize(
+        "step",
+        [
+            transitions.renew_lease,
+            transitions.release_lease,
+            lambda session, lease: transitions.note_progress(session, lease, 9),
+            lambda session, lease: transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name"),
+            lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
+            lambda session, lease: transitions.finish_damaged(session, lease, [1], handle="another"),
+        ],
+        ids=["renew", "release", "note progress", "complete", "fail", "find damage"],
+    )
+    def test_who_lost_it_changes_nothing(
+        self, session: UploadSession, lease: uuid.UUID, step: Callable[[UploadSession, uuid.UUID], bool | None]
+    ) -> None:
+        take_lease(session)
+        before = row(session)
+        assert not step(session, lease)
+        assert row(session) == before
+
+    def test_it_ends_with_the_assembly(self, session: UploadSession, lease: uuid.UUID) -> None:
+        assert transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name")
+        assert not transitions.renew_lease(session, lease)
+        assert row(session)["lease_expires_at"] is None
+
+    @pytest.mark.parametrize(
+        ("trouble", "told"), [(OSError("a disk that fails"), OSError), (StagingMissing(), Unavailable)]
+    )
+    def test_it_is_given_back_after_trouble_that_says_nothing_about_the_content(
+        self,
+        service: Any,
+        session: UploadSession,
+        monkeypatch: pytest.MonkeyPatch,
+        trouble: Exception,
+        told: type[Exception],
+    ) -> None:
+        def fail(*arguments: Any) -> None:
+            raise trouble
+
+        with monkeypatch.context() as troubled:
+            troubled.setattr(SecureFileUploadService, "check_stored", fail)
+            with pytest.raises(told):
+                service.complete(session)
+        assert (row(session)["status"], row(session)["lease_expires_at"]) == ("assembling", None)
+        assert service.complete(service.find(session.upload_id)).status == "completed"
+
+    def test_it_is_given_back_where_no_thread_can_be_started(
+        self, service: Any, session: UploadSession, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        uploads(INLINE_ASSEMBLE_BYTES=0)
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", fail)
+            with pytest.raises(Unavailable):
+                service.complete(session)
+        assert row(session)["lease_expires_at"] is None
+
+
+class TestLosingTheLeaseInMidAssembly:
+    """A store is not touched any more: what its bytes are now is the successor's business."""
+
+    @staticmethod
+    def forbid(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+        monkeypatch.setattr(get_store("default"), step, lambda *arguments: pytest.fail(f"touched the store: {step}"))
+
+    def test_before_the_beginning_nothing_is_sealed(
+        self, session: UploadSession, lease: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take_lease(session)
+        self.forbid(monkeypatch, "seal")
+        assembly.assemble(session, lease)
+
+    def test_during_validation_nothing_is_published(
+        self, session: UploadSession, lease: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SecureFileUploadService, "check_stored", lambda *arguments: take_lease(session))
+        self.forbid(monkeypatch, "publish")
+        assembly.assemble(session, lease)
+
+    def test_while_damage_is_looked_for_nothing_is_reopened(
+        self, session: UploadSession, lease: uuid.UUID, store_root: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def find_damage(attempt: Any) -> list[int]:
+            take_lease(session)
+            return [0]
+
+        next((store_root / "staging").glob("*.part")).write_bytes(b"!" + DATA[1:])
+        monkeypatch.setattr(assembly._Assembly, "_damaged_chunks", find_damage)
+        self.forbid(monkeypatch, "reopen")
+        assembly.assemble(session, lease)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"total_size": len(DATA) + 1}, "size_conflict"),
+        ({"file_hash": "0" * 64}, "hash_conflict"),
+    ],
+)
+@pytest.mark.parametrize("state", ["assembling", "completed"])
+def test_a_session_past_its_last_chunk_takes_no_other_size_or_hash(
+    service: Any, session: UploadSession, fields: dict[str, Any], code: str, state: str
+) -> None:
+    if state == "completed":
+        session = service.complete(session)
+    else:
+        transitions.begin_assembling(session)
+        session.refresh_from_db()
+    with pytest.raises(Conflict) as refused:
+        service.complete(session, **fields)
+    assert refused.value.code == code
+    digest = hashlib.sha256(DATA).hexdigest()
+    assert service.complete(session, total_size=len(DATA), file_hash=digest).status == "completed"
