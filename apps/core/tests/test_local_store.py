@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -19,7 +20,7 @@ from apps.core.conf import MIB
 from apps.core.errors import StorageFull, Unavailable
 from apps.core.grid import Grid
 from apps.core.storage import Staged
-from apps.core.storage.local import LocalStore
+from apps.core.storage.local import LocalStore, claims
 from apps.core.storage.local import writer as store_writer
 from apps.core.storage.local.claims import FREE
 
@@ -320,24 +321,104 @@ def test_the_trash_is_emptied_of_what_is_old(store: LocalStore, staged: Staged, 
     assert list((tmp_path / "uploads" / "trash").iterdir()) == []
 
 
-def test_publishing_flushes_the_bytes_before_the_rename_and_the_directory_after_it(
+def test_publishing_flushes_the_bytes_before_the_rename_and_the_directories_around_it(
     store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
     lease = uuid4()
     store.seal(staged, [], lease)
-    order: list[str] = []
+    order: list[int | str] = []
+    fsync, rename = os.fsync, os.rename
 
-    def noted(name: str) -> Any:
-        real = getattr(os, name)
+    def noted_fsync(fd: int) -> None:
+        order.append(os.fstat(fd).st_ino)
+        fsync(fd)
 
-        def call(*arguments: Any, **options: Any) -> Any:
-            order.append(name)
-            return real(*arguments, **options)
+    def noted_rename(*arguments: Any, **options: Any) -> None:
+        order.append("rename")
+        rename(*arguments, **options)
 
-        return call
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "rename", noted_rename)
+    published = store.root / "files" / store.publish(staged, 4, lease)
+    shelf, files = published.parent, published.parent.parent
+    assert order == [published.stat().st_ino, files.stat().st_ino, "rename", shelf.stat().st_ino]
 
-    for name in ("fsync", "rename"):
-        monkeypatch.setattr(os, name, noted(name))
-    store.publish(staged, 4, lease)
-    assert order[-3:] == ["fsync", "rename", "fsync"]
+
+def test_a_write_that_stops_early_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:3], offset))
+    with (tmp_path / "file").open("wb") as file:
+        store_writer.pwrite_all(file.fileno(), b"0123456789", 2)
+    assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
+
+
+@pytest.mark.parametrize(("sync_chunks", "order"), [(True, ["pwrite", "fdatasync"]), (False, ["pwrite"])])
+def test_chunks_are_flushed_before_they_are_committed_if_so_configured(
+    store: LocalStore,
+    staged: Staged,
+    uploads: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    sync_chunks: bool,
+    order: list[str],
+) -> None:
+    uploads(SYNC_CHUNKS=sync_chunks)
+    noted: list[str] = []
+    writer = store.writer(staged, SMALL.span(0), Guard())
+    writer.write(b"0123")
+    with store.exclusive(staged, 0) as entry:
+        monkeypatch.setattr(os, "fdatasync", lambda fd: noted.append("fdatasync"))
+        monkeypatch.setattr(store_writer, "pwrite_all", lambda *arguments: noted.append("pwrite"))
+        monkeypatch.setattr(entry, "write", lambda token: noted.append("committed"))
+        writer.commit(entry)
+    assert noted == [*order, "committed"]
+
+
+def test_giving_up_spares_the_claim_of_who_took_the_chunk_over(store: LocalStore, staged: Staged) -> None:
+    older = store.writer(staged, BIG.span(0), Guard(), supersede=True)
+    older.write(b"o" * MIB)
+    newer = store.writer(staged, BIG.span(0), Guard(), supersede=True)
+    newer.write(b"n" * MIB)
+    older.discard()
+    newer.write(b"m" * MIB)
+    assert stored(store, staged) == b"n" * MIB + b"m" * MIB
+
+
+def test_a_spool_that_begins_behind_a_kept_part_lands_behind_it(store: LocalStore, staged: Staged) -> None:
+    writer = store.writer(staged, BIG.span(1), Guard(), supersede=True)
+    writer.write(b"k" * MIB)
+    with store.exclusive(staged, 1) as entry:
+        writer.commit_partial(entry)
+    store.writer(staged, BIG.span(1), Guard(), start=MIB, supersede=True).write(b"c" * MIB)
+    second = store.writer(staged, BIG.span(1), Guard(), start=MIB)
+    second.write(b"s" * MIB)
+    second.write(b"t" * MIB)
+    with store.exclusive(staged, 1) as entry:
+        second.commit(entry)
+    second.discard()
+    assert stored(store, staged)[SIZE:] == b"k" * MIB + b"s" * MIB + b"t" * MIB
+
+
+def test_sealing_waits_for_whoever_has_a_chunk_for_itself(
+    store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.exclusive(staged, 7):
+        monkeypatch.setattr(claims, "_OFD_SETLKW", fcntl.F_OFD_SETLK)  # Which fails where the other one waits.
+        with pytest.raises(BlockingIOError):
+            store.seal(staged, [], uuid4())
+    store.seal(staged, [], uuid4())
+
+
+def test_a_deadlock_that_the_kernel_sees_and_that_is_none_is_tried_again(
+    store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles = [OSError(errno.EDEADLK, "Resource deadlock avoided")]
+
+    def lock(fd: int, command: int, request: bytes) -> int:
+        if troubles:
+            raise troubles.pop()
+        return 0
+
+    monkeypatch.setattr(fcntl, "fcntl", lock)
+    with store.exclusive(staged, 0):
+        assert troubles == []
