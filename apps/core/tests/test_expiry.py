@@ -77,13 +77,14 @@ def test_a_chunk_recorded_in_the_last_moment_saves_the_session(
     assert session.receipts.count() == 1
 
 
-def test_an_overdue_duplicate_makes_room_for_a_new_session(service: Any) -> None:
+def test_an_overdue_duplicate_makes_room_for_a_new_session(service: Any, store_root: Any) -> None:
     old, _ = service.create(filename="a.bin", total_size=8, file_hash="a" * 64)
     UploadSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     new, created = service.create(filename="a.bin", total_size=8, file_hash="a" * 64)
     old.refresh_from_db()
     assert created
     assert (old.status, new.status) == ("expired", "active")
+    assert {path.stem for path in (store_root / "staging").iterdir()} == {new.upload_id.hex}
 
 
 @pytest.mark.parametrize("asking", [by_service, by_chunk, by_append])

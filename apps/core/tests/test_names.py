@@ -64,6 +64,7 @@ def test_cleaned(given_name: str, cleaned: str) -> None:
         "a.php\x00.jpg",
         "a.php%00.jpg",
         "x" * 1025,
+        "a." + "ü" * 127,
     ],
 )
 def test_refused(name: str) -> None:
@@ -76,6 +77,13 @@ def test_long_names_are_cut_between_characters_and_keep_their_suffix() -> None:
     cleaned = clean_filename("ü" * 400 + ".jpg")
     assert len(cleaned.encode()) <= 255
     assert cleaned.endswith("ü.jpg")
+
+
+def test_a_suffix_counts_as_the_bytes_it_has() -> None:
+    suffix = "." + "ü" * 10
+    assert clean_filename("x" * 400 + suffix) == "x" * (255 - 21) + suffix
+    assert clean_filename("ab." + "ü" * 126) == "ab." + "ü" * 126
+    assert clean_filename("abc." + "ü" * 126) == "ab." + "ü" * 126
 
 
 @given(st.text(max_size=1100))
