@@ -22,6 +22,8 @@ from .recorder import Recorder
 
 pytestmark = pytest.mark.integration
 
+PREFLIGHT = {"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Max-Age"}
+
 
 class Echo(UploadProtocol):
     """Answers with what it saw of the head, and knows its senders by itself."""
@@ -195,3 +197,45 @@ def test_the_end_of_a_stopped_request_waits_for_the_step_at_work(exchange: Any) 
     step.join()
     end.join()
     assert exchange._body.happened == ["slow", "abort"]
+
+
+@pytest.mark.parametrize(("sent", "happened"), [(b"012", ["012", "abort"]), (b"", ["abort"])])
+def test_a_body_shorter_than_announced_is_a_broken_one(sent: bytes, happened: list[str]) -> None:
+    exchange = Exchange(_Recorder(), RequestFactory().put("/", b"0123"), {})
+    assert exchange.begin() is None
+    if sent:
+        exchange.receive(sent)
+    answer = exchange.finish()
+    assert (answer.status, answer.code) == (400, "incomplete_body")
+    assert exchange._body.happened == happened  # type: ignore[union-attr]
+
+
+def test_a_body_as_long_as_announced_is_finished() -> None:
+    exchange = Exchange(_Recorder(), RequestFactory().put("/", b"0123"), {})
+    assert exchange.begin() is None
+    exchange.receive(b"01")
+    exchange.receive(b"23")
+    assert exchange.finish().status == 200
+
+
+def test_a_host_that_is_not_ours_is_refused() -> None:
+    answer = Exchange(_Recorder(), RequestFactory().put("/", headers={"host": "evil.example"}), {}).begin()
+    assert answer is not None
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        ({"origin": "https://app.example.com", "access-control-request-method": "PUT"}, PREFLIGHT),
+        ({"origin": "https://app.example.com"}, {"Allow"}),
+        ({"access-control-request-method": "PUT"}, {"Allow"}),
+    ],
+)
+def test_only_what_a_browser_asks_for_a_page_is_a_preflight(
+    uploads: Any, headers: dict[str, str], names: set[str]
+) -> None:
+    uploads(CORS_ALLOWED_ORIGINS=("https://app.example.com",))
+    answer = Exchange(_Recorder(), RequestFactory().options("/", headers=headers), {}).begin()
+    assert answer is not None
+    assert set(answer.headers) == names
