@@ -40,6 +40,15 @@ def test_reserved_bytes_are_limited(service: Any, uploads: Any) -> None:
     service.create(filename="a.bin", total_size=4)
 
 
+def test_what_is_reserved_counts_as_stored_before_it_is(service: Any, uploads: Any) -> None:
+    uploads(MAX_STORED_BYTES=10)
+    service.create(filename="a.bin", total_size=6)
+    with pytest.raises(QuotaExceeded) as exceeded:
+        service.create(filename="a.bin", total_size=5)
+    assert exceeded.value.extra == {"quota": "stored_bytes"}
+    service.create(filename="a.bin", total_size=4)
+
+
 @pytest.mark.usefixtures("small_chunks")
 def test_stored_bytes_are_limited_and_completion_moves_them(api: Api, uploads: Any) -> None:
     uploads(MAX_STORED_BYTES=10)
@@ -123,6 +132,15 @@ class TestUnknownSize:
         uploads(MAX_RESERVED_BYTES=6)
         self.receive(service, session, 0, b"0123")
         assert usage() == (1, 4, 0)
+
+    def test_a_window_fits_only_beside_what_others_have_reserved(
+        self, service: Any, session: UploadSession, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quotas, "WINDOW", 16)
+        uploads(MAX_STORED_BYTES=20)
+        service.create(filename="b.bin", total_size=10)
+        self.receive(service, session, 0, b"0123")
+        assert usage() == (2, 14, 0)
 
     def test_nothing_is_written_that_is_not_reserved(
         self, service: Any, session: UploadSession, uploads: Any, store_root: Path

@@ -18,6 +18,7 @@ from apps.core.errors import (
     ChunkConflict,
     Conflict,
     ContentRefused,
+    MissingChunks,
     OffsetMismatch,
     QuotaExceeded,
     SessionGone,
@@ -168,6 +169,21 @@ def test_of_two_different_chunks_at_once_one_is_stored_and_one_refused(service: 
     with pytest.raises(ChunkConflict):
         first.finish()
     assert stored(session) == b"b" * 3 * MIB
+
+
+@pytest.mark.parametrize("size", [2 * MIB, None])
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_nothing_is_written_over_a_recorded_chunk(service: Any, uploads: Any, size: int | None, blocks: int) -> None:
+    uploads(CHUNK_SIZE=2 * MIB)
+    data = os.urandom(2 * MIB)
+    session = begin(service, size)
+    late = service.receive_chunk(session, 0)
+    receive(service, session, 0, data)
+    for start in range(0, 2 * MIB, 2 * MIB // blocks):
+        late.receive(bytes(data[start : start + 2 * MIB // blocks][::-1]))
+    with pytest.raises(ChunkConflict):
+        late.finish()
+    assert stored(session) == data
 
 
 def test_a_large_chunk_repeated_after_completion_is_compared(service: Any, uploads: Any) -> None:
@@ -369,6 +385,60 @@ class TestInOrder:
         session.refresh_from_db()
         done = service.complete(session, total_size=6, file_hash=hashlib.sha256(b"012345").hexdigest())
         assert done.status == "completed"
+
+    def test_what_is_kept_of_a_chunk_that_was_recorded_meanwhile_is_nothing(self, service: Any) -> None:
+        session = begin(service, 10)
+        sink = service.receive_from(session, 0)
+        sink.receive(b"xx")
+        receive(service, session, 0, b"0123")
+        sink.abort()
+        assert stored(session) == b"0123"
+        assert service.offset(service.find(session.upload_id)) == 4
+
+    def test_the_first_bytes_of_a_request_in_mid_file_are_not_those_of_the_file(self, service: Any) -> None:
+        session = begin(service, 10, chunk_size=10)
+        keep(service, session, 0, b"01")
+        service.receive_from(service.find(session.upload_id), 2).receive(b"MZ\x90\x004567")
+        assert service.find(session.upload_id).received_chunks == 1
+
+
+def keep(service: Any, session: UploadSession, offset: int, data: bytes) -> None:
+    sink = service.receive_from(service.find(session.upload_id), offset)
+    sink.receive(data)
+    sink.abort()
+
+
+@pytest.mark.usefixtures("small_chunks")
+class TestTheKeptPartWhenTheSizeIsKnown:
+    """It is the last chunk if it is the whole of it, and of this chunk, and not damaged."""
+
+    @staticmethod
+    def complete(service: Any, session: UploadSession) -> None:
+        with pytest.raises(MissingChunks, match="are missing"):
+            service.complete(service.find(session.upload_id), total_size=6)
+
+    def test_a_part_of_the_chunk_is_not_the_chunk(self, service: Any) -> None:
+        session = begin(service, None)
+        keep(service, session, 0, b"01234")
+        self.complete(service, session)
+        assert service.offset(service.find(session.upload_id)) == 5
+
+    def test_a_part_of_a_chunk_that_was_finished_since_is_not_the_next_one(self, service: Any) -> None:
+        session = begin(service, None)
+        keep(service, session, 0, b"01")
+        keep(service, session, 2, b"23")
+        self.complete(service, session)
+        assert service.offset(service.find(session.upload_id)) == 4
+
+    def test_a_damaged_part_is_not_recorded(
+        self, service: Any, store_root: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = begin(service, None)
+        keep(service, session, 0, b"012345")
+        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"another boot    ")
+        next((store_root / "staging").glob("*.part")).write_bytes(b"0123!!")
+        self.complete(service, session)
+        assert service.offset(service.find(session.upload_id)) == 4
 
 
 @pytest.mark.usefixtures("small_chunks")
