@@ -135,6 +135,10 @@ class TestChunks:
             receiver.finish()
         assert not ChunkReceipt.objects.exists()
 
+    def test_the_first_bytes_of_another_chunk_are_not_those_of_the_file(self, service: Any) -> None:
+        receive(service, begin(service, 10), 1, b"MZ\x90\0")
+        assert ChunkReceipt.objects.get().index == 1
+
     def test_a_type_that_contradicts_is_refused_with_its_first_block(self, service: Any, uploads: Any) -> None:
         uploads(MAX_FILE_SIZE=MIB)
         session = begin(service, MIB, filename="a.png", chunk_size=MIB)
