@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CLIENT := clients/javascript
 export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
-.PHONY: run setup setup-dev test test-quick lint bench faults token client clean
+.PHONY: run setup setup-dev test test-quick lint bench faults mutants token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve --migrate --demo
@@ -39,6 +39,11 @@ bench: $(VENV)/.dev  ## measure against the peers that are installed
 faults: $(VENV)/.dev  ## try to break it, SECONDS a campaign; ONLY=kill,damage for some of them
 	$(BIN)/python -m tests.faults
 
+# One at a time: all of them use one test database.
+mutants: $(VENV)/.mutants  ## small wrong changes, and which of them no test notices; MODULE=services/ledger for one module
+	$(BIN)/mutmut run --max-children 1 $(if $(MODULE),"apps.core.$(subst /,.,$(MODULE:.py=)).*")
+	$(BIN)/mutmut results | sed "/not checked/d"
+
 clean:
 	rm -rf $(VENV)
 
@@ -52,6 +57,10 @@ $(VENV)/.runtime: requirements.lock | $(VENV)/bin/python
 $(VENV)/.dev: requirements-dev.lock clients/python/pyproject.toml $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	@touch $@
+
+$(VENV)/.mutants: requirements-mutants.lock $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.lock
 	@touch $@
 
 $(CLIENT)/node_modules/.installed: $(CLIENT)/package-lock.json
