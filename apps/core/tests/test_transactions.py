@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
-from apps.core.services import hot_queries, ledger, transactions
+from apps.core.services import declaring, hot_queries, ledger, transactions, transitions
 from apps.core.services.transactions import flushed, reading, retried, transactional
 
 from .threads import together
@@ -181,6 +182,33 @@ class TestDurable:
         assert 2 in done
         assert service.status(session.upload_id).status == "completed"
         assert set(self.levels(lambda: service.remove(session.upload_id))) == {2}
+
+    @pytest.mark.parametrize(
+        "move",
+        [
+            lambda session, lease: transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name"),
+            lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
+            lambda session, lease: transitions.finish_damaged(session, lease, [0], handle=""),
+            lambda session, lease: transitions.begin_removing(session),
+        ],
+        ids=["complete", "fail", "find damage", "remove"],
+    )
+    def test_every_end_of_an_assembly_is_flushed(
+        self, service: Any, move: Callable[[UploadSession, uuid.UUID], bool]
+    ) -> None:
+        session, _ = service.create(filename="a.bin", total_size=4)
+        sink = service.receive_chunk(session, 0)
+        sink.receive(b"0123")
+        sink.finish()
+        transitions.begin_assembling(session)
+        lease = transitions.take_lease(session)
+        assert lease is not None
+        assert set(self.levels(lambda: move(session, lease))) == {2}
+
+    def test_declarations_are_flushed(self, service: Any) -> None:
+        session, _ = service.create(filename="a.bin")
+        declarations = self.levels(lambda: declaring.declare(session, total_size=4, file_hash="0" * 64))
+        assert declarations == [2, 2]
 
     def test_with_sync_chunks_receipts_are_flushed_too(self, service: Any, uploads: Any) -> None:
         uploads(SYNC_CHUNKS=True)
