@@ -275,6 +275,12 @@ class TestDamagedChunks:
         session.refresh_from_db()
         assert not session.is_expired
 
+    def test_but_no_more_than_a_session_may_live(self, session: UploadSession, lease: uuid.UUID, uploads: Any) -> None:
+        uploads(SESSION_MAX_AGE_HOURS=48)
+        session.created_at = timezone.now() - timedelta(hours=47)
+        assert transitions.finish_damaged(session, lease, [1], handle="")
+        assert row(session)["expires_at"] == session.created_at + timedelta(hours=48)
+
     def test_however_many_they_are_all_leave_the_ledger(self, service: Any) -> None:
         count = 1100
         session, _ = service.create(filename="a.bin", total_size=4 * count)
@@ -309,6 +315,16 @@ class TestLease:
         before = row(session)
         assert not step(session, lease)
         assert row(session) == before
+
+    def test_its_holder_says_how_far_the_work_got(self, session: UploadSession, lease: uuid.UUID) -> None:
+        assert transitions.note_progress(session, lease, 9)
+        assert row(session)["assembled_bytes"] == 9
+
+    def test_keeping_it_puts_its_end_off(self, session: UploadSession, lease: uuid.UUID, uploads: Any) -> None:
+        UploadSession.objects.update(lease_expires_at=timezone.now())
+        uploads(LEASE_SECONDS=3600)
+        assert transitions.renew_lease(session, lease)
+        assert row(session)["lease_expires_at"] > timezone.now() + timedelta(seconds=3000)
 
     def test_it_ends_with_the_assembly(self, session: UploadSession, lease: uuid.UUID) -> None:
         assert transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name")
