@@ -19,7 +19,7 @@ import pytest
 from apps.core.conf import MIB
 from apps.core.errors import StorageFull, Unavailable
 from apps.core.grid import Grid
-from apps.core.storage import Staged
+from apps.core.storage import Staged, WriterSuperseded
 from apps.core.storage.local import LocalStore, claims
 from apps.core.storage.local import writer as store_writer
 from apps.core.storage.local.claims import FREE
@@ -120,6 +120,15 @@ def test_of_a_recorded_chunk_nothing_is_kept_when_it_comes_again(store: LocalSto
     for _ in range(2):
         again.write(b"x" * MIB)
     assert (stored(store, staged), again.held_bytes, guard.spooled) == (b"", 0, 0)
+
+
+def test_who_kept_nothing_has_nothing_to_commit(store: LocalStore, staged: Staged) -> None:
+    """Not even if the chunk left the ledger since, because it was damaged."""
+    again = store.writer(staged, BIG.span(0), Guard(is_writable=False))
+    for _ in range(3):
+        again.write(b"x" * MIB)
+    with store.exclusive(staged, 0) as entry, pytest.raises(WriterSuperseded):
+        again.commit(entry)
 
 
 def test_a_chunk_that_was_committed_and_not_recorded_is_written_again_in_place(
