@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
-from apps.core.services import audit, removal, transitions
+from apps.core.services import audit, quotas, removal, transitions
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -83,9 +83,33 @@ def recount(service: Any) -> Callable[[], object]:
     return lambda: audit.recount(session.owner_id)
 
 
-@pytest.mark.parametrize(
-    "prepare", [create, cancel, expire, complete, remove, finish_removing, orm_delete, record, declare, recount]
-)
+def reserve_spool(service: Any) -> Callable[[], object]:
+    session = begin(service)
+    return lambda: quotas.reserve_spool(session, 4)
+
+
+def release_spool(service: Any) -> Callable[[], object]:
+    session = begin(service)
+    quotas.reserve_spool(session, 4)
+    return lambda: quotas.release_spool(session, 4)
+
+
+CHANGES = [cancel, expire, complete, remove, finish_removing, orm_delete, record, declare, recount]
+CHANGES += [reserve_spool, release_spool]
+
+
+@pytest.mark.parametrize("prepare", CHANGES)
+def test_it_is_the_owners_row_that_is_locked(
+    service: Any, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Any], Callable[[], object]]
+) -> None:
+    act = prepare(service)
+    locked: list[object] = []
+    monkeypatch.setattr(quotas, "lock", locked.append)
+    act()
+    assert set(locked) == {service.principal.user_id}
+
+
+@pytest.mark.parametrize("prepare", [create, *CHANGES])
 def test_usage_comes_first(service: Any, prepare: Callable[[Any], Callable[[], object]]) -> None:
     act = prepare(service)
     with CaptureQueriesContext(

@@ -226,6 +226,25 @@ class TestSpools:
         second.abort()
         assert usage() == (0, 0, 0)
 
+    def test_they_are_counted_for_their_own_session(self, second: Any, service: Any, uploads: Any) -> None:
+        def spooled(session: UploadSession) -> int:
+            return service.find(session.upload_id).spooled_bytes  # type: ignore[no-any-return]
+
+        uploads(MAX_RESERVED_BYTES=10 * MIB)
+        other, _ = service.create(filename="b.bin", total_size=1)
+        second.receive(b"2" * MIB)
+        assert (spooled(second.session), spooled(other)) == (2 * MIB, 0)
+        quotas.reserve_spool(other, 3 * MIB)
+        second.abort()
+        assert (spooled(second.session), spooled(other)) == (0, 3 * MIB)
+
+    def test_what_was_released_is_not_released_again(self, second: Any, service: Any) -> None:
+        second.receive(b"2" * MIB)
+        second.abort()
+        quotas.release_spool(second.session, 2 * MIB)
+        assert service.find(second.session.upload_id).spooled_bytes == 0
+        assert usage() == (1, 2 * MIB, 0)
+
     def test_a_session_that_ended_spools_nothing(self, second: Any, service: Any) -> None:
         service.cancel(service.find(second.session.upload_id))
         quotas.reserve_spool(second.session, MIB)
