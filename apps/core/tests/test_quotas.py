@@ -133,6 +133,25 @@ class TestUnknownSize:
         self.receive(service, session, 0, b"0123")
         assert usage() == (1, 4, 0)
 
+    def test_a_second_window_needs_room_for_no_more_than_itself(
+        self, service: Any, session: UploadSession, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quotas, "WINDOW", 16)
+        uploads(MAX_RESERVED_BYTES=32)
+        self.receive(service, session, 0, b"0123")
+        self.receive(service, session, 4, b"0123")
+        assert usage() == (1, 32, 0)
+
+    def test_what_another_request_reserved_meanwhile_is_reserved(
+        self, service: Any, session: UploadSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quotas, "WINDOW", 16)
+        late = service.receive_chunk(session, 1)
+        self.receive(service, session, 0, b"0123")
+        late.receive(b"4567")
+        assert late.finish().totals.received_chunks == 2
+        assert usage() == (1, 16, 0)
+
     def test_a_window_fits_only_beside_what_others_have_reserved(
         self, service: Any, session: UploadSession, uploads: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
