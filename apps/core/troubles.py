@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from .errors import StorageFull, Unavailable, UploadError
 
@@ -17,6 +17,7 @@ OUT_OF_ORDER = {
     *(errno.EACCES, errno.EPERM, errno.ENOTDIR),
 }
 
+_NO_DATABASE = "The server's database does not answer at the moment. Nothing that was stored is lost."
 # PostgreSQL: disk_full. MariaDB and MySQL: ER_DISK_FULL, ER_RECORD_FILE_FULL. SQLite has words alone.
 _DATABASE_FULL = {"53100", 1021, 1114}
 # PostgreSQL: read_only_sql_transaction. MariaDB and MySQL: the server, or the transaction, is read-only.
@@ -29,7 +30,15 @@ def trouble_behind(error: BaseException) -> UploadError | None:
         return _of_system(error)
     if isinstance(error, DatabaseError | InterfaceError):
         return _of_database(error)
+    if isinstance(error, _drivers_errors()):
+        return Unavailable(_NO_DATABASE)
     return None
+
+
+def _drivers_errors() -> tuple[type[Exception], ...]:
+    """Of a connection that broke where Django does not translate: when it closes a cursor of the server's."""
+    drivers = [connection.Database for connection in connections.all(initialized_only=True)]
+    return tuple(error for driver in drivers for error in (driver.OperationalError, driver.InterfaceError))
 
 
 def _of_system(error: OSError) -> UploadError | None:
@@ -45,7 +54,7 @@ def _of_database(error: Exception) -> UploadError | None:
     if codes & _DATABASE_FULL or "disk is full" in str(error):
         return StorageFull()
     if isinstance(error, OperationalError | InterfaceError) or codes & _READ_ONLY:
-        return Unavailable("The server's database does not answer at the moment. Nothing that was stored is lost.")
+        return Unavailable(_NO_DATABASE)
     return None
 
 

@@ -255,8 +255,6 @@ class _Cast:
         """After the trouble: what was acknowledged is there, and everything can be brought to its end."""
         for upload_id in (self._partial, self._small, self._large):
             status = self._client.status(upload_id)
-            if status.status == 404 and forgives_loss:
-                continue
             lost = self._acknowledged[upload_id] & self._missing(status)
             if lost and not forgives_loss:
                 self._report.defect(f"acknowledged and not recorded: {upload_id} {sorted(lost)}", LOST, len(lost))

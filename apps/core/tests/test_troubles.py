@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, connection
 
 from apps.core.errors import StorageFull, Unavailable, UploadError
 from apps.core.http.problems import problem_for_any
@@ -44,6 +44,13 @@ def test_what_passes_is_told_as_such(error: Exception, trouble: type[UploadError
     found = trouble_behind(error)
     assert type(found) is trouble
     assert (problem_for_any(error).status, trouble) in [(507, StorageFull), (503, Unavailable)]
+
+
+@pytest.mark.parametrize("name", ["OperationalError", "InterfaceError"])
+def test_an_error_that_django_did_not_translate_is_told_too(name: str, db: None) -> None:
+    connection.ensure_connection()
+    error: Exception = getattr(connection.Database, name)("server closed the connection unexpectedly")
+    assert type(trouble_behind(error)) is Unavailable
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EINVAL, ""), IntegrityError(""), ValueError("")], ids=repr)
