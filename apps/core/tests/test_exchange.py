@@ -201,7 +201,7 @@ def test_the_end_of_a_stopped_request_waits_for_the_step_at_work(exchange: Any) 
 
 @pytest.mark.parametrize(("sent", "happened"), [(b"012", ["012", "abort"]), (b"", ["abort"])])
 def test_a_body_shorter_than_announced_is_a_broken_one(sent: bytes, happened: list[str]) -> None:
-    exchange = Exchange(_Recorder(), RequestFactory().put("/", b"0123"), {})
+    exchange = Exchange(Recorder(), RequestFactory().put("/", b"0123"), {})
     assert exchange.begin() is None
     if sent:
         exchange.receive(sent)
@@ -211,7 +211,7 @@ def test_a_body_shorter_than_announced_is_a_broken_one(sent: bytes, happened: li
 
 
 def test_a_body_as_long_as_announced_is_finished() -> None:
-    exchange = Exchange(_Recorder(), RequestFactory().put("/", b"0123"), {})
+    exchange = Exchange(Recorder(), RequestFactory().put("/", b"0123"), {})
     assert exchange.begin() is None
     exchange.receive(b"01")
     exchange.receive(b"23")
@@ -219,7 +219,7 @@ def test_a_body_as_long_as_announced_is_finished() -> None:
 
 
 def test_a_host_that_is_not_ours_is_refused() -> None:
-    answer = Exchange(_Recorder(), RequestFactory().put("/", headers={"host": "evil.example"}), {}).begin()
+    answer = Exchange(Recorder(), RequestFactory().put("/", headers={"host": "evil.example"}), {}).begin()
     assert answer is not None
     assert answer.status == 400
 
@@ -236,6 +236,6 @@ def test_only_what_a_browser_asks_for_a_page_is_a_preflight(
     uploads: Any, headers: dict[str, str], names: set[str]
 ) -> None:
     uploads(CORS_ALLOWED_ORIGINS=("https://app.example.com",))
-    answer = Exchange(_Recorder(), RequestFactory().options("/", headers=headers), {}).begin()
+    answer = Exchange(Recorder(), RequestFactory().options("/", headers=headers), {}).begin()
     assert answer is not None
     assert set(answer.headers) == names

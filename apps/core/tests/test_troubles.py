@@ -48,8 +48,9 @@ def test_what_passes_is_told_as_such(error: Exception, trouble: type[UploadError
 
 @pytest.mark.parametrize("name", ["OperationalError", "InterfaceError"])
 def test_an_error_that_django_did_not_translate_is_told_too(name: str, db: None) -> None:
-    connection.ensure_connection()
-    error: Exception = getattr(connection.Database, name)("server closed the connection unexpectedly")
+    opened: Any = connection
+    opened.ensure_connection()
+    error: Exception = getattr(opened.Database, name)("server closed the connection unexpectedly")
     assert type(trouble_behind(error)) is Unavailable
 
 
