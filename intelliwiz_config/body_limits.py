@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from apps.core.http.problems import body_too_large
+from apps.core.http.small_bodies import MOST_DIGITS
 from apps.core.views.api_base import problem_response
 
 BODY_LIMIT = 64 * 1024
@@ -32,5 +33,5 @@ class BodyLimitMiddleware:
             return None
         limit = getattr(view, "body_limit", BODY_LIMIT)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        is_too_large = length.isdigit() and int(length) > limit
+        is_too_large = length.isdigit() and int(length[:MOST_DIGITS]) > limit
         return problem_response(body_too_large(limit)) if is_too_large else None

@@ -22,17 +22,18 @@ class LimitedLoginView(LoginView):
         try:
             ATTEMPTS_OF_ADDRESS.require_below_limit(address)
             FAILURES_OF_ACCOUNT.require_below_limit(account)
-            with HASHING.one():
+            # Those count too that find no place, or an address could keep them all taken.
+            ATTEMPTS_OF_ADDRESS.count(address)
+            with HASHING.one(address):
                 # Once more: those who were inside may have used up what was left.
                 FAILURES_OF_ACCOUNT.require_below_limit(account)
-                ATTEMPTS_OF_ADDRESS.count(address)
                 FAILURES_OF_ACCOUNT.count(account)
                 return super().post(request, *args, **kwargs)
         except TryLater as refusal:
             return self._refuse(refusal)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        FAILURES_OF_ACCOUNT.forget(_account(form.cleaned_data["username"]))
+        FAILURES_OF_ACCOUNT.take_back(_account(form.cleaned_data["username"]))
         return super().form_valid(form)
 
     def _refuse(self, refusal: TryLater) -> HttpResponse:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 
 from django.core.cache import cache
 
@@ -51,11 +51,13 @@ class Counter:
         except ValueError:  # It was thrown out between the two.
             cache.set(self._key(name), 1, self.window)
 
-    def forget(self, name: str) -> None:
-        cache.delete(self._key(name))
+    def take_back(self, name: str) -> None:
+        """One that was counted. Not all: who has an account of nearly this name could log in to it in between."""
+        with suppress(ValueError):  # Its window is over.
+            cache.decr(self._key(name))
 
     def _key(self, name: str) -> str:
-        digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]
         return f"login-{self.kind}-{int(time.time()) // self.window}-{digest}"
 
 
@@ -69,21 +71,26 @@ class Places:
 
     def __init__(self, *, at_work: int, waiting: int) -> None:
         self._inside = BoundedSemaphore(at_work)
-        self._anywhere = BoundedSemaphore(at_work + waiting)
+        self._most = at_work + waiting
+        self._taken: set[str] = set()
+        self._lock = Lock()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, name: str) -> Iterator[None]:
         """
         Raises:
-            TryLater: all places are taken.
+            TryLater: all places are taken, or one of them by the same name.
         """
-        if not self._anywhere.acquire(blocking=False):
-            raise TryLater("Too many people are logging in. Try again in a moment.", status=503, wait=2)
+        with self._lock:
+            if name in self._taken or len(self._taken) >= self._most:
+                raise TryLater("Too many people are logging in. Try again in a moment.", status=503, wait=2)
+            self._taken.add(name)
         try:
             with self._inside:
                 yield
         finally:
-            self._anywhere.release()
+            with self._lock:
+                self._taken.remove(name)
 
 
 ATTEMPTS_OF_ADDRESS = Counter("address", limit=60, window=60)

@@ -59,11 +59,42 @@ def test_one_address_is_stopped_whatever_accounts_it_tries(url: str) -> None:
     assert log_in(url, "another", address="192.0.2.2").status_code == 200
 
 
-def test_who_gets_in_has_no_failures_any_more() -> None:
+def test_who_gets_in_did_not_fail() -> None:
+    for _ in range(9):
+        log_in("/login/")
     for _ in range(3):
-        for _ in range(9):
-            log_in("/login/")
         assert log_in("/login/", password="right").status_code == 302
+
+
+def test_who_has_an_account_of_nearly_the_name_guesses_no_more_often() -> None:
+    User.objects.create_user("ALICE", password="mine")
+    for _ in range(10):
+        log_in("/login/")
+        log_in("/login/", username="ALICE", password="mine")
+    assert log_in("/login/").status_code == 429
+
+
+def test_one_address_has_one_place() -> None:
+    places = Places(at_work=1, waiting=3)
+    with places.one("a"), pytest.raises(TryLater), places.one("a"):
+        pass
+    with places.one("a"):
+        pass
+
+
+def test_attempts_that_find_no_place_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(at_work=1, waiting=0)
+    monkeypatch.setattr(login, "HASHING", places)
+    with places.one("somebody else"):
+        answers = [log_in("/login/").status_code for _ in range(61)]
+    assert answers == [503] * 60 + [429]
+
+
+def test_a_name_of_half_characters_is_counted_like_any_other() -> None:
+    counter = Counter("test", limit=1, window=600)
+    counter.count("\ud800")
+    with pytest.raises(TryLater):
+        counter.require_below_limit("\ud800")
 
 
 def test_who_is_logged_in_may_not_guess_more_often(client: Any) -> None:
@@ -83,7 +114,7 @@ def test_without_a_place_nothing_is_hashed(url: str, monkeypatch: pytest.MonkeyP
     places = Places(at_work=1, waiting=0)
     monkeypatch.setattr(login, "HASHING", places)
     monkeypatch.delattr("django.contrib.auth.hashers.MD5PasswordHasher.encode")
-    with places.one():
+    with places.one("somebody else"):
         answer = log_in(url)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "2"
@@ -96,7 +127,7 @@ def test_passwords_are_hashed_in_a_place(monkeypatch: pytest.MonkeyPatch) -> Non
     refused = []
 
     def authenticate(*args: Any, **kwargs: Any) -> None:
-        with pytest.raises(TryLater), places.one():
+        with pytest.raises(TryLater), places.one("somebody else"):
             pass
         refused.append(True)
 
@@ -110,16 +141,16 @@ def test_those_who_wait_get_in_one_after_the_other() -> None:
     entered = threading.Event()
 
     def enter() -> None:
-        with places.one():
+        with places.one("second"):
             entered.set()
 
-    with places.one():
+    with places.one("first"):
         waiting = threading.Thread(target=enter)
         waiting.start()
         assert not entered.wait(0.1)
     waiting.join()
     assert entered.is_set()
-    with places.one():
+    with places.one("third"):
         pass
 
 

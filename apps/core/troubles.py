@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ def trouble_behind(error: BaseException) -> UploadError | None:
 
 def _drivers_errors() -> tuple[type[Exception], ...]:
     """Of a connection that broke where Django does not translate: when it closes a cursor of the server's."""
-    opened: list[Any] = connections.all(initialized_only=True)
+    opened: Iterable[Any] = connections.all(initialized_only=True)
     drivers = [connection.Database for connection in opened]
     return tuple(error for driver in drivers for error in (driver.OperationalError, driver.InterfaceError))
 

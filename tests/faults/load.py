@@ -297,10 +297,10 @@ class Load:
             time.sleep(0.05)
 
     def _repeat(self, client: Client, choice: random.Random, upload: Upload) -> None:
-        """Send a recorded chunk again, as it was or otherwise."""
+        """Send a recorded chunk again, as it was or otherwise; only as it was where it may be recorded no more."""
         index = choice.choice(sorted(upload.acknowledged))
         data = upload.content.chunk(index)
-        if choice.random() < 0.5:
+        if self._forgives_loss or choice.random() < 0.5:
             client.put(upload.id, index, data, operation="put again")
         elif client.put(upload.id, index, data[::-1], operation="put otherwise").status == 200 and len(data) > 1:
             self._report.defect(f"a recorded chunk was overwritten: {upload.id} chunk {index}", LOST)

@@ -3,8 +3,10 @@
 uvicorn waits for ever for the rest of a head, takes heads of any size, queues any number of pipelined requests, and
 waits for ever for a client to read. Each costs memory or a socket, and needs no token. What this adds:
 
-* A head has at most ``MAX_HEAD_SIZE`` bytes in all (431), and is whole ``HEAD_TIMEOUT`` seconds after the connection,
-  or its first byte, came (408).
+* A head has at most ``MAX_HEAD_SIZE`` bytes in all, ``MAX_FIELDS`` fields, and ``MAX_FIELD_SIZE`` bytes in one of them,
+  since parsers of single fields take time that grows with its square (431). It is whole ``HEAD_TIMEOUT`` seconds after
+  the connection, or its first byte, came (408).
+* What frames a chunked body is in proportion to it. Trailers are dropped; they are no headers (RFC 9110, 6.5.1).
 * Of the requests that come while one is answered, ``MAX_PIPELINED`` are kept. Then nothing more is read until they are
   answered, and the connection closes after them: the client sends the others again (RFC 9112, 9.3.2).
 * A client that reads nothing for so long as the setting ``SEND_TIMEOUT`` says, while more is to be sent than its socket
@@ -17,8 +19,12 @@ interface, so :func:`http1_class` chooses it only for the versions of uvicorn it
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import re
+import sys
+import termios
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -30,13 +36,22 @@ from .problems import Problem
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_SIZE = 64 * KIB
+MAX_FIELDS = 100
+MAX_FIELD_SIZE = 8 * KIB
+MAX_CONTENT_TYPE = 1 * KIB
+FRAMING_PER_BYTE = 8
+"""Bytes of framing for each byte of a chunked body: of chunks of one byte, and a little more."""
 HEAD_TIMEOUT = 10.0
 MAX_PIPELINED = 16
 
 TESTED = ((0, 54), (0, 55))
 """Versions of uvicorn from the first on, and before the second."""
 
-_HEAD_TOO_LARGE = Problem(431, "head_too_large", f"The head of a request may have at most {MAX_HEAD_SIZE} bytes.")
+_HEAD_TOO_LARGE = Problem(
+    431,
+    "head_too_large",
+    f"The head of a request may have at most {MAX_HEAD_SIZE} bytes and {MAX_FIELDS} fields, each of {MAX_FIELD_SIZE}.",
+)
 _HEAD_TIMED_OUT = Problem(408, "head_timeout", f"The head was not whole after {HEAD_TIMEOUT:.0f} seconds.")
 
 
@@ -62,6 +77,10 @@ class BoundedHttp1(HttpToolsProtocol):
         self._is_head_begun = False
         self._head_size = 0
         """Bytes that came while a head was awaited."""
+        self._body_size = 0
+        self._framing_size = 0
+        self._running: Any = None
+        """The cycle at work; ``self.cycle`` is that of the request that was read last."""
         self._is_closing = False
         """No further request is taken: the connection closes once those that were taken are answered."""
         self._head_timer: asyncio.TimerHandle | None = None
@@ -75,17 +94,28 @@ class BoundedHttp1(HttpToolsProtocol):
         self._stop_head_timer()
         self._stop_send_timer()
         self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing and not self._is_body_wanted():
             return
         if self._awaits_head:
             self._head_size += len(data)
-            self._start_head_timer()
+        body_before = self._body_size
         super().data_received(data)
         if self._awaits_head and self._head_size > MAX_HEAD_SIZE:
             self._refuse(_HEAD_TOO_LARGE)
+        if not self._awaits_head:
+            self._framing_size += len(data) - (self._body_size - body_before)
+            if self._framing_size > 2 * MAX_HEAD_SIZE + FRAMING_PER_BYTE * self._body_size:
+                self.transport.abort()
         self._watch_what_follows_an_early_answer()
 
     def _watch_what_follows_an_early_answer(self) -> None:
@@ -101,10 +131,15 @@ class BoundedHttp1(HttpToolsProtocol):
         self._is_head_begun = True
         self._start_head_timer()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_head_begun:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
         self._awaits_head = self._is_head_begun = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_SIZE:
+        self._body_size = self._framing_size = 0
+        if self._is_head_too_large():
             self._refuse(_HEAD_TOO_LARGE)
         if self._is_closing:
             return
@@ -112,7 +147,16 @@ class BoundedHttp1(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._take_no_more()
 
+    def _is_head_too_large(self) -> bool:
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            if len(value) > (MAX_CONTENT_TYPE if name == b"content-type" else MAX_FIELD_SIZE):
+                return True
+        return size > MAX_HEAD_SIZE or len(self.headers) > MAX_FIELDS
+
     def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
         if self._is_body_wanted():
             super().on_body(body)
 
@@ -128,7 +172,25 @@ class BoundedHttp1(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._send_timer is None:
-            self._send_timer = self.loop.call_later(upload_settings().send_timeout, self.transport.abort)
+            self._start_send_timer()
+
+    def _start_send_timer(self) -> None:
+        timeout = upload_settings().send_timeout
+        self._send_timer = self.loop.call_later(timeout, self._abort_unless_some_was_taken, self._not_taken())
+
+    def _abort_unless_some_was_taken(self, before: int) -> None:
+        self._send_timer = None
+        if self._not_taken() < before:
+            self._start_send_timer()
+        else:
+            self.transport.abort()
+
+    def _not_taken(self) -> int:
+        """Bytes of answers that the client has not acknowledged, in this process and, where it tells, the kernel."""
+        queued = bytearray(4)
+        with suppress(OSError, AttributeError):
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def resume_writing(self) -> None:
         self._stop_send_timer()
@@ -161,7 +223,7 @@ class BoundedHttp1(HttpToolsProtocol):
         self._head_timer = None
         if self._is_head_begun:
             self._refuse(_HEAD_TIMED_OUT)
-        else:
+        elif self._running is None:
             self.transport.close()  # Not a word was said.
 
     def _start_head_timer(self) -> None:

@@ -23,6 +23,7 @@ from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
 from .problems import BODY_BROKEN, TIMED_OUT, Problem, method_not_allowed, problem_for_any
 from .protocol import Answer, Body, RequestHead, UploadProtocol
+from .small_bodies import MOST_DIGITS
 from .transport import redirect_to_https, transport_headers
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
@@ -178,6 +179,6 @@ def _content_length(request: HttpRequest) -> int | None:
     text = request.META.get("CONTENT_LENGTH") or ""
     if "HTTP_TRANSFER_ENCODING" in request.META or not text:
         return None if "HTTP_TRANSFER_ENCODING" in request.META else 0
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
         raise DjangoBadRequest("Content-Length")
     return int(text)

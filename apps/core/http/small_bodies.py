@@ -18,6 +18,8 @@ from .problems import TIMED_OUT, Problem, body_too_large
 from .protocol import Answer
 from .transport import transport_headers
 
+MOST_DIGITS = 19
+"""Of a length: more are no length that there is, and Python refuses to read thousands."""
 TIMEOUT = 10.0
 """Seconds after which such a body must be whole."""
 
@@ -38,8 +40,12 @@ async def serve_small_body(application: Application, limit: int, scope: Scope, r
 
 def _require_short(scope: Scope, limit: int) -> None:
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
+        if name == b"content-length" and value.isdigit() and _exceeds(value, limit):
             raise _Refused(body_too_large(limit))
+
+
+def _exceeds(digits: bytes, limit: int) -> bool:
+    return len(digits) > MOST_DIGITS or int(digits) > limit
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

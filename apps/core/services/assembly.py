@@ -34,6 +34,11 @@ logger = logging.getLogger(__name__)
 Status = UploadSession.Status
 
 
+THREADS = 4
+"""Of one process, for large files: each keeps a core busy and holds a database connection."""
+_threads = threading.BoundedSemaphore(THREADS)
+
+
 class LeaseLost(Exception):
     """Somebody else assembles this session now."""
 
@@ -42,19 +47,23 @@ def ensure_assembling(session: UploadSession) -> threading.Thread | None:
     """See to it that somebody assembles the session: does a small one at once, starts a thread for a large one.
 
     Returns:
-        The thread at work in this process, or None if the work is done or is somebody else's.
+        The thread at work in this process, or None if the work is done, somebody else's, or must wait for a thread.
     """
+    if (session.total_size or 0) <= upload_settings().inline_assemble_bytes:
+        take_over(session)
+        return None
+    if not _threads.acquire(blocking=False):
+        return None  # Whoever asks next, once there is a place, sees to it.
     lease = transitions.take_lease(session)
     if lease is None:
+        _threads.release()
         return None
     ledger.refresh(session)
-    if (session.total_size or 0) <= upload_settings().inline_assemble_bytes:
-        assemble(session, lease)
-        return None
     thread = threading.Thread(target=_assemble_on_thread, args=(session, lease), daemon=True, name="assemble")
     try:
         thread.start()
     except RuntimeError as error:  # The process has as many threads as it may.
+        _threads.release()
         transitions.release_lease(session, lease)
         raise Unavailable("The server is busy; try again.") from error
     return thread
@@ -77,6 +86,7 @@ def _assemble_on_thread(session: UploadSession, lease: uuid.UUID) -> None:
         logger.exception("assembling failed and will be tried again", extra={"upload_id": str(session.upload_id)})
     finally:
         connection.close()
+        _threads.release()
 
 
 def assemble(session: UploadSession, lease: uuid.UUID) -> None:

@@ -421,3 +421,16 @@ def test_a_session_past_its_last_chunk_takes_no_other_size_or_hash(
     assert refused.value.code == code
     digest = hashlib.sha256(DATA).hexdigest()
     assert service.complete(session, total_size=len(DATA), file_hash=digest).status == "completed"
+
+
+def test_large_files_are_assembled_by_few_threads(
+    service: Any, session: UploadSession, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads(INLINE_ASSEMBLE_BYTES=0)
+    monkeypatch.setattr(assembly, "_threads", threading.BoundedSemaphore(1))
+    with assembly._threads:
+        assert service.complete(session, wait=0).status == "assembling"
+        session.refresh_from_db()
+        assert session.lease_token is None
+    assert service.complete(session, wait=30).status == "completed"
+    assert assembly._threads.acquire(timeout=10)

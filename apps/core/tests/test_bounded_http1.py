@@ -29,6 +29,7 @@ class Server:
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
+        self.gone = threading.Event()
         self.begun = 0
         config = uvicorn.Config(
             self.application, interface="asgi3", http=BoundedHttp1, port=0, log_level="critical", lifespan="off"
@@ -51,6 +52,13 @@ class Server:
                 body += message["body"]
                 if not message["more_body"]:
                     break
+        if scope["path"] == "/headers":
+            body = b" ".join(name for name, _ in scope["headers"])
+        if scope["path"] == "/until-gone":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.gone.set()
+            return
         if scope["path"] == "/large":
             body = b"x" * 2**20
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -59,8 +67,12 @@ class Server:
         await send({"type": "http.response.body", "body": b""})
 
     def let_go(self) -> None:
+        self.call(self.go.set)
+
+    def call(self, function: Any, *args: Any) -> None:
+        """In the server's thread."""
         loop: Any = self._server.servers[0].get_loop()
-        loop.call_soon_threadsafe(self.go.set)
+        loop.call_soon_threadsafe(function, *args)
 
     @property
     def connections(self) -> int:
@@ -113,9 +125,12 @@ def until(condition: Any) -> None:
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 2 * MAX_HEAD_SIZE,
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * MAX_HEAD_SIZE,
         b"GET /" + b"x" * 2 * MAX_HEAD_SIZE,
-        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * MAX_HEAD_SIZE + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + (b"X: " + b"x" * 8_000 + b"\r\n") * 9 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b;" + b";" * 2_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 101 + b"\r\n",
     ],
-    ids=["endless value", "endless headers", "endless path", "whole but too large"],
+    ids=["endless value", "endless headers", "endless path", "all", "one field", "type", "number of fields"],
 )
 @pytest.mark.parametrize("before", [b"", GET], ids=["first", "after another"])
 def test_heads_are_bounded(server: Server, head: bytes, before: bytes) -> None:
@@ -133,7 +148,7 @@ def test_heads_are_bounded(server: Server, head: bytes, before: bytes) -> None:
 
 def test_a_large_head_within_the_bound_is_taken_also_in_small_pieces(server: Server) -> None:
     with server.connect() as client:
-        for piece in (b"GET /a HTTP/1.1\r\nHost: a\r\n", b"X: " + b"x" * 60_000, b"\r\n\r\n"):
+        for piece in (b"GET /a HTTP/1.1\r\nHost: a\r\n", (b"X: " + b"x" * 7_500 + b"\r\n") * 8, b"\r\n"):
             client.sendall(piece)
         assert client.recv(2**16).startswith(b"HTTP/1.1 200 ")
 
@@ -239,3 +254,65 @@ def test_the_extra_installs_a_version_that_it_was_tested_with() -> None:
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     first, last = (".".join(map(str, version)) for version in bounded_http1.TESTED)
     assert f"uvicorn>={first},<{last}" in project["optional-dependencies"]["server"]
+
+
+class TestTrailers:
+    HEAD = b"PUT %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def test_they_are_no_headers(self, server: Server) -> None:
+        with server.connect() as client:
+            client.sendall(self.HEAD % b"/headers" + b"1\r\na\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
+            answer = client.recv(2**16)
+        assert b"host transfer-encoding" in answer
+        assert b"authorization" not in answer
+
+    @pytest.mark.parametrize("endless", [b"X: y\r\n" * 10_000, b"X: " + b"y" * 100_000], ids=["many", "one"])
+    @pytest.mark.parametrize("path", [b"/read", b"/early"])
+    def test_they_do_not_go_on_for_ever(self, server: Server, path: bytes, endless: bytes) -> None:
+        with server.connect() as client, contextlib.suppress(ConnectionError):
+            client.sendall(self.HEAD % path + b"0\r\n")
+            for _ in range(100):
+                client.sendall(endless)
+            pytest.fail("all of it was taken")
+
+    def test_a_body_in_chunks_of_one_byte_is_a_body(self, server: Server) -> None:
+        with server.connect() as client:
+            client.sendall(self.HEAD % b"/read" + b"1\r\nb\r\n" * 100_000 + b"0\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"0\r\n\r\n"):
+                answer += client.recv(2**16)
+        assert answer.count(b"b") == 100_000
+
+
+def test_the_request_at_work_hears_that_its_client_is_gone_when_others_wait(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(GET.replace(b"/ ", b"/until-gone ") + GET)
+        until(lambda: server.begun)
+    assert server.gone.wait(20)
+
+
+def test_blank_lines_behind_a_request_leave_its_answer_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http1, "HEAD_TIMEOUT", 0.05)
+    with server.connect() as client:
+        client.sendall(GET.replace(b"/ ", b"/wait "))
+        until(lambda: server.begun)
+        client.sendall(b"\r\n")
+        time.sleep(0.1)  # Longer than the timeout, which would have ended it.
+        server.let_go()
+        assert client.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_takes_an_answer_slowly_is_not_one_who_does_not(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(GET.replace(b"/ ", b"/large "))
+        until(lambda: server.connections)
+        (connection,) = server._server.server_state.connections
+        assert isinstance(connection, BoundedHttp1)
+        until(lambda: connection._send_timer is not None)
+        before = connection._not_taken()
+        client.recv(2**16)
+        until(lambda: connection._not_taken() < before)
+        server.call(connection._abort_unless_some_was_taken, before)
+        assert client.recv(1)
+        server.call(connection._abort_unless_some_was_taken, 0)
+        until(lambda: not server.connections)

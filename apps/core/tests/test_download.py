@@ -96,3 +96,11 @@ def test_a_file_that_was_moved_away_is_not_found_and_its_record_stays(api: Api) 
     assert_problem(api.http.get(api.base_url + session["file"]["url"]), 404, "not_found")
     assert api.status(session["upload_id"]).json()["file"]["url"] == session["file"]["url"]
     assert api.get("").json()["results"][0]["file"]["sha256"] == session["file"]["sha256"]
+
+
+def test_a_head_reads_nothing_and_takes_no_place(api: Api, url: str, owner: Any, client: Any, uploads: Any) -> None:
+    uploads(MAX_DOWNLOADS=0)
+    client.force_login(owner)
+    answer = client.head(url.removeprefix(api.base_url), headers={"host": "localhost"})
+    assert (answer.status_code, answer.streaming) == (200, False)
+    assert answer.headers["Content-Length"] == str(len(DATA))

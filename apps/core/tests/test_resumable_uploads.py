@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 from datetime import timedelta
 from typing import Any
@@ -414,3 +415,9 @@ def test_a_client_key_makes_init_idempotent(api: Api) -> None:
     other = api.post("init", {"filename": "a.bin", "total_size": 11, "client_key": "k"})
     assert_problem(other, 409, "client_key_conflict")
     assert_problem(api.post("init", {"filename": "a.bin", "client_key": "k" * 129}), 400, "bad_field")
+
+
+def test_a_chunked_body_of_a_view_is_read_where_the_server_hands_it_over(api: Api) -> None:
+    body = [json.dumps({"filename": "a.bin", "total_size": 1}).encode()]
+    answer = api.http.post(f"{api.url}/init", data=iter(body), timeout=10)
+    assert (answer.status_code, answer.json().get("code")) in [(201, None), (411, "length_required")]

@@ -106,3 +106,14 @@ def test_who_reads_nothing_is_cut_off_where_the_server_shows_its_socket(stored: 
         assert sum(map(len, blocks)) == len(DATA) - BLOCK
         assert ours.gettimeout() is None
         sent.close()
+
+
+def test_an_event_loop_that_ends_it_in_the_middle_gives_back(stored: File[bytes]) -> None:
+    async def leave() -> None:
+        blocks = aiter(sent_file(ASGI, stored, len(DATA), "a"))
+        await anext(blocks)
+        await blocks.aclose()
+
+    asyncio.run(leave())
+    assert stored.closed
+    assert not on_their_way._by_user

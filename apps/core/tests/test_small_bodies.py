@@ -72,6 +72,13 @@ def test_a_body_that_says_that_it_is_too_long_is_not_read() -> None:
     assert (client.status, client.code) == (413, "too_large")
 
 
+def test_a_length_of_thousands_of_digits_is_too_long() -> None:
+    client = Client()
+    asked = scope(content_length="0" * 5000 + "5")
+    asyncio.run(serve_small_body(untouched, 10, asked, client.receive, client.send))
+    assert client.status == 413
+
+
 def test_one_that_does_not_say_so_is_read_up_to_the_limit() -> None:
     client = Client([b"01234", b"56789", b"0"])
     asyncio.run(serve_small_body(reading, 10, scope(), client.receive, client.send))

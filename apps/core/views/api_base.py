@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, ParamSpec, cast
 
 import orjson
+from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -22,8 +23,17 @@ from rest_framework.views import APIView
 from ..conf import KIB, PACKAGE
 from ..errors import TooLarge
 from ..http.atomic_requests import non_atomic
-from ..http.problems import INTERNAL_ERROR, MALFORMED, UNKNOWN_PATH, Problem, problem_for_any, unauthenticated
+from ..http.problems import (
+    INTERNAL_ERROR,
+    LENGTH_REQUIRED,
+    MALFORMED,
+    UNKNOWN_PATH,
+    Problem,
+    problem_for_any,
+    unauthenticated,
+)
 from ..http.protocol import require_identity_encoding
+from ..http.small_bodies import MOST_DIGITS
 from ..metrics import count_refusal
 from ..services.principal import Principal
 from ..services.resumable_upload_service import ResumableUploadService
@@ -82,8 +92,9 @@ class UploadApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > BODY_LIMIT:
+        if length.isdigit() and int(length[:MOST_DIGITS]) > BODY_LIMIT:
             raise TooLarge(f"The body may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+        _require_known_length(request._request)
         require_identity_encoding(request.headers)
         super().initial(request, *args, **kwargs)
 
@@ -108,6 +119,8 @@ class UploadApiView(APIView):
         return response
 
     def _problem(self, exc: Exception) -> Problem:
+        if isinstance(exc, _LengthRequired):
+            return LENGTH_REQUIRED
         if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
             return unauthenticated(self.get_authenticate_header(self.request), str(exc.detail))
         if isinstance(exc, exceptions.APIException):
@@ -115,6 +128,19 @@ class UploadApiView(APIView):
         if isinstance(exc, Http404):
             return UNKNOWN_PATH
         return problem_for_any(exc)
+
+
+class _LengthRequired(Exception):
+    """A chunked body that the server does not hand over."""
+
+
+def _require_known_length(request: HttpRequest) -> None:
+    """DRF takes a chunked body for none. Under ASGI it was read, so its length is known by now."""
+    if "HTTP_TRANSFER_ENCODING" not in request.META or request.META.get("CONTENT_LENGTH"):
+        return
+    if not isinstance(request, ASGIRequest):
+        raise _LengthRequired
+    request.META["CONTENT_LENGTH"] = str(len(request.body))
 
 
 def _framework_problem(exc: exceptions.APIException) -> Problem:

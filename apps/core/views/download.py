@@ -39,6 +39,9 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
         stored = session.file.open("rb")
     except (FileNotFoundError, ValueError):  # Django's for a row without a name.
         raise NotFound from None
+    if request.method == "HEAD":
+        stored.close()
+        return HttpResponse(headers={**headers, "Content-Length": str(size)})
     stored.seek(wanted.start)
     response = StreamingHttpResponse(
         sent_file(request, stored, len(wanted), Principal.owning(session).key),

@@ -86,9 +86,12 @@ class _SentByLoop(_SentFile):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read = sync_to_async(self._stored.read, thread_sensitive=False)
         left = self._size
-        while left and (block := await read(min(BLOCK, left))):
-            left -= len(block)
-            yield block
+        try:
+            while left and (block := await read(min(BLOCK, left))):
+                left -= len(block)
+                yield block
+        finally:
+            self.close()
 
 
 def sent_file(request: HttpRequest, stored: File[bytes], size: int, user: str) -> Any:
