@@ -77,8 +77,10 @@ class BoundedHttp1(HttpToolsProtocol):
         self._is_head_begun = False
         self._head_size = 0
         """Bytes that came while a head was awaited."""
-        self._body_size = 0
-        self._framing_size = 0
+        self._bodies_size = 0
+        """Of all requests."""
+        self._body_size = self._framing_size = 0
+        """Of the one that is read."""
         self._running: Any = None
         """The cycle at work; ``self.cycle`` is that of the request that was read last."""
         self._is_closing = False
@@ -108,12 +110,12 @@ class BoundedHttp1(HttpToolsProtocol):
             return
         if self._awaits_head:
             self._head_size += len(data)
-        body_before = self._body_size
+        bodies_before = self._bodies_size
         super().data_received(data)
         if self._awaits_head and self._head_size > MAX_HEAD_SIZE:
             self._refuse(_HEAD_TOO_LARGE)
         if not self._awaits_head:
-            self._framing_size += len(data) - (self._body_size - body_before)
+            self._framing_size += len(data) - (self._bodies_size - bodies_before)
             if self._framing_size > 2 * MAX_HEAD_SIZE + FRAMING_PER_BYTE * self._body_size:
                 self.transport.abort()
         self._watch_what_follows_an_early_answer()
@@ -157,6 +159,7 @@ class BoundedHttp1(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._body_size += len(body)
+        self._bodies_size += len(body)
         if self._is_body_wanted():
             super().on_body(body)
 
