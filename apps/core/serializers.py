@@ -13,7 +13,8 @@ from .models import UploadSession
 from .services.names import MAX_GIVEN_CHARACTERS
 
 METADATA_LIMIT = 16 * KIB
-METADATA_DEPTH = 32
+METADATA_DEPTH = 31
+"""Levels, with the object itself: MariaDB's JSON has no more."""
 CLIENT_KEY_LIMIT = 128
 """Characters."""
 LARGEST_NUMBER = 2**63 - 1

@@ -425,12 +425,12 @@ def test_52_a_made_up_cursor_is_not_found(api: Api, position: str) -> None:
     assert answer.status_code in (200, 404), answer.text
 
 
-@pytest.mark.parametrize("depth", [10, 32, 33, 300, 900])
+@pytest.mark.parametrize("depth", [10, 31, 32, 300, 900])
 @pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]")])
-def test_52_metadata_is_at_most_32_levels_deep(api: Api, depth: int, opening: bytes, closing: bytes) -> None:
+def test_52_metadata_is_fewer_than_32_levels_deep(api: Api, depth: int, opening: bytes, closing: bytes) -> None:
     nested = opening * (depth - 1) + b"1" + closing * (depth - 1)
     body = b'{"filename": "a.bin", "total_size": 1, "metadata": {"a":' + nested + b"}}"
-    assert api.http.post(f"{api.url}/init", data=body).status_code == (201 if depth <= 32 else 400)
+    assert api.http.post(f"{api.url}/init", data=body).status_code == (201 if depth < 32 else 400)
 
 
 @given(position=st.binary(max_size=60) | st.from_regex(rb"[por]=.{0,20}(&[por]=.{0,20})?", fullmatch=True))
