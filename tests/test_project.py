@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from apps.core.http import bounded_http1
+
 from .server_process import PROJECT
 
 pytestmark = pytest.mark.unit
@@ -128,3 +130,8 @@ def test_addresses_are_the_repositorys() -> None:
         assert REPOSITORY in text
         for target in in_repository.findall(text):
             assert (PROJECT / target).exists(), target
+
+
+def test_the_extra_installs_a_uvicorn_that_its_class_was_tested_with() -> None:
+    first, last = (".".join(map(str, version)) for version in bounded_http1.TESTED)
+    assert f"uvicorn>={first},<{last}" in project()["optional-dependencies"]["server"]

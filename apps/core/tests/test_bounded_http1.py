@@ -8,9 +8,7 @@ import json
 import socket
 import threading
 import time
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,12 +252,6 @@ def test_another_uvicorn_is_served_as_it_is_with_a_loud_warning(
     monkeypatch.setattr(uvicorn, "__version__", "99.1.0")
     assert http1_class() == "auto"
     assert "99.1.0" in caplog.text
-
-
-def test_the_extra_installs_a_version_that_it_was_tested_with() -> None:
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-    first, last = (".".join(map(str, version)) for version in bounded_http1.TESTED)
-    assert f"uvicorn>={first},<{last}" in project["optional-dependencies"]["server"]
 
 
 class TestTrailers:
