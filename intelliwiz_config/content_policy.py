@@ -1,4 +1,5 @@
-"""A Content-Security-Policy on every answer that brings none of its own: the admin, the API docs, the login, errors."""
+"""A Content-Security-Policy on every answer of a view that brings none of its own: the admin, the API docs, the login,
+errors. Static files go without."""
 
 from __future__ import annotations
 

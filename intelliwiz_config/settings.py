@@ -45,9 +45,10 @@ MIDDLEWARE = [
     "apps.core.middleware.CorrelationMiddleware",
     "apps.core.middleware.CorsMiddleware",
     "intelliwiz_config.body_limits.BodyLimitMiddleware",
-    "intelliwiz_config.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Below WhiteNoise: a worker runs under the policy that its script is served with, and ours needs WebAssembly.
+    "intelliwiz_config.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -42,6 +42,13 @@ def test_what_a_stranger_gets_has_a_policy(path: str, client: Any, db: None) -> 
     assert client.get(path).headers["Content-Security-Policy"] in (POLICY, CONTENT_SECURITY_POLICY)
 
 
+def test_the_worker_of_the_client_may_use_webassembly(client: Any, db: None) -> None:
+    script = client.get("/static/js/resumable-upload-client.js")
+    script.close()
+    assert script.status_code == 200
+    assert "Content-Security-Policy" not in script.headers
+
+
 def test_the_policy_allows_nothing_inline() -> None:
     assert "unsafe" not in POLICY
     assert POLICY.startswith("default-src 'none'")
