@@ -282,6 +282,7 @@ def test_files_are_deleted_by_keyboard_and_the_last_leaves_an_empty_list(page: P
     page.set_input_files("#files", [make_file(9, "first.bin"), make_file(8, "second.bin")])
     finish(page, "first.bin")
     finish(page, "second.bin")
+    expect(page.locator("#finished [data-action=delete]")).to_have_count(2)
     expect(page.locator("#finished .empty")).to_be_hidden()
     page.locator("#finished [data-action=delete]").first.focus()
     asked = _focused(page)
@@ -299,6 +300,27 @@ def test_files_are_deleted_by_keyboard_and_the_last_leaves_an_empty_list(page: P
         focused = page.locator("#finished [data-action=delete]") if left else page.locator("#finished-title")
         expect(focused).to_be_focused()
     expect(page.locator("#finished .empty")).to_be_visible()
+
+
+def test_a_question_outlives_the_end_of_the_one_before(page: Page, make_file: MakeFile) -> None:
+    _delete_all(page)
+    page.set_input_files("#files", [make_file(9, "first.bin"), make_file(8, "second.bin")])
+    finish(page, "first.bin")
+    finish(page, "second.bin")
+    expect(page.locator("#finished [data-action=delete]")).to_have_count(2)
+    # The first "close" is told after the second question was asked.
+    page.evaluate(
+        """() => {
+          const ask = (name) => document.querySelector(`#finished [aria-label="Delete ${name}"]`).click();
+          ask("first.bin");
+          document.querySelector("#delete-dialog").close();
+          ask("second.bin");
+        }"""
+    )
+    page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
+    page.locator("#delete-dialog [data-action=delete]").click()
+    expect(page.locator('#finished [aria-label="Delete second.bin"]')).to_have_count(0)
+    expect(page.locator('#finished [aria-label="Delete first.bin"]')).to_have_count(1)
 
 
 def _delete_all(page: Page) -> None:

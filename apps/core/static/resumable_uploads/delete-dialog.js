@@ -1,5 +1,8 @@
 // Asks before a file is deleted, and stays open until the server has done it.
 
+// "close" is told later, when the dialog may be open again with another question: it ends no question that is not over.
+let giveUp = () => {};
+
 /**
  * Ask, and delete if the answer is yes. Closing the dialog meanwhile gives up waiting.
  *
@@ -7,10 +10,21 @@
  * @returns whether it was deleted
  */
 export function askToDelete(dialog, name, remove) {
+  giveUp();
   const at = (selector) => dialog.querySelector(selector);
   const confirm = at("[data-action=delete]");
   const life = new AbortController();
   const { signal } = life;
+  let settle;
+  const answer = new Promise((resolve) => {
+    settle = resolve;
+  });
+  const end = (deleted) => {
+    if (signal.aborted) return;
+    life.abort();
+    dialog.close();
+    settle(deleted);
+  };
 
   const show = ({ busy = false, problem = "" } = {}) => {
     confirm.disabled = busy;
@@ -23,7 +37,7 @@ export function askToDelete(dialog, name, remove) {
     at("[data-action=cancel]").focus();
     try {
       await remove(signal);
-      if (!signal.aborted) dialog.close("deleted");
+      if (!signal.aborted) end(true);
     } catch (error) {
       if (!signal.aborted) show({ problem: error.message });
     }
@@ -31,15 +45,13 @@ export function askToDelete(dialog, name, remove) {
 
   at(".name").textContent = name;
   show();
-  dialog.returnValue = "";
   confirm.addEventListener("click", removeAndClose, { signal });
-  at("[data-action=cancel]").addEventListener("click", () => dialog.close(), { signal });
-  return new Promise((resolve) => {
-    const onClose = () => {
-      life.abort();
-      resolve(dialog.returnValue === "deleted");
-    };
-    dialog.addEventListener("close", onClose, { signal });
-    dialog.showModal();
-  });
+  at("[data-action=cancel]").addEventListener("click", () => end(false), { signal });
+  const onClose = () => {
+    if (!dialog.open) end(false);
+  };
+  dialog.addEventListener("close", onClose, { signal });
+  dialog.showModal();
+  giveUp = () => end(false);
+  return answer;
 }
