@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_pla
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .chromium import CHROMIUM, FLAGS
+from .pages import BARE
 
 MIB = 2**20
 PARALLEL = 4
@@ -81,7 +82,7 @@ class ClientPage:
 
     def load(self) -> None:
         """Load the page, anew if it was loaded before."""
-        self.page.goto(f"{self.base_url}/healthz")
+        self.page.goto(self.base_url + BARE)
         self.page.set_content('<input type="file" id="file" multiple>')
         self.page.add_script_tag(url="/static/js/resumable-upload-client.js")
         self.page.evaluate(HELPERS, self.token)
