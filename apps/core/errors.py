@@ -80,6 +80,7 @@ class OffsetMismatch(Conflict):
             expected_offset=expected,
             provided_offset=provided,
         )
+        self.expected = expected
 
 
 class ChecksumMismatch(UploadError):
@@ -112,6 +113,12 @@ class UnsupportedEncoding(UploadError):
 
     def __init__(self) -> None:
         super().__init__("Send the body as it is, without Content-Encoding.")
+
+
+class UnsupportedType(UploadError):
+    """The body says that it is of a type that is not taken here."""
+
+    code = "unsupported_media_type"
 
 
 class ContentRefused(UploadError):

@@ -54,6 +54,12 @@ if AVAILABLE:
             return iter(())
 
 
+def count_received(protocol: str, size: int) -> None:
+    """Bytes were stored by a request that sends them in order."""
+    if AVAILABLE:
+        _bytes_received.labels(protocol=protocol).inc(size)
+
+
 def count_chunk(protocol: str, size: int) -> None:
     """A chunk of ``size`` bytes was stored and recorded."""
     if AVAILABLE:

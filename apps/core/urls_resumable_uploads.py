@@ -5,6 +5,8 @@ from django.urls import path, re_path
 from .http.wsgi import protocol_view
 from .protocols.json_chunks import JsonChunks
 from .protocols.raw_chunks import RawChunks
+from .protocols.shared_address import SharedAddress
+from .protocols.tus import TusCreation, TusUpload
 from .views import resumable_upload_views as views
 from .views.api_base import unknown_path
 
@@ -12,6 +14,8 @@ app_name = "resumable_uploads"
 
 urlpatterns = [
     path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
+    path("files/", protocol_view(SharedAddress(TusCreation())), name="resumable-files"),
+    path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload())), name="resumable-file"),
     path("", views.UploadListView.as_view(), name="list"),
     path("init", views.InitUploadView.as_view(), name="init"),
     path("chunk", protocol_view(JsonChunks()), name="chunk"),

@@ -11,22 +11,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
 from io import BytesIO
 
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import ResolverMatch, set_script_prefix
 
 from ..conf import KIB, MIB, upload_settings
-from .asgi_messages import Application, Receive, Scope, Send, encoded, send_answer
+from .asgi_messages import Application, Message, Receive, Scope, Send, encoded, send_answer
 from .exchange import Exchange
-from .protocol import Answer, UploadProtocol
+from .protocol import Answer, Pending, UploadProtocol
 from .routing import protocol_of, resolve_path
 from .small_bodies import serve_small_body
 from .threads import WorkerThreads
 
 LARGEST_BLOCK = MIB
 SMALLEST_BLOCK = 16 * KIB
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at work that goes on."""
 
 INFORMATIONAL = "http.response.informational"
 """ASGI has no interim responses yet. A server that offers this extension takes a message of this type, with ``status``
@@ -77,20 +82,33 @@ class UploadApplication:
     ) -> None:
         request = ASGIRequest(scope, BytesIO())
         exchange = Exchange(protocol, request, match.kwargs)
-        answer = await self.threads.run(exchange.begin)
+        answer: Answer | Pending | None = await self.threads.run(exchange.begin)
         if answer is None:
             self._receiving += 1
             try:
                 answer = await self._feed(exchange, receive, _interim_sender(scope, send))
             finally:
                 self._receiving -= 1
+        if isinstance(answer, Pending):
+            answer = await self._wait_for(exchange, answer)
         if answer is not None:
             exchange.log(answer)
             await send_answer(send, answer, exchange.headers(answer))
 
+    async def _wait_for(self, exchange: Exchange, pending: Pending) -> Answer:
+        """Who waits holds a socket, and a thread only while it asks."""
+        pause = FIRST_PAUSE
+        deadline = time.monotonic() + pending.seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if (answer := await self.threads.run(exchange.poll, pending)) is not None:
+                return answer
+            await asyncio.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return await self.threads.run(exchange.give_up, pending)
+
     async def _feed(
         self, exchange: Exchange, receive: Receive, send_interim: Callable[[Answer], Awaitable[None]]
-    ) -> Answer | None:
+    ) -> Answer | Pending | None:
         """Feed the body. None: the client is gone."""
         gathered = _Gathered()
         loop = asyncio.get_running_loop()
@@ -98,11 +116,12 @@ class UploadApplication:
             await send_interim(exchange.opening)
         try:
             async with asyncio.timeout(None) as timeout:
+                patience = _Patience(timeout)
+                exchange.on_superseded(partial(_call_soon, loop, patience.end))
                 pace = _Pace()
                 more = True
                 while more:
-                    _extend(timeout, loop.time() + upload_settings().receive_timeout)
-                    message = await receive()
+                    message = await patience.wait_for(receive)
                     if message["type"] == "http.disconnect":
                         await self.threads.run(_end, exchange, gathered.take(), exchange.abort)
                         return None
@@ -118,7 +137,8 @@ class UploadApplication:
                         if answer is not None:
                             await send_interim(answer)
         except TimeoutError:
-            return await self.threads.run(_end, exchange, gathered.take(), exchange.time_out)
+            end = exchange.supersede if patience.is_over else exchange.time_out
+            return await self.threads.run(_end, exchange, gathered.take(), end)
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
             self.threads.start(_end, exchange, gathered.take(), exchange.abort)
@@ -171,11 +191,44 @@ class _Pace:
         self._received = 0
 
 
-def _extend(timeout: asyncio.Timeout, deadline: float) -> None:
-    """Move the deadline, but not for less than a second: a fast body comes in many messages."""
-    before = timeout.when()
-    if before is None or deadline - before > 1:
-        timeout.reschedule(deadline)
+class _Patience:
+    """How long a request is waited for: not for ever, and no longer once a newer one took over."""
+
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self._timeout = timeout
+        self._is_waiting = False
+        self.is_over = False
+
+    def end(self) -> None:
+        self.is_over = True
+        if self._is_waiting:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+
+    async def wait_for(self, receive: Receive) -> Message:
+        """The next message.
+
+        Raises:
+            TimeoutError: it took too long, or nobody wants it any more.
+        """
+        if self.is_over:
+            raise TimeoutError
+        self._extend(asyncio.get_running_loop().time() + upload_settings().receive_timeout)
+        self._is_waiting = True
+        try:
+            return await receive()
+        finally:
+            self._is_waiting = False
+
+    def _extend(self, deadline: float) -> None:
+        """Move the deadline, but not for less than a second: a fast body comes in many messages."""
+        before = self._timeout.when()
+        if before is None or deadline - before > 1:
+            self._timeout.reschedule(deadline)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+        loop.call_soon_threadsafe(function)
 
 
 def _resolve(scope: Scope) -> ResolverMatch | None:
@@ -184,7 +237,7 @@ def _resolve(scope: Scope) -> ResolverMatch | None:
     return resolve_path(scope["path"].removeprefix(root))
 
 
-def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | None]) -> Answer | None:
+def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
     """Feed what was gathered last, then end the exchange one way or another."""
     answer = exchange.receive(last) if last else None
     return ending() if answer is None or answer.is_interim else answer

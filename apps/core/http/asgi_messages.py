@@ -17,7 +17,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 async def send_answer(send: Send, answer: Answer, headers: Mapping[str, str]) -> None:
     """Send a final answer. ``headers`` are all of them."""
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded(headers)})
-    await send({"type": "http.response.body", "body": answer.body})
+    has_content = "Content-Length" in headers  # None to HEAD, whose answer could have some.
+    await send({"type": "http.response.body", "body": answer.body if has_content else b""})
 
 
 def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
@@ -21,8 +21,8 @@ from ..metrics import count_refusal
 from . import correlation
 from .authentication import Refused
 from .cors import cors_headers, is_preflight, preflight_headers
-from .problems import BODY_BROKEN, TIMED_OUT, Problem, method_not_allowed, problem_for_any
-from .protocol import Answer, Body, RequestHead, UploadProtocol
+from .problems import BODY_BROKEN, SUPERSEDED, TIMED_OUT, Problem, method_not_allowed, problem_for_any
+from .protocol import Answer, Body, Pending, RequestHead, UploadProtocol
 from .small_bodies import MOST_DIGITS
 from .transport import redirect_to_https, transport_headers
 
@@ -34,7 +34,8 @@ class Exchange:
 
     def __init__(self, protocol: UploadProtocol, request: HttpRequest, path_parameters: Mapping[str, Any]) -> None:
         self.correlation_id = correlation.begin(request.headers.get(correlation.HEADER))
-        self._protocol = protocol
+        self._protocol = protocol.chosen_for(request)
+        self._method = self._protocol.method_of(request)
         self._request = request
         self._path_parameters = path_parameters
         self._body: Body | None = None
@@ -59,28 +60,34 @@ class Exchange:
         """The interim answer to send before the body is read, if there is one."""
         return self._body.interim if self._body else None
 
+    def on_superseded(self, end: Callable[[], None]) -> None:
+        """Call ``end``, from any thread, once a newer request makes it pointless to read on."""
+        if self._body is not None:
+            self._body.on_superseded(end)
+
     def _answer_for_method(self) -> Answer | None:
         """What needs no look at the rest: preflights, and methods that the protocol does not have."""
         self._request.get_host()
         methods = self._protocol.methods
         if is_preflight(self._request):
             return Answer(204, headers=preflight_headers(methods, self._protocol.cors))
-        if self._request.method in methods:
+        if self._method in methods:
             return None
-        if self._request.method == "OPTIONS":
+        if self._method == "OPTIONS":
             return Answer(204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
         return self._protocol.refuse(method_not_allowed(methods))
 
     def _begin(self) -> Answer | Body:
-        method = self._request.method or ""
         self.content_length = _content_length(self._request)
-        public = method in self._protocol.public_methods
+        public = self._method in self._protocol.public_methods
+        principal = None if public else self._protocol.authenticate(self._request)
+        self._protocol.throttle(self._request, self._method)
         head = RequestHead(
-            method=method,
+            method=self._method,
             path_parameters=self._path_parameters,
             query=self._request.GET,
             headers=self._request.headers,
-            principal=None if public else self._protocol.authenticate(self._request),
+            principal=principal,
             content_length=self.content_length,
         )
         return self._protocol.begin(head)
@@ -99,7 +106,7 @@ class Exchange:
                 self._end_body()
             return answer
 
-    def finish(self) -> Answer:
+    def finish(self) -> Answer | Pending:
         """The body ended; a shorter one than announced is a broken one."""
         with self._step:
             assert self._body is not None
@@ -110,6 +117,20 @@ class Exchange:
                 return self._body.finish()
             except Exception as error:
                 return self._refuse(error)
+
+    def poll(self, pending: Pending) -> Answer | None:
+        """The answer that ``finish`` left open, if it is there by now."""
+        try:
+            return pending.poll()
+        except Exception as error:
+            return self._refuse(error)
+
+    def give_up(self, pending: Pending) -> Answer:
+        """The answer to who has waited long enough for it."""
+        try:
+            return pending.poll() or pending.give_up()
+        except Exception as error:
+            return self._refuse(error)
 
     def abort(self) -> None:
         """The client is gone. Waits for a step that is under way: a server that stops ends requests in their midst."""
@@ -131,6 +152,10 @@ class Exchange:
         except Exception:
             logger.exception("ending a broken request failed")
 
+    def supersede(self) -> Answer:
+        """A newer request took over."""
+        return self.break_off(SUPERSEDED)
+
     def time_out(self) -> Answer:
         """The body stopped arriving."""
         self.abort()
@@ -151,7 +176,7 @@ class Exchange:
             return
         logger.info(
             "%s %s %d",
-            self._request.method,
+            self._method,
             self._protocol.name,
             answer.status,
             extra={
@@ -166,6 +191,7 @@ class Exchange:
         """All headers of a final answer. Without content there is no ``Content-Length`` (RFC 9110, 8.6)."""
         has_content = answer.status != 204 and self._request.method != "HEAD"
         return {
+            **self._protocol.common_headers,
             **answer.headers,
             **({"Content-Length": str(len(answer.body))} if has_content else {}),
             "X-Content-Type-Options": "nosniff",

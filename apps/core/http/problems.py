@@ -32,12 +32,15 @@ TITLES = {
     409: "Conflict",
     410: "Gone",
     411: "Length required",
+    412: "Precondition failed",
     413: "Too large",
     415: "Unsupported media type",
     416: "Range not satisfiable",
     422: "Content refused",
+    423: "Locked",
     429: "Too many requests",
     431: "Request header fields too large",
+    460: "Checksum mismatch",
     500: "Internal error",
     503: "Unavailable",
     507: "Storage full",
@@ -52,6 +55,7 @@ _STATUS: tuple[tuple[type[errors.UploadError], int], ...] = (
     (errors.SessionGone, 410),
     (errors.TooLarge, 413),
     (errors.UnsupportedEncoding, 415),
+    (errors.UnsupportedType, 415),
     (errors.ContentRefused, 422),
     (errors.QuotaExceeded, 429),
     (errors.Throttled, 429),
@@ -129,6 +133,7 @@ MALFORMED = Problem(400, "bad_request", "The request is malformed.")
 UNKNOWN_PATH = Problem(404, "not_found", "There is nothing at this address.")
 LENGTH_REQUIRED = Problem(411, "length_required", "This server hands no chunked bodies over; send a Content-Length.")
 BODY_BROKEN = Problem(400, "incomplete_body", "The body is shorter than announced, or its framing is malformed.")
+SUPERSEDED = Problem(409, "append_superseded", "A newer request took over.", more_headers={"Connection": "close"})
 TIMED_OUT = Problem(408, "receive_timeout", "The body stopped arriving; send it again, or what is missing of it.")
 
 

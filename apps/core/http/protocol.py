@@ -11,8 +11,9 @@ To add a protocol: subclass :class:`UploadProtocol`, and route ``protocol_view(Y
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 from django.http import HttpRequest, QueryDict
@@ -67,6 +68,23 @@ class CorsNeeds:
     exposed_headers: frozenset[str] = frozenset()
 
 
+class Pending(ABC):
+    """An answer that is still to come, from work that goes on without the request.
+
+    Drivers ask for it again and again, without holding anything in between, for ``seconds`` at most.
+    """
+
+    seconds: float
+
+    @abstractmethod
+    def poll(self) -> Answer | None:
+        """The answer, if there is one by now. May raise an ``UploadError``."""
+
+    @abstractmethod
+    def give_up(self) -> Answer:
+        """The answer to who has waited long enough. May raise an ``UploadError``."""
+
+
 class Body(ABC):
     """Takes the body of one request: ``receive`` for each block, then either ``finish`` or ``abort``."""
 
@@ -78,12 +96,15 @@ class Body(ABC):
         """Take the next bytes. May raise an ``UploadError``, which ends the request; an interim answer does not."""
 
     @abstractmethod
-    def finish(self) -> Answer:
+    def finish(self) -> Answer | Pending:
         """The body ended as announced. May raise an ``UploadError``."""
 
     @abstractmethod
     def abort(self) -> None:
         """The body was cut short, or the request is ended early. Nobody waits for an answer."""
+
+    def on_superseded(self, end: Callable[[], None]) -> None:  # noqa: B027  # Most are never superseded.
+        """Call ``end``, from any thread, once a newer request makes it pointless to read on."""
 
 
 class UploadProtocol(ABC):
@@ -94,6 +115,23 @@ class UploadProtocol(ABC):
     public_methods: ClassVar[frozenset[str]] = frozenset()
     """Methods that are answered without authentication."""
     cors: ClassVar[CorsNeeds] = CorsNeeds()
+    common_headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Headers of every answer, refusals included."""
+
+    def chosen_for(self, request: HttpRequest) -> UploadProtocol:
+        """The protocol that a request speaks, where several share an address."""
+        return self
+
+    def method_of(self, request: HttpRequest) -> str:
+        """The method that a request means."""
+        return request.method or ""
+
+    def throttle(self, request: HttpRequest, method: str) -> None:  # noqa: B027  # Most begin nothing.
+        """Refuse requests that come too often, before anything is looked at.
+
+        Raises:
+            Throttled: this one does.
+        """
 
     def authenticate(self, request: HttpRequest) -> Principal:
         """Who sent the request: by default, what the configured DRF authenticators say.

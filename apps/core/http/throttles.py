@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -42,6 +43,17 @@ class FailedChecksums(_SettingsThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         return self.cache_format % {"scope": self.scope, "ident": Principal.of(request.user).key}
+
+
+def require_init_allowed(request: HttpRequest) -> None:
+    """Count the beginning of an upload, by a protocol of its own, like an ``init``.
+
+    Raises:
+        Throttled: its address began too many, lately.
+    """
+    throttle = InitPerAddress()
+    if not throttle.allow_request(request, None):  # type: ignore[arg-type]
+        raise Throttled("Too many uploads were begun from your address; wait.", throttle.wait())
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ itself.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -16,10 +18,11 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from ..conf import MIB, PACKAGE, upload_settings
+from ..services.waiting import looks
 from .atomic_requests import non_atomic
 from .exchange import Exchange
 from .problems import LENGTH_REQUIRED
-from .protocol import Answer, UploadProtocol
+from .protocol import Answer, Pending, UploadProtocol
 from .responses import WithoutLength
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
@@ -66,6 +69,7 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
         return exchange.break_off(LENGTH_REQUIRED)
     try:
         with _read_timeout(request):
+            _end_when_superseded(exchange, request)
             for block in _blocks(request, exchange.content_length):
                 answer = exchange.receive(block)
                 if answer is not None and not answer.is_interim:
@@ -74,7 +78,28 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
                     send_interim(answer.status, answer.headers)
     except _Unreadable as error:
         return exchange.time_out() if error.is_timeout else exchange.break_off()
-    return exchange.finish()
+    ended = exchange.finish()
+    return _wait_for(exchange, ended) if isinstance(ended, Pending) else ended
+
+
+def _wait_for(exchange: Exchange, pending: Pending) -> Answer:
+    """Who waits holds a thread, so only a few may."""
+    for _ in looks(pending.seconds):
+        if (answer := exchange.poll(pending)) is not None:
+            return answer
+    return exchange.give_up(pending)
+
+
+def _end_when_superseded(exchange: Exchange, request: HttpRequest) -> None:
+    """Let a newer request end this one, where the server shows its socket: the thread that reads finds an end."""
+    connection = request.META.get("gunicorn.socket")
+    if connection is not None:
+        exchange.on_superseded(partial(_stop_reading, connection))
+
+
+def _stop_reading(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 class _Unreadable(Exception):

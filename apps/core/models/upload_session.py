@@ -53,6 +53,7 @@ class UploadSession(models.Model):
     chunk_size = models.PositiveBigIntegerField()
     file_hash = models.CharField(max_length=64, blank=True, help_text="Declared SHA-256 of the whole file, in hex.")
     metadata = models.JSONField(default=dict, blank=True)
+    raw_metadata = models.TextField(blank=True, default="", help_text="Metadata as a tus client sent it.")
 
     store = models.CharField(max_length=64, default="default", help_text="Alias of the store that has the bytes.")
     store_handle = models.CharField(max_length=512, blank=True, help_text="The store's own name for what is staged.")

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from .. import resumable_hash
@@ -36,12 +37,12 @@ from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
 from ..storage import StagingMissing, WriterSuperseded, get_store
-from . import ledger
+from . import ledger, open_appends
 from .ledger import KeptPart
 from .receiving import ChunkSink, StoredChunk, staging_lost
 
 
-class _PartialChunk(ChunkSink):
+class PartialChunk(ChunkSink):
     """A chunk of which whatever has arrived can be kept."""
 
     def __init__(
@@ -77,6 +78,30 @@ class _PartialChunk(ChunkSink):
             raise
         self._writer.discard()
         return stored
+
+    @property
+    def has_new_bytes(self) -> bool:
+        """Whether anything arrived behind what was kept."""
+        return self.received > self._kept
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what is there of it."""
+        return self._digest.digest()
+
+    def write_out(self) -> None:
+        """Leave nothing in memory."""
+        self._check_whole()
+        self._writer.write_out()
+
+    def commit_to(self, run: ledger.Run, entry: Any) -> None:
+        """Make the bytes the chunk's, and note what is to be recorded of it."""
+        if self.room:
+            self._writer.commit_partial(entry)
+            state = resumable_hash.save(self._digest)
+            run.part = KeptPart(self.span.index, self.received, self.digest.hex(), state)
+        else:
+            run.chunks.append(ledger.Stored(self.span, self.received, self.digest, self._writer.commit(entry)))
 
     def _fall_back(self) -> None:
         """Be again what reached the disk."""
@@ -138,13 +163,15 @@ class AppendSink:
         """
         ledger.require_active(session)
         self.session = session
-        self._token = ledger.supersede_append(session)
+        self._token = take_over(session)
+        self.append = open_appends.OpenAppend(session.pk, self._token)
         reached = append_offset(session)
         if offset != reached:
             raise OffsetMismatch(reached, offset)
+        self.begun_at = offset
         self._offset = offset
         self._grid = session.grid
-        self._chunk: _PartialChunk | None = None
+        self._chunk: PartialChunk | None = None
 
     @property
     def offset(self) -> int:
@@ -167,11 +194,11 @@ class AppendSink:
             self._feed(chunk, bytes(part))
             rest = rest[len(part) :]
 
-    def _feed(self, chunk: _PartialChunk, part: bytes) -> None:
+    def _feed(self, chunk: PartialChunk, part: bytes) -> None:
         try:
             chunk.receive(part)
             if not chunk.room:
-                chunk.finish()
+                self._end_chunk(chunk)
                 self._chunk = None
                 self._offset = chunk.span.offset + chunk.span.size
         except (StorageFull, Unavailable):
@@ -179,6 +206,9 @@ class AppendSink:
         except BaseException:
             self._chunk = None
             raise
+
+    def _end_chunk(self, chunk: PartialChunk) -> None:
+        chunk.finish()
 
     def finish(self) -> int:
         """The body ended; keep the rest. Returns the offset reached."""
@@ -196,7 +226,7 @@ class AppendSink:
             self._offset = chunk.span.offset + chunk.received
         return self._offset
 
-    def _open_chunk(self) -> _PartialChunk:
+    def _open_chunk(self) -> PartialChunk:
         end = self._grid.end
         if self._offset >= end:
             raise TooLarge(f"The file has {end} bytes; more arrived.", limit=end)
@@ -205,8 +235,19 @@ class AppendSink:
         running_hash = _hash_over_kept(self.session, span) if start else resumable_hash.new()
         if start and self.session.partial_size != start:
             raise OffsetMismatch(span.offset, self._offset)  # What was kept is damaged.
-        self._chunk = _PartialChunk(self.session, span, self._token, start=start, running_hash=running_hash)
+        self._chunk = PartialChunk(self.session, span, self._token, start=start, running_hash=running_hash)
         return self._chunk
+
+
+def take_over(session: UploadSession) -> UUID:
+    """Become the newest sequential request of a session; an older one is ended. Returns its token.
+
+    Raises:
+        SessionGone, Conflict: the session takes no more bytes.
+    """
+    token = ledger.supersede_append(session)
+    open_appends.superseded(session.pk, token)
+    return token
 
 
 def append_offset(session: UploadSession) -> int:
@@ -232,7 +273,7 @@ def record_kept_part(session: UploadSession) -> None:
     running_hash = _hash_over_kept(session, span)
     if not session.partial_size:
         return
-    _PartialChunk(session, span, session.append_token, start=span.size, running_hash=running_hash).finish()
+    PartialChunk(session, span, session.append_token, start=span.size, running_hash=running_hash).finish()
 
 
 def _hash_over_kept(session: UploadSession, span: Span) -> RunningHash:

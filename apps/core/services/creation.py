@@ -46,6 +46,7 @@ class NewUpload:
         chunk_size: int | None,
         metadata: dict[str, Any],
         client_key: str,
+        raw_metadata: str,
     ) -> None:
         self._principal = principal
         self._filename, self._mime_type = SecureFileUploadService.admit(filename, mime_type)
@@ -56,6 +57,7 @@ class NewUpload:
         self._file_hash = file_hash
         self._wish = chunk_size
         self._metadata = metadata
+        self._raw_metadata = raw_metadata
         self._key = ledger.dedupe_key(
             principal, client_key=client_key, filename=self._filename, total_size=total_size, file_hash=file_hash
         )
@@ -111,6 +113,7 @@ class NewUpload:
                 total_size=self._total_size,
                 file_hash=self._file_hash,
                 metadata=self._metadata,
+                raw_metadata=self._raw_metadata,
                 dedupe_key=self._key,
                 store=alias,
                 store_handle=handle,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
@@ -179,6 +179,52 @@ def record(
     if counted is None:
         raise _not_counted(session, append_token, span.index)
     return Totals(*counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A whole chunk whose bytes are in place, to be recorded."""
+
+    span: Span
+    size: int
+    digest: bytes
+    etag: str
+
+
+@dataclass(slots=True)
+class Run:
+    """What one sequential request stored and records together."""
+
+    append_token: uuid.UUID
+    chunks: list[Stored] = field(default_factory=list)
+    part: KeptPart | None = None
+
+
+def record_run(session: UploadSession, run: Run) -> None:
+    """Write the receipts and the kept part, all of them or nothing.
+
+    Raises:
+        SessionGone, Conflict: as :func:`record`.
+    """
+    with flushed() if upload_settings().sync_chunks else nullcontext():
+        _record_run(session, run)
+
+
+@transactional()
+def _record_run(session: UploadSession, run: Run) -> None:
+    for chunk in run.chunks:
+        record(session, chunk.span, chunk.size, chunk.digest, chunk.etag, run.append_token)
+    if run.part is not None:
+        record_partial(session, run.part, run.append_token)
+
+
+def has_run(session: UploadSession, run: Run) -> bool:
+    """Whether a run was recorded, by one who does not know how :func:`record_run` ended. All of it was, or nothing."""
+    refresh(session)
+    if run.chunks:
+        last = run.chunks[-1]
+        return session.receipts.filter(index=last.span.index, sha256=last.digest).exists()
+    return run.part is None or KeptPart.of(session) == run.part
 
 
 def totals(session: UploadSession) -> Totals:

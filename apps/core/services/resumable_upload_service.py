@@ -10,8 +10,9 @@ from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFou
 from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, declaring, ledger, removal, transitions
-from .appending import AppendSink, append_offset, record_kept_part
+from . import assembly, declaring, ledger, open_appends, removal, transitions
+from .appending import AppendSink, append_offset, record_kept_part, take_over
+from .checked_appending import CheckedAppendSink, ExpectedChecksum
 from .creation import NewUpload, require_allowed_size
 from .principal import Principal
 from .receiving import ChunkSink
@@ -37,6 +38,7 @@ class ResumableUploadService:
         chunk_size: int | None = None,
         metadata: dict[str, Any] | None = None,
         client_key: str = "",
+        raw_metadata: str = "",
     ) -> tuple[UploadSession, bool]:
         """Begin an upload, or find the open one with the same ``client_key``, or else of the same name, size and hash.
 
@@ -47,6 +49,7 @@ class ResumableUploadService:
             file_hash: SHA-256 of the whole file in lower-case hex; empty if it comes with ``complete``.
             chunk_size: a wish, in bytes.
             client_key: whatever tells this upload from the sender's others.
+            raw_metadata: metadata as the sender wrote it, to be given back.
 
         Returns:
             The session, and whether it is new.
@@ -66,6 +69,7 @@ class ResumableUploadService:
             chunk_size=chunk_size,
             metadata=metadata or {},
             client_key=client_key,
+            raw_metadata=raw_metadata,
         )
         session, created = upload.begin()
         if total_size == 0:
@@ -140,8 +144,11 @@ class ResumableUploadService:
             return  # A recorded chunk may be repeated at any time; whether this one is shows when it has arrived.
         removal.require_active(session)
 
-    def receive_from(self, session: UploadSession, offset: int) -> AppendSink:
+    def receive_from(self, session: UploadSession, offset: int, checksum: ExpectedChecksum | None = None) -> AppendSink:
         """Begin to receive bytes in order. Supersedes an older request that does the same.
+
+        Args:
+            checksum: over the bytes that come; with it all of them are kept, or none.
 
         Raises:
             OffsetMismatch: ``offset`` is not where the upload continues.
@@ -149,7 +156,7 @@ class ResumableUploadService:
         """
         removal.require_active(session)
         get_store(session.store).require_room(0)
-        return AppendSink(session, offset)
+        return AppendSink(session, offset) if checksum is None else CheckedAppendSink(session, offset, checksum)
 
     @staticmethod
     def offset(session: UploadSession, *, supersede: bool = False) -> int:
@@ -162,7 +169,7 @@ class ResumableUploadService:
             SessionGone, Conflict: with ``supersede``, the session takes no more bytes.
         """
         if supersede:
-            ledger.supersede_append(session)
+            take_over(session)
         return append_offset(session)
 
     def declare_size(self, session: UploadSession, total_size: int) -> None:
@@ -258,6 +265,7 @@ class ResumableUploadService:
         if session.status == Status.CANCELLED:
             return session
         if removal.cancel(session):
+            open_appends.superseded(session.pk, None)
             return session
         ledger.refresh(session)
         if session.status != Status.CANCELLED:
@@ -267,6 +275,8 @@ class ResumableUploadService:
     def remove(self, upload_id: UUID) -> None:
         """Remove an upload in any state, record and file. Nothing happens if it is unknown, gone or a stranger's."""
         try:
-            removal.remove(self.find(upload_id))
+            session = self.find(upload_id)
         except NotFound:
             return
+        removal.remove(session)
+        open_appends.superseded(session.pk, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 from ..models import UploadSession
 from . import ledger
@@ -18,6 +19,19 @@ PLACES = 4
 _POLL_SECONDS = 0.1
 
 _places = threading.BoundedSemaphore(PLACES)
+
+
+def looks(seconds: float) -> Iterator[None]:
+    """When to look again at what is waited for: for so long, and not at all where no place is free."""
+    if seconds <= 0 or not _places.acquire(blocking=False):
+        return
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            yield
+            time.sleep(_POLL_SECONDS)
+    finally:
+        _places.release()
 
 
 def wait_for_assembly(session: UploadSession, work: threading.Thread | None, seconds: float) -> None:

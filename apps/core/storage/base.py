@@ -91,6 +91,13 @@ class Writer(Protocol):
     def commit_partial(self, entry: Any) -> None:
         """Like :meth:`commit`, for the first part of a chunk whose rest will be written by a later writer."""
 
+    def write_out(self) -> None:
+        """Leave nothing in memory, though nothing is committed yet.
+
+        Raises:
+            StorageFull, QuotaExceeded: as :meth:`write`.
+        """
+
     def drop_held(self) -> None:
         """Forget what is in memory alone, so that what was written before can be committed without it."""
 
@@ -129,6 +136,13 @@ class Store(Protocol):
 
     def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Any]:
         """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
+
+        Raises:
+            StagingMissing: the upload's staged bytes are gone.
+        """
+
+    def exclusive_run(self, staged: Staged, first: int, count: int) -> AbstractContextManager[list[Any]]:
+        """Have several chunks in a row for oneself, as :meth:`exclusive` one; an entry for each.
 
         Raises:
             StagingMissing: the upload's staged bytes are gone.

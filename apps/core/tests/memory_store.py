@@ -74,6 +74,9 @@ class _Writer:
     def held_bytes(self) -> int:
         return len(self._held)
 
+    def write_out(self) -> None:
+        """There is nothing but memory."""
+
     def drop_held(self) -> None:
         self._held = b""
 
@@ -105,6 +108,11 @@ class MemoryStore:
         if staged.handle not in self.bucket.multipart:
             raise StagingMissing
         yield
+
+    @contextmanager
+    def exclusive_run(self, staged: Staged, first: int, count: int) -> Iterator[list[None]]:
+        with self.exclusive(staged, first):
+            yield [None] * count
 
     def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: uuid.UUID) -> None:
         self.bucket.sealed_by[staged.handle] = lease

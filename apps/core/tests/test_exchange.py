@@ -206,6 +206,7 @@ def test_a_body_shorter_than_announced_is_a_broken_one(sent: bytes, happened: li
     if sent:
         exchange.receive(sent)
     answer = exchange.finish()
+    assert isinstance(answer, Answer)
     assert (answer.status, answer.code) == (400, "incomplete_body")
     assert exchange._body.happened == happened  # type: ignore[union-attr]
 
@@ -215,7 +216,9 @@ def test_a_body_as_long_as_announced_is_finished() -> None:
     assert exchange.begin() is None
     exchange.receive(b"01")
     exchange.receive(b"23")
-    assert exchange.finish().status == 200
+    answer = exchange.finish()
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
 
 
 def test_a_host_that_is_not_ours_is_refused() -> None:

@@ -13,7 +13,7 @@ import pytest
 from django.http import QueryDict
 
 from apps.core.errors import BadRequest, NotFound, SessionGone, TooLarge
-from apps.core.http.protocol import Body, RequestHead
+from apps.core.http.protocol import Answer, Body, RequestHead
 from apps.core.protocols.json_chunks import JsonChunks
 from apps.core.protocols.json_memory import held_bodies
 from apps.core.services.principal import Principal
@@ -81,7 +81,9 @@ def test_in_pieces_it_is_a_chunk_like_any_other(body: Body, service: Any) -> Non
     whole = document(session, b"0123")
     for begin in range(0, len(whole), 100):
         body.receive(whole[begin : begin + 100])
-    assert body.finish().status == 200
+    answer = body.finish()
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
     session.refresh_from_db()
     assert session.received_chunks == 1
     assert held_bodies.total == 0

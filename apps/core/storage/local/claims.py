@@ -101,6 +101,17 @@ def locked_entry(fd: int, index: int) -> Iterator[ClaimEntry]:
 
 
 @contextmanager
+def locked_run(fd: int, first: int, count: int) -> Iterator[list[ClaimEntry]]:
+    """Lock the entries of ``count`` chunks from ``first`` on, all in one step; closes ``fd``, which ends the lock."""
+    try:
+        start = (FIRST + first) * ENTRY_SIZE
+        _lock(fd, start, count * ENTRY_SIZE)
+        yield [ClaimEntry(fd, start + n * ENTRY_SIZE) for n in range(count)]
+    finally:
+        os.close(fd)
+
+
+@contextmanager
 def locked_whole(fd: int) -> Iterator[ClaimEntry]:
     """Lock all entries of the open claims file ``fd``, and give the seal; closes ``fd``, which ends the lock."""
     try:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from ..errors import storage_errors
-from .claims import ClaimEntry, locked_entry, locked_whole
+from .claims import ClaimEntry, locked_entry, locked_run, locked_whole
 
 KINDS = ("part", "claims")
 
@@ -57,6 +57,11 @@ class Staging:
         """The entry of one chunk, locked."""
         with storage_errors():
             return locked_entry(self.open(upload_id, "claims", os.O_RDWR), index)
+
+    def exclusive_run(self, upload_id: UUID, first: int, count: int) -> AbstractContextManager[list[ClaimEntry]]:
+        """The entries of several chunks in a row, locked together."""
+        with storage_errors():
+            return locked_run(self.open(upload_id, "claims", os.O_RDWR), first, count)
 
     def exclusive_whole(self, upload_id: UUID) -> AbstractContextManager[ClaimEntry]:
         """All entries, locked: every :meth:`exclusive` section that began before is done. Gives the seal."""

@@ -95,6 +95,9 @@ class LocalStore:
     def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[ClaimEntry]:
         return self._staging.exclusive(staged.upload_id, index)
 
+    def exclusive_run(self, staged: Staged, first: int, count: int) -> AbstractContextManager[list[ClaimEntry]]:
+        return self._staging.exclusive_run(staged.upload_id, first, count)
+
     def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
         """Wait for the writers at work; later ones find that the session takes no chunks, and write nothing."""
         self._staging.create_kind(staged.upload_id, "claims")  # They are gone if it is published, or they were lost.

@@ -66,6 +66,10 @@ class LocalWriter:
         if self.held_bytes >= BLOCK or memory_budget.exhausted(upload_settings().receive_buffer_bytes):
             self._write_out()
 
+    def write_out(self) -> None:
+        if self.held_bytes:
+            self._write_out()
+
     def commit(self, entry: ClaimEntry) -> str:
         self._place(entry)
         entry.write(COMMITTED)

@@ -1,0 +1,112 @@
+"""Header fields of tus 1.0.0. Each parser is linear, and refuses what the specification does not allow."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import BadRequest
+from ..http.small_bodies import MOST_DIGITS
+
+
+class Checksum(Protocol):
+    """A checksum under way."""
+
+    def update(self, block: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc32:
+    """CRC-32 as zip and gzip have it, four bytes, the most significant first."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, block: bytes) -> None:
+        self._value = zlib.crc32(block, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+ALGORITHMS: Mapping[str, Callable[[], Checksum]] = {
+    "sha256": hashlib.sha256,
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+    "crc32": _Crc32,
+}
+"""What ``Tus-Checksum-Algorithm`` lists, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedChecksum:
+    """The checksum that came with a body."""
+
+    algorithm: str
+    digest: bytes
+
+    def begin(self) -> Checksum:
+        return ALGORITHMS[self.algorithm]()
+
+
+def byte_count(name: str, text: str) -> int:
+    """A non-negative integer in decimal digits.
+
+    Raises:
+        BadRequest: it is none, or larger than any file.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) < 2**63):
+        raise BadRequest(f"{name} must be a whole number of bytes.", code="bad_field")
+    return int(text)
+
+
+def parse_metadata(field: str) -> dict[str, bytes]:
+    """``Upload-Metadata``: pairs with commas between them, each a key, and its value in base64 behind a space.
+
+    Raises:
+        BadRequest: a key is empty, there twice or not ASCII, a value is not base64, or a pair has more than two parts.
+    """
+    found: dict[str, bytes] = {}
+    for pair in field.split(",") if field.strip() else ():
+        key, *values = pair.strip(" ").split(" ")
+        if not key or not key.isascii() or not key.isprintable() or key in found or len(values) > 1:
+            raise _bad_metadata()
+        try:
+            found[key] = base64.b64decode(values[0] if values else "", validate=True)
+        except (ValueError, binascii.Error):
+            raise _bad_metadata() from None
+    return found
+
+
+def _bad_metadata() -> BadRequest:
+    return BadRequest(
+        "Upload-Metadata must be pairs of a unique key and a value in base64, with commas between them.",
+        code="bad_metadata",
+    )
+
+
+def parse_checksum(field: str | None) -> ExpectedChecksum | None:
+    """``Upload-Checksum``: the name of an algorithm, and behind a space the checksum in base64. None without one.
+
+    Raises:
+        BadRequest: another algorithm, or not a checksum of it.
+    """
+    if field is None:
+        return None
+    algorithm, _, encoded = field.strip().partition(" ")
+    if algorithm not in ALGORITHMS:
+        known = ", ".join(ALGORITHMS)
+        raise BadRequest(f"Upload-Checksum may be of {known}.", code="bad_checksum")
+    try:
+        digest = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        digest = b""
+    if len(digest) != len(ALGORITHMS[algorithm]().digest()):
+        raise BadRequest(f"Upload-Checksum is not the base64 of a {algorithm}.", code="bad_checksum")
+    return ExpectedChecksum(algorithm, digest)
