@@ -94,9 +94,10 @@ def test_put_prints_id_and_hash_and_plain_lines_in_a_pipe(command: Command, make
 
 
 @pytest.mark.parametrize("size", [2 * MIB, 0])
-def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile, size: int) -> None:
+@pytest.mark.parametrize("name", ["file.bin", f"{'long-' * 20}file.bin"])
+def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile, size: int, name: str) -> None:
     ours, theirs = pty.openpty()
-    process = command.start("put", str(make_file(size)), stdout=subprocess.DEVNULL, stderr=theirs)
+    process = command.start("put", str(make_file(size, name)), stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     shown = b""
     try:

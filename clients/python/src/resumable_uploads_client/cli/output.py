@@ -86,7 +86,8 @@ def _bars() -> Bars:
 
 
 def _bar(bars: Bars, name: str) -> OnProgress:
-    task = bars.add_task(printable(name), total=None, note="", percentage="")
+    shown = _end_of(printable(name), bars.console.width // 3)
+    task = bars.add_task(shown, total=None, note="", percentage="")
 
     def show(progress: Progress) -> None:
         percentage = "" if progress.percentage is None else f"{progress.percentage:3.0f}%"
@@ -99,6 +100,11 @@ def _bar(bars: Bars, name: str) -> OnProgress:
         )
 
     return show
+
+
+def _end_of(name: str, room: int) -> str:
+    """A path that leaves room for its bar: its end says more than its beginning."""
+    return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
 def _plain_lines(name: str) -> OnProgress:
