@@ -34,6 +34,10 @@ class UploadSession(models.Model):
         FAILED = "failed"
         REMOVING = "removing"
 
+    class Concat(models.TextChoices):
+        PARTIAL = "partial"
+        FINAL = "final"
+
     OPEN = (Status.ACTIVE, Status.ASSEMBLING)
 
     upload_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -54,6 +58,15 @@ class UploadSession(models.Model):
     file_hash = models.CharField(max_length=64, blank=True, help_text="Declared SHA-256 of the whole file, in hex.")
     metadata = models.JSONField(default=dict, blank=True)
     raw_metadata = models.TextField(blank=True, default="", help_text="Metadata as a tus client sent it.")
+
+    concat = models.CharField(
+        max_length=8,
+        choices=Concat.choices,
+        blank=True,
+        default="",
+        help_text="Whether it is a part of others, or made of others (tus, concatenation).",
+    )
+    raw_concat = models.TextField(blank=True, default="", help_text="Upload-Concat as a tus client sent it.")
 
     store = models.CharField(max_length=64, default="default", help_text="Alias of the store that has the bytes.")
     store_handle = models.CharField(max_length=512, blank=True, help_text="The store's own name for what is staged.")

@@ -35,13 +35,15 @@ from ..http.problems import Problem, problem_for
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, UploadProtocol, require_identity_encoding
 from ..http.throttles import require_init_allowed
 from ..models import UploadSession
+from ..services.creation import Concatenation
 from ..services.resumable_upload_service import ResumableUploadService
 from .labels import label
 from .sequential_body import SequentialBody
-from .tus_fields import ALGORITHMS, byte_count, parse_checksum, parse_metadata
+from .tus_fields import ALGORITHMS, byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
 Status = UploadSession.Status
+Concat = UploadSession.Concat
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -51,12 +53,16 @@ EXTENSIONS = (
     "expiration",
     "checksum",
     "termination",
+    "concatenation",
+    "concatenation-unfinished",
 )
 CONTENT_TYPE = "application/offset+octet-stream"
 CHECKSUM_MISMATCH = 460
 VERSION_REFUSED = Problem(
     412, "unsupported_version", f"Send Tus-Resumable: {VERSION}.", more_headers={"Tus-Version": VERSION}
 )
+
+FINAL_REFUSED = Problem(403, "final_upload", "A final upload is made of its partials and takes no bytes.")
 
 _OVERRIDABLE = frozenset({"HEAD", "PATCH", "DELETE"})
 _NAMES = ("filename", "name")
@@ -137,7 +143,8 @@ class TusCreation(_Tus):
     def begin(self, head: RequestHead) -> Answer | Body:
         headers = head.headers
         require_identity_encoding(headers)
-        length = _length_to_be(headers)
+        concat = self._concatenation(head)
+        length = sum(part.total_size or 0 for part in concat.partials) if concat.partials else _length_to_be(headers)
         raw_metadata = headers.get("Upload-Metadata", "")
         metadata = parse_metadata(raw_metadata)
         checksum = parse_checksum(headers.get("Upload-Checksum"))
@@ -154,12 +161,31 @@ class TusCreation(_Tus):
             total_size=length,
             metadata=_texts(metadata),
             raw_metadata=raw_metadata,
+            concat=concat,
         )
         created = {"Location": address_of(session)}
         if not has_body:
             return Answer(201, headers={**created, **_expiry(session)})
         sink = service.receive_from(session, 0, checksum)
         return SequentialBody(sink, self.name, lambda offset: _received(service, session, offset, 201, created))
+
+    @staticmethod
+    def _concatenation(head: RequestHead) -> Concatenation:
+        """Extension *concatenation*: "Upload-Concat: partial", or "final;" and the addresses of partial uploads."""
+        field = head.headers.get("Upload-Concat")
+        if field is None:
+            return Concatenation()
+        if field == Concat.PARTIAL:
+            return Concatenation(Concat.PARTIAL, field)
+        # "The Client MUST NOT include the Upload-Length header in the final upload creation."
+        if "Upload-Length" in head.headers or "Upload-Defer-Length" in head.headers or head.content_length != 0:
+            raise BadRequest("A final upload has neither a length nor bytes of its own.", code="bad_concat")
+        service = ResumableUploadService(head.require_principal())
+        found: dict[UUID, UploadSession] = {}
+        ids = parse_final(field)
+        for upload_id in ids:
+            found.setdefault(upload_id, found.get(upload_id) or service.status(upload_id))
+        return Concatenation(Concat.FINAL, field, tuple(found[upload_id] for upload_id in ids))
 
 
 class TusUpload(_Tus):
@@ -186,16 +212,20 @@ class TusUpload(_Tus):
     def _look(self, service: ResumableUploadService, upload_id: UUID) -> Answer:
         """HEAD: "the Server MUST always include the Upload-Offset header", and says no-store."""
         session = service.status(upload_id)
-        offset = session.total_size or 0
-        if session.status == Status.ACTIVE:
+        offset: int | None = session.total_size or 0
+        if session.concat == Concat.FINAL:
+            # "HEAD responses of a final upload MUST NOT contain Upload-Offset until it has been concatenated."
+            offset = offset if session.status == Status.COMPLETED else None
+        elif session.status == Status.ACTIVE:
             offset = self._settled_offset(service, session)
         if (unavailable := _unavailable(session)) is not None:
             return self.refuse(unavailable)
         return Answer(
             200,
             headers={
-                "Upload-Offset": str(offset),
+                **({} if offset is None else {"Upload-Offset": str(offset)}),
                 "Cache-Control": "no-store",
+                **({"Upload-Concat": session.raw_concat} if session.raw_concat else {}),
                 **_length(session),
                 **_expiry(session),
                 **({"Upload-Metadata": session.raw_metadata} if session.raw_metadata else {}),
@@ -207,7 +237,7 @@ class TusUpload(_Tus):
         """Where the upload continues. One whose bytes are all there is finished by who looks at it, whoever sent them:
         offset = length is success to the client."""
         offset = service.offset(session, supersede=True)
-        if offset != session.total_size:
+        if offset != session.total_size or session.concat == Concat.PARTIAL:
             return offset
         try:
             service.complete(session, wait=0)
@@ -225,6 +255,9 @@ class TusUpload(_Tus):
         offset = byte_count("Upload-Offset", headers.get("Upload-Offset", ""))
         checksum = parse_checksum(headers.get("Upload-Checksum"))
         session = service.status(upload_id)
+        if session.concat == Concat.FINAL:
+            # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL."
+            return self.refuse(FINAL_REFUSED)
         if "Upload-Length" in headers:
             _declare(service, session, byte_count("Upload-Length", headers["Upload-Length"]), offset)
         if session.status in (Status.ASSEMBLING, Status.COMPLETED) and offset == session.total_size:
@@ -317,8 +350,10 @@ def _received(
     service: ResumableUploadService, session: UploadSession, offset: int, status: int, headers: Mapping[str, str]
 ) -> Answer | Pending:
     """The answer to bytes that are kept; to the last ones, with the verdict."""
-    if offset == session.total_size:
+    if offset == session.total_size and session.concat != Concat.PARTIAL:
         return _verdict(service, session, status, headers)
+    if offset == session.total_size:
+        service.advance_finals_of(session)
     return Answer(status, headers={**headers, "Upload-Offset": str(offset), **_expiry(session)})
 
 
@@ -346,7 +381,7 @@ def _expiry(session: UploadSession) -> dict[str, str]:
 
 def _unavailable(session: UploadSession) -> Problem | None:
     """Why an upload can be neither continued nor taken for finished."""
-    if session.status == Status.ASSEMBLING:
+    if session.status == Status.ASSEMBLING and session.concat != Concat.FINAL:
         return _undecided()
     if session.status == Status.FAILED:
         return Problem(HTTPStatus.GONE, session.error_code, session.error_detail)

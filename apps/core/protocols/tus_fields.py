@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from ..errors import BadRequest
 from ..http.small_bodies import MOST_DIGITS
@@ -110,3 +112,19 @@ def parse_checksum(field: str | None) -> ExpectedChecksum | None:
     if len(digest) != len(ALGORITHMS[algorithm]().digest()):
         raise BadRequest(f"Upload-Checksum is not the base64 of a {algorithm}.", code="bad_checksum")
     return ExpectedChecksum(algorithm, digest)
+
+
+def parse_final(field: str) -> list[UUID]:
+    """The ids in ``Upload-Concat: final;<address> <address> ...``, in their order; an address may be there twice.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    kind, _, addresses = field.partition(";")
+    try:
+        ids = [UUID(urlsplit(address).path.rstrip("/").rpartition("/")[2]) for address in addresses.split()]
+    except ValueError:
+        ids = []
+    if kind.strip() != "final" or not ids:
+        raise BadRequest("Upload-Concat must be partial, or final; and the addresses of uploads.", code="bad_concat")
+    return ids

@@ -26,7 +26,9 @@ from ..models import UploadSession
 from ..signals import upload_completed
 from ..storage import PartsChanged, SealLost, StagingMissing, StoredPart, get_store
 from . import ledger, transitions
-from .removal import remove_staged
+from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_to_remove
+from .joined import JoiningLost
+from .removal import remove, remove_staged
 from .secure_file_upload_service import SecureFileUploadService
 
 logger = logging.getLogger(__name__)
@@ -122,6 +124,8 @@ class _Assembly:
 
     def run(self) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
+        if self._session.concat == UploadSession.Concat.FINAL and (outcome := self._join()):
+            return outcome
         try:
             self._store.seal(self._session.staged, self._parts(), self._lease)
         except PartsChanged as changed:
@@ -137,6 +141,25 @@ class _Assembly:
         except ContentRefused as refusal:
             return self._fail(refusal)
         return self._publish(digest)
+
+    def _join(self) -> str:
+        """Copy the partials of a final upload. What it came to, if it is not for verifying yet."""
+        try:
+            Joining(self._session, self._lease, self._keep_lease).run()
+        except JoiningLost:
+            raise LeaseLost from None
+        except PartialUnfinished as error:
+            if isinstance(error, PartialDamaged):
+                transitions.drop_damaged(error.partial, error.index)
+            self._require(transitions.finish_waiting(self._session, self._lease))
+            return "waiting"
+        except ContentRefused as refusal:
+            return self._fail(refusal)
+        return ""
+
+    def _keep_lease(self) -> None:
+        if self._is_time_to_renew():
+            self._require(transitions.renew_lease(self._session, self._lease))
 
     def _parts(self) -> Iterator[StoredPart]:
         rows = self._session.receipts.order_by("index").values_list("index", "size", "etag")
@@ -162,8 +185,7 @@ class _Assembly:
                 digest.update(block)
             if digest.digest() != bytes(recorded):
                 damaged.append(index)
-            if self._is_time_to_renew():
-                self._require(transitions.renew_lease(self._session, self._lease))
+            self._keep_lease()
         return damaged
 
     def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
@@ -222,6 +244,8 @@ class _Assembly:
         name = self._store.publish(self._session.staged, self._size, self._lease)
         self._require(transitions.finish_completed(self._session, self._lease, sha256=digest, name=name))
         announce(self._session)
+        for partial in partials_to_remove(self._session):
+            remove(partial)
         return "completed"
 
 

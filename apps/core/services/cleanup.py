@@ -20,11 +20,12 @@ from ..conf import upload_settings
 from ..errors import NotFound
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, transitions
+from . import assembly, concatenation, transitions
 from .audit import has_seen, unknown_files
 from .removal import expire, finish_removing, remove
 
 Status = UploadSession.Status
+Concat = UploadSession.Concat
 
 ORPHAN_AGE = timedelta(hours=1)
 """Staged bytes without an open session are orphans once they are older than any request that could begin one."""
@@ -67,6 +68,7 @@ class Cleanup:
 
     def run(self) -> Summary:
         self._expire_overdue()
+        self._join_done()
         self._resume_assemblies()
         self._announce_forgotten()
         self._remove_completed()
@@ -84,6 +86,12 @@ class Cleanup:
                 continue
             self.summary.expired += 1
             self._tell(f"expired {session.upload_id}")
+
+    def _join_done(self) -> None:
+        """Finals whose partials are done, or have ended, where the server died before it looked."""
+        for final in self._batches(UploadSession.objects.filter(status=Status.ACTIVE, concat=Concat.FINAL)):
+            if not self._dry_run and self._attempt(final, concatenation.advance):
+                self._tell(f"joins the parts of {final.upload_id}")
 
     def _resume_assemblies(self) -> None:
         for session in self._batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -15,6 +16,7 @@ from ..models import UploadSession
 from ..storage import Staged, get_store
 from . import declaring, ledger, records, removal
 from .audit import remember_store
+from .concatenation import require_partials
 from .principal import Principal
 from .secure_file_upload_service import SecureFileUploadService
 from .transactions import on_fresh_connection
@@ -32,6 +34,24 @@ def require_allowed_size(total_size: int | None) -> None:
         raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
 
 
+@dataclass(frozen=True, slots=True)
+class Concatenation:
+    """Whether an upload is a part of others, or made of others; and how its sender put it."""
+
+    kind: str = ""
+    raw: str = ""
+    partials: tuple[UploadSession, ...] = ()
+
+    @property
+    def is_partial(self) -> bool:
+        return self.kind == UploadSession.Concat.PARTIAL
+
+
+_admit = SecureFileUploadService.admit
+_PART = ("part", "application/octet-stream")
+"""A part is no file: it is judged by neither name nor type."""
+
+
 class NewUpload:
     """An upload that somebody asks for. Arguments and errors as of ``ResumableUploadService.create``."""
 
@@ -47,9 +67,12 @@ class NewUpload:
         metadata: dict[str, Any],
         client_key: str,
         raw_metadata: str,
+        concat: Concatenation,
     ) -> None:
         self._principal = principal
-        self._filename, self._mime_type = SecureFileUploadService.admit(filename, mime_type)
+        self._concat = concat
+        self._filename, self._mime_type = _PART if concat.is_partial else _admit(filename, mime_type)
+        require_partials(concat.partials)
         require_allowed_size(total_size)
         if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
             raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
@@ -114,6 +137,9 @@ class NewUpload:
                 file_hash=self._file_hash,
                 metadata=self._metadata,
                 raw_metadata=self._raw_metadata,
+                concat=self._concat.kind,
+                raw_concat=self._concat.raw,
+                partials=self._concat.partials,
                 dedupe_key=self._key,
                 store=alias,
                 store_handle=handle,

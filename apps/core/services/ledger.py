@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,8 @@ from django.utils import timezone
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
-from ..models import UploadSession
-from . import hot_queries, quotas
+from ..models import PartOfFinal, UploadSession
+from . import concatenation, hot_queries, quotas
 from .conditional import row_of, update_if
 from .principal import Principal
 from .transactions import flushed, reading, retried, transactional
@@ -91,25 +92,34 @@ def find_open_duplicate(key: str) -> UploadSession | None:
     return None
 
 
-def create(principal: Principal, **fields: Any) -> UploadSession:
+def create(principal: Principal, *, partials: Sequence[UploadSession] = (), **fields: Any) -> UploadSession:
     """A new active session, its quota reserved.
+
+    Args:
+        partials: what it is made of, if it receives no bytes itself.
 
     Raises:
         QuotaExceeded: it does not fit.
         IntegrityError: an open session with the same ``dedupe_key`` appeared meanwhile.
     """
     quotas.begin(principal)
-    return _create(principal, fields)
+    return _create(principal, partials, fields)
 
 
 @transactional(durable=True)
-def _create(principal: Principal, fields: dict[str, Any]) -> UploadSession:
-    size = fields["total_size"] or 0
+def _create(principal: Principal, partials: Sequence[UploadSession], fields: dict[str, Any]) -> UploadSession:
+    quotas.lock(principal.user_id)
+    size = concatenation.reserve_for(partials) if partials else fields["total_size"] or 0
     quotas.open_session(principal, size)
     expires_at = next_expiry(timezone.now())
-    return UploadSession.objects.create(
+    session = UploadSession.objects.create(
         owner_id=principal.user_id, reserved_bytes=size, expires_at=expires_at, **fields
     )
+    PartOfFinal.objects.bulk_create(
+        PartOfFinal(final=session, position=position, partial=partial, size=partial.total_size or 0)
+        for position, partial in enumerate(partials)
+    )
+    return session
 
 
 def require_active(session: UploadSession) -> None:

@@ -46,6 +46,10 @@ class Principal:
         """The sessions it may see: its own, but for those being removed."""
         return UploadSession.objects.filter(owner_id=self.user_id).exclude(status=UploadSession.Status.REMOVING)
 
+    def uploads(self) -> QuerySet[UploadSession]:
+        """Those sessions that are files, or will be: not the parts of others."""
+        return self.sessions().exclude(concat=UploadSession.Concat.PARTIAL)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Principal) and other.key == self.key
 

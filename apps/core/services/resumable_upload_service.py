@@ -10,16 +10,17 @@ from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFou
 from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, declaring, ledger, open_appends, removal, transitions
+from . import assembly, concatenation, declaring, ledger, open_appends, removal, transitions
 from .appending import AppendSink, append_offset, record_kept_part, take_over
 from .checked_appending import CheckedAppendSink, ExpectedChecksum
-from .creation import NewUpload, require_allowed_size
+from .creation import Concatenation, NewUpload, require_allowed_size
 from .principal import Principal
 from .receiving import ChunkSink
 from .waiting import wait_for_assembly
 from .write_guard import ChunkGuard
 
 Status = UploadSession.Status
+Concat = UploadSession.Concat
 
 
 class ResumableUploadService:
@@ -39,6 +40,7 @@ class ResumableUploadService:
         metadata: dict[str, Any] | None = None,
         client_key: str = "",
         raw_metadata: str = "",
+        concat: Concatenation = Concatenation(),  # noqa: B008  # It is frozen.
     ) -> tuple[UploadSession, bool]:
         """Begin an upload, or find the open one with the same ``client_key``, or else of the same name, size and hash.
 
@@ -50,6 +52,7 @@ class ResumableUploadService:
             chunk_size: a wish, in bytes.
             client_key: whatever tells this upload from the sender's others.
             raw_metadata: metadata as the sender wrote it, to be given back.
+            concat: whether it is a part of others, or made of others; then ``total_size`` is the sum of theirs.
 
         Returns:
             The session, and whether it is new.
@@ -70,11 +73,28 @@ class ResumableUploadService:
             metadata=metadata or {},
             client_key=client_key,
             raw_metadata=raw_metadata,
+            concat=concat,
         )
         session, created = upload.begin()
-        if total_size == 0:
+        if total_size == 0 and not concat.is_partial:
             self.complete(session)
+        elif concat.partials:
+            self.advance(session)
         return session, created
+
+    def advance(self, final: UploadSession) -> None:
+        """Join the partials of an upload that waits for them, if they are done; fail it if one has ended."""
+        if final.status == Status.ACTIVE:
+            concatenation.advance(final)
+            ledger.refresh(final)
+        if final.status == Status.ASSEMBLING:
+            assembly.ensure_assembling(final)
+            ledger.refresh(final)
+
+    def advance_finals_of(self, partial: UploadSession) -> None:
+        """A partial upload is done: join what waited for it."""
+        for final in concatenation.waiting_finals(partial):
+            self.advance(final)
 
     def find(self, upload_id: UUID) -> UploadSession:
         """The owner's session.
@@ -93,7 +113,9 @@ class ResumableUploadService:
         session = self.find(upload_id)
         if session.status == Status.ACTIVE and session.is_expired:
             removal.expire(session)
-        if session.status == Status.ASSEMBLING:
+        if session.concat == Concat.FINAL:
+            self.advance(session)
+        elif session.status == Status.ASSEMBLING:
             assembly.ensure_assembling(session)
             ledger.refresh(session)
         return session
@@ -140,6 +162,7 @@ class ResumableUploadService:
             # The repetition of a recorded chunk needs no room: it is compared, not stored.
 
     def _require_taking_chunks(self, session: UploadSession) -> None:
+        _require_own_bytes(session)
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
             return  # A recorded chunk may be repeated at any time; whether this one is shows when it has arrived.
         removal.require_active(session)
@@ -154,6 +177,7 @@ class ResumableUploadService:
             OffsetMismatch: ``offset`` is not where the upload continues.
             SessionGone, Conflict: the session takes no bytes.
         """
+        _require_own_bytes(session)
         removal.require_active(session)
         get_store(session.store).require_room(0)
         return AppendSink(session, offset) if checksum is None else CheckedAppendSink(session, offset, checksum)
@@ -207,6 +231,8 @@ class ResumableUploadService:
             SessionGone: expired or cancelled.
             Conflict: another size or hash was declared before.
         """
+        if session.concat == Concat.PARTIAL:
+            raise Conflict("A partial upload is completed by the final one made of it.", code="partial_upload")
         if session.status == Status.ACTIVE:
             self._begin_assembling(session, file_hash=file_hash, total_size=total_size)
         else:
@@ -221,9 +247,14 @@ class ResumableUploadService:
         declaring.declare(session, total_size=total_size, file_hash=file_hash)
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
-        record_kept_part(session)
-        transitions.begin_assembling(session)
+        if session.concat == Concat.FINAL:
+            concatenation.advance(session)
+        else:
+            record_kept_part(session)
+            transitions.begin_assembling(session)
         ledger.refresh(session)
+        if session.concat == Concat.FINAL and session.status == Status.ACTIVE:
+            raise Conflict("A partial upload that this one is made of is unfinished.", code="partials_unfinished")
         if session.status == Status.ACTIVE:
             missing = session.missing_chunks
             raise MissingChunks(missing, f"{len(missing)} of {session.total_chunks} chunks are missing.")
@@ -280,3 +311,8 @@ class ResumableUploadService:
             return
         removal.remove(session)
         open_appends.superseded(session.pk, None)
+
+
+def _require_own_bytes(session: UploadSession) -> None:
+    if session.concat == Concat.FINAL:
+        raise Conflict("A final upload is made of its partials and takes no bytes.", code="final_upload")

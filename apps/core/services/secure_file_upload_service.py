@@ -55,8 +55,8 @@ class SecureFileUploadService:
         Raises:
             ContentRefused: the bytes are executable, or contradict the declared type.
         """
-        if not head:
-            return  # An empty file contradicts nothing.
+        if not head or session.concat == UploadSession.Concat.PARTIAL:
+            return  # An empty file contradicts nothing, and the first bytes of a part are not those of the file.
         if is_executable(session.mime_type, head) and not upload_settings().allow_executables:
             raise ContentRefused("The file is an executable.", code="executable_refused")
         if contradicts(session.mime_type, head):

@@ -92,6 +92,22 @@ def finish_failed(session: UploadSession, lease: uuid.UUID, *, code: str, detail
     return _end(session, Status.ASSEMBLING, Status.FAILED, {"lease_token": lease}, **changes)
 
 
+def begin_joining(final: UploadSession) -> bool:
+    """active -> assembling, of an upload whose chunks are made of its partials'. False if that was not so."""
+    return _move(final, Status.ACTIVE, Status.ASSEMBLING, concat=UploadSession.Concat.FINAL)
+
+
+def finish_waiting(final: UploadSession, lease: uuid.UUID) -> bool:
+    """assembling -> active: a partial must be sent on. What was joined stays. False if the lease was lost."""
+    changes = {"lease_expires_at": None, "expires_at": next_expiry(timezone.now(), final.created_at)}
+    return _move(final, Status.ASSEMBLING, Status.ACTIVE, lease_token=lease, changes=changes)
+
+
+def fail_waiting(final: UploadSession, *, code: str, detail: str) -> bool:
+    """active -> failed: a partial has ended. False if it was not active."""
+    return _end(final, Status.ACTIVE, Status.FAILED, {}, error_code=code, error_detail=detail, metadata={})
+
+
 @transactional(durable=True)
 def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int], *, handle: str) -> bool:
     """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost.
@@ -113,8 +129,19 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             "store_handle": handle,
         },
     )
-    if not moved:
-        return False
+    if moved:
+        _forget_chunks(session, damaged)
+    return moved
+
+
+@transactional(durable=True)
+def drop_damaged(partial: UploadSession, index: int) -> None:
+    """A chunk of a partial upload leaves the ledger and is missing again."""
+    if UploadSession.objects.select_for_update().filter(pk=partial.pk, status=Status.ACTIVE).exists():
+        _forget_chunks(partial, [index])
+
+
+def _forget_chunks(session: UploadSession, damaged: Sequence[int]) -> None:
     for start in range(0, len(damaged), 500):
         session.receipts.filter(index__in=damaged[start : start + 500]).delete()
     left = session.receipts.aggregate(size=Sum("size"))
@@ -126,7 +153,6 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
         partial_sha256="",
         partial_state=b"",
     )
-    return True
 
 
 def cancel(session: UploadSession) -> bool:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
+from requests import Response
 
-from apps.core.models import UploadSession
+from apps.core.models import OwnerUsage, UploadSession
 from apps.core.signals import upload_completed
 
 from .api import Api, assert_problem, session_of, sha256
@@ -123,6 +125,8 @@ class TestCore:
                 "expiration",
                 "checksum",
                 "termination",
+                "concatenation",
+                "concatenation-unfinished",
             ]
             assert answer.headers["Tus-Max-Size"] == "40000"
             assert answer.headers["Tus-Checksum-Algorithm"] == "sha256,sha1,md5,crc32"
@@ -464,6 +468,178 @@ class TestTermination:
         assert_problem(tus.delete(f"{tus.files}nonsense"), 404, "not_found")
 
 
+class TestConcatenation:
+    @staticmethod
+    def partial(tus: Tus, data: bytes, sent: int | None = None) -> str:
+        url = tus.create(len(data), Upload_Concat="partial")
+        assert tus.patch(url, 0, data[:sent]).status_code == 204
+        return url
+
+    @staticmethod
+    def final(tus: Tus, *urls: str, **headers: str | None) -> Response:
+        return tus.post(None, None, Upload_Concat=f"final;{' '.join(urls)}", **headers)
+
+    @pytest.mark.parametrize("cuts", [(3,), (4,), (1, 2, 9), (4, 8)])
+    def test_parts_become_a_file(self, tus: Tus, completed: list[str], cuts: tuple[int, ...]) -> None:
+        urls = [self.partial(tus, DATA[a:b]) for a, b in zip((0, *cuts), (*cuts, 10), strict=True)]
+        absolute = [tus.absolute(url) if n % 2 else url for n, url in enumerate(urls)]
+        answer = self.final(tus, *absolute, Upload_Metadata=metadata(filename="whole.bin"))
+        assert answer.status_code == 201
+        url = answer.headers["Location"]
+        looked = tus.head(url)
+        assert (looked.headers["Upload-Offset"], looked.headers["Upload-Length"]) == ("10", "10")
+        assert looked.headers["Upload-Concat"] == f"final;{' '.join(absolute)}"
+        assert stored(tus, url) == DATA
+        assert completed == [tus.id_of(url)]
+        # The parts went with it.
+        assert {tus.head(part).status_code for part in urls} == {404}
+
+    def test_a_part_is_no_file(self, tus: Tus, completed: list[str]) -> None:
+        url = self.partial(tus, DATA)
+        looked = tus.head(url)
+        assert (looked.headers["Upload-Concat"], looked.headers["Upload-Offset"]) == ("partial", "10")
+        assert completed == []
+        assert tus.api.get("").json()["results"] == []
+        answer = tus.api.complete(tus.id_of(url), file_hash=sha256(DATA))
+        assert_problem(answer, 409, "partial_upload")
+        assert tus.api.get(f"file/{tus.id_of(url)}").status_code == 404
+
+    def test_a_part_is_judged_by_neither_name_nor_content(self, tus: Tus) -> None:
+        picture = metadata(filename="a.png", filetype="image/png")
+        png = b"\x89PNG\r\n\x1a\n".ljust(64, b"0")
+        first = tus.create(32, Upload_Concat="partial", Upload_Metadata=metadata(filename="a.exe"))
+        second = self.partial(tus, b"MZ" * 16)
+        assert tus.patch(first, 0, png[:32]).status_code == 204
+        url = self.final(tus, first, second, Upload_Metadata=picture).headers["Location"]
+        assert stored(tus, url) == png[:32] + b"MZ" * 16
+        refused = self.final(tus, self.partial(tus, b"MZ" * 32), Upload_Metadata=picture)
+        assert tus.head(refused.headers["Location"]).status_code == 410
+
+    def test_one_part_may_be_there_twice_and_in_two_files(self, tus: Tus) -> None:
+        a, b = self.partial(tus, b"012"), self.partial(tus, b"34567", sent=2)
+        twice = self.final(tus, a, b, a).headers["Location"]
+        other = self.final(tus, b, a).headers["Location"]
+        assert "Upload-Offset" not in tus.head(twice).headers
+        assert tus.patch(b, 2, b"567").status_code == 204
+        assert stored(tus, twice) == b"01234567012"
+        assert stored(tus, other) == b"34567012"
+        assert {tus.head(part).status_code for part in (a, b)} == {404}
+
+    def test_unfinished_parts_are_waited_for(self, tus: Tus, completed: list[str]) -> None:
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        answer = self.final(tus, a, b)
+        url = answer.headers["Location"]
+        looked = tus.head(url)
+        assert (looked.status_code, looked.headers["Upload-Length"]) == (200, "10")
+        assert "Upload-Offset" not in looked.headers
+        assert_problem(tus.api.complete(tus.id_of(url), file_hash=sha256(DATA)), 409, "partials_unfinished")
+        tus.patch(b, 0, DATA[6:])
+        assert tus.offset(url) == 10
+        assert completed == [tus.id_of(url)]
+
+    def test_a_file_made_of_parts_takes_no_bytes(self, tus: Tus) -> None:
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        url = self.final(tus, a, b).headers["Location"]
+        for _ in range(2):
+            assert_problem(tus.patch(url, 0, DATA), 403, "final_upload")
+            assert_problem(tus.api.put(tus.id_of(url), 0, DATA[:4]), 409, "final_upload")
+            tus.patch(b, 0, DATA[6:])
+        assert stored(tus, url) == DATA
+
+    def test_what_cannot_be_joined_is_refused(self, tus: Tus, strangers_tus: Tus, uploads: Any) -> None:
+        mine, whole = self.partial(tus, DATA), tus.create(5)
+        refusals = [
+            (self.final(tus), 400),
+            (tus.post(Upload_Concat="finally"), 400),
+            (tus.post(5, Upload_Concat=f"final;{mine}"), 400),
+            (tus.post(data=DATA, Upload_Concat=f"final;{mine}"), 400),
+            (self.final(tus, whole), 400),
+            (self.final(tus, mine, "/nowhere/else"), 400),
+            (self.final(tus, f"{tus.files}00000000-0000-0000-0000-000000000000"), 404),
+            (self.final(strangers_tus, mine), 404),
+            (self.final(tus, tus.create(Upload_Concat="partial")), 400),
+        ]
+        assert [answer.status_code for answer, _ in refusals] == [status for _, status in refusals]
+        uploads(MAX_FILE_SIZE=19)
+        assert_problem(self.final(tus, mine, mine), 413, "too_large")
+        assert not UploadSession.objects.filter(concat="final").exists()
+
+    def test_the_bytes_are_counted_once(self, tus: Tus, uploads: Any) -> None:
+        uploads(MAX_RESERVED_BYTES=16, MAX_STORED_BYTES=16)
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        assert_problem(self.final(tus, a, b, a, a), 429, "quota_exceeded")
+        url = self.final(tus, a, b, a).headers["Location"]
+        assert usage().reserved_bytes == 16
+        tus.patch(b, 0, DATA[6:])
+        assert stored(tus, url) == DATA + DATA[:6]
+        assert (usage().reserved_bytes, usage().stored_bytes, usage().open_sessions) == (0, 16, 0)
+
+    def test_there_must_be_room(self, tus: Tus, uploads: Any) -> None:
+        a = self.partial(tus, DATA)
+        uploads(MIN_FREE_DISK_BYTES=2**60)
+        assert_problem(self.final(tus, a), 507, "storage_full")
+
+    def test_a_damaged_part_is_asked_for_again(self, tus: Tus, store_root: Path) -> None:
+        a, b, c = self.partial(tus, b"01234"), self.partial(tus, b"567890"), tus.create(1, Upload_Concat="partial")
+        url = self.final(tus, a, b, c).headers["Location"]
+        damage(store_root, tus, b, 5)
+        tus.patch(c, 0, b"!")
+        assert "Upload-Offset" not in tus.head(url).headers
+        assert tus.offset(b) == 4
+        assert tus.offset(a) == 5
+        assert tus.patch(b, 4, b"90").status_code == 204
+        assert stored(tus, url) == b"01234567890!"
+
+    @pytest.mark.parametrize("how", ["removed", "expired", "cancelled"])
+    def test_a_part_that_ends_takes_the_file_with_it(self, tus: Tus, how: str) -> None:
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        url = self.final(tus, a, b).headers["Location"]
+        if how == "removed":
+            tus.delete(b)
+        elif how == "cancelled":
+            tus.api.post("cancel", {"upload_id": tus.id_of(b)})
+        else:
+            UploadSession.objects.filter(upload_id=tus.id_of(b)).update(expires_at=timezone.now())
+            assert tus.head(b).status_code == 410
+        assert tus.head(url).status_code == 410
+        document = tus.api.status(tus.id_of(url)).json()
+        assert (document["status"], document["error"]["code"]) == ("failed", "partial_gone")
+        assert how in document["error"]["detail"]
+
+    def test_deleting_the_file_leaves_its_parts(self, tus: Tus) -> None:
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        url = self.final(tus, a, b).headers["Location"]
+        assert tus.delete(url).status_code == 204
+        assert tus.offset(a) == 6
+        again = self.final(tus, a, b).headers["Location"]
+        tus.patch(b, 0, DATA[6:])
+        assert stored(tus, again) == DATA
+
+    def test_empty_parts_make_an_empty_file(self, tus: Tus) -> None:
+        a = tus.create(0, Upload_Concat="partial")
+        url = self.final(tus, a, a).headers["Location"]
+        assert tus.offset(url) == 0
+        assert stored(tus, url) == b""
+
+    def test_cleanup_joins_what_a_killed_server_left(self, tus: Tus) -> None:
+        a, b = self.partial(tus, DATA[:6]), tus.create(4, Upload_Concat="partial")
+        url = self.final(tus, a, b).headers["Location"]
+        tus.api.send(tus.id_of(b), DATA[6:], 4)
+        call_command("cleanup_expired_uploads")
+        assert session_of(tus.id_of(url)).status == "completed"
+
+
+def usage() -> OwnerUsage:
+    return OwnerUsage.objects.get()
+
+
+def damage(store_root: Path, tus: Tus, url: str, offset: int) -> None:
+    path = store_root / "staging" / f"{session_of(tus.id_of(url)).upload_id.hex}.part"
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"#")
+
+
 class TestTheVerdict:
     def test_a_refused_file_never_looks_finished(self, tus: Tus) -> None:
         url = tus.create(64, Upload_Metadata=metadata(filename="a.png", filetype="image/png"))
@@ -506,10 +682,7 @@ class TestTheVerdict:
     def test_damage_is_asked_for_again(self, tus: Tus, store_root: Path) -> None:
         url = tus.create(10)
         tus.patch(url, 0, DATA[:9])
-        path = store_root / "staging" / f"{session_of(tus.id_of(url)).upload_id.hex}.part"
-        with path.open("r+b") as file:
-            file.seek(5)
-            file.write(b"!")
+        damage(store_root, tus, url, 5)
         assert_problem(tus.patch(url, 9, DATA[9:]), 409, "missing_chunks")
         assert tus.offset(url) == 4
         # What is recorded behind it passes over.

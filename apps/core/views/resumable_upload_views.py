@@ -121,7 +121,7 @@ class UploadListView(UploadApiView):
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""
         query = _checked(_ListQuery(data=request.query_params.dict()))
-        rows: QuerySet[UploadSession] = self.principal.sessions().filter(**query)
+        rows: QuerySet[UploadSession] = self.principal.uploads().filter(**query)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([session_document(row, summary=True) for row in page])
