@@ -21,6 +21,7 @@ from django.urls import ResolverMatch, set_script_prefix
 from ..conf import KIB, MIB, upload_settings
 from .asgi_messages import Application, Message, Receive, Scope, Send, encoded, send_answer
 from .exchange import Exchange
+from .informational import ASGI_EXTENSION
 from .protocol import Answer, Pending, UploadProtocol
 from .routing import protocol_of, resolve_path
 from .small_bodies import serve_small_body
@@ -32,10 +33,6 @@ SMALLEST_BLOCK = 16 * KIB
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two looks at work that goes on."""
-
-INFORMATIONAL = "http.response.informational"
-"""ASGI has no interim responses yet. A server that offers this extension takes a message of this type, with ``status``
-and ``headers``, any number of times before ``http.response.start``; others are sent none."""
 
 
 class UploadApplication:
@@ -244,10 +241,10 @@ def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | Pending 
 
 
 def _interim_sender(scope: Scope, send: Send) -> Callable[[Answer], Awaitable[None]]:
-    offered = INFORMATIONAL in (scope.get("extensions") or {})
+    offered = ASGI_EXTENSION in (scope.get("extensions") or {})
 
     async def send_interim(answer: Answer) -> None:
         if offered:
-            await send({"type": INFORMATIONAL, "status": answer.status, "headers": encoded(answer.headers)})
+            await send({"type": ASGI_EXTENSION, "status": answer.status, "headers": encoded(answer.headers)})
 
     return send_interim

@@ -32,6 +32,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..conf import KIB, upload_settings
 from .problems import Problem
+from .uvicorn_cycle import extend
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +104,7 @@ class BoundedHttp1(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
+        extend(cycle)
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:

@@ -21,6 +21,7 @@ from ..conf import MIB, PACKAGE, upload_settings
 from ..services.waiting import looks
 from .atomic_requests import non_atomic
 from .exchange import Exchange
+from .informational import WSGI_KEY
 from .problems import LENGTH_REQUIRED
 from .protocol import Answer, Pending, UploadProtocol
 from .responses import WithoutLength
@@ -28,10 +29,6 @@ from .responses import WithoutLength
 logger = logging.getLogger(f"{PACKAGE}.requests")
 
 BLOCK = MIB
-
-INFORMATIONAL = "resumable_uploads.send_informational"
-"""WSGI has no interim responses. A server that offers a callable under this key of ``environ`` gets each as
-``(status, headers)``; others are sent none."""
 
 
 def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponseBase]:
@@ -62,7 +59,7 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     answer = exchange.begin()
     if answer is not None:
         return answer
-    send_interim = request.META.get(INFORMATIONAL)
+    send_interim = request.META.get(WSGI_KEY)
     if send_interim and exchange.opening:
         send_interim(exchange.opening.status, exchange.opening.headers)
     if exchange.content_length is None and not request.META.get("wsgi.input_terminated"):

@@ -8,40 +8,69 @@ from ..errors import ChecksumMismatch
 from ..http.protocol import Answer, Body, Pending
 from ..http.throttles import count_failed_checksum
 from ..metrics import count_received
+from ..models import UploadSession
 from ..services import open_appends
 from ..services.appending import AppendSink
+from ..services.checked_appending import ExpectedChecksum
 from ..services.principal import Principal
+from ..services.resumable_upload_service import ResumableUploadService
 
 
 class SequentialBody(Body):
-    """Feeds a sink; ``answer`` is given the offset reached, and says how it went."""
+    """Feeds the session from ``offset`` on, and is listed as open until it has kept what came.
 
-    def __init__(self, sink: AppendSink, protocol: str, answer: Callable[[int], Answer | Pending]) -> None:
-        self._sink = sink
+    Args:
+        protocol: its name, for metrics.
+        answer: is given the offset reached, and says how it went.
+
+    Raises:
+        OffsetMismatch, SessionGone, Conflict, StorageFull: as ``ResumableUploadService.receive_from``.
+    """
+
+    def __init__(
+        self,
+        service: ResumableUploadService,
+        session: UploadSession,
+        offset: int,
+        checksum: ExpectedChecksum | None,
+        *,
+        protocol: str,
+        answer: Callable[[int], Answer | Pending],
+    ) -> None:
         self._protocol = protocol
         self._answer = answer
+        self._session = session
+        self._listed = open_appends.OpenAppend(session.pk)
+        open_appends.add(self._listed)
+        try:
+            self._sink: AppendSink = service.receive_from(session, offset, checksum)
+        except BaseException:
+            open_appends.remove(self._listed)
+            raise
+        self._listed.token = self._sink.token
 
     def on_superseded(self, end: Callable[[], None]) -> None:
-        open_appends.add(self._sink.append, end)
+        self._listed.end = end
 
     def receive(self, block: bytes) -> None:
         self._sink.receive(block)
 
     def finish(self) -> Answer | Pending:
-        open_appends.remove(self._sink.append)
         try:
             offset = self._end(self._sink.finish)
         except ChecksumMismatch:
-            count_failed_checksum(Principal.owning(self._sink.session))
+            count_failed_checksum(Principal.owning(self._session))
             raise
         return self._answer(offset)
 
     def abort(self) -> None:
-        open_appends.remove(self._sink.append)
         self._end(self._sink.abort)
 
     def _end(self, end: Callable[[], int]) -> int:
         begun_at = self._sink.begun_at
-        offset = end()
+        try:
+            offset = end()
+        finally:
+            open_appends.remove(self._listed)
         count_received(self._protocol, max(offset - begun_at, 0))
         return offset

@@ -39,7 +39,7 @@ from ..services.creation import Concatenation
 from ..services.resumable_upload_service import ResumableUploadService
 from .labels import label
 from .sequential_body import SequentialBody
-from .tus_fields import ALGORITHMS, byte_count, parse_checksum, parse_final, parse_metadata
+from .tus_fields import ALGORITHMS, ExpectedChecksum, byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
 Status = UploadSession.Status
@@ -121,6 +121,24 @@ class _Tus(UploadProtocol):
         override = request.headers.get("X-HTTP-Method-Override", "")
         return override if request.method == "POST" and override in _OVERRIDABLE else request.method or ""
 
+    def _body(
+        self,
+        service: ResumableUploadService,
+        session: UploadSession,
+        offset: int,
+        checksum: ExpectedChecksum | None,
+        status: int,
+        headers: Mapping[str, str],
+    ) -> Body:
+        return SequentialBody(
+            service,
+            session,
+            offset,
+            checksum,
+            protocol=self.name,
+            answer=lambda reached: _received(service, session, reached, status, headers),
+        )
+
     def refuse_error(self, error: UploadError) -> Answer:
         problem = problem_for(error)
         if isinstance(error, ChecksumMismatch):
@@ -166,8 +184,7 @@ class TusCreation(_Tus):
         created = {"Location": address_of(session)}
         if not has_body:
             return Answer(201, headers={**created, **_expiry(session)})
-        sink = service.receive_from(session, 0, checksum)
-        return SequentialBody(sink, self.name, lambda offset: _received(service, session, offset, 201, created))
+        return self._body(service, session, 0, checksum, 201, created)
 
     @staticmethod
     def _concatenation(head: RequestHead) -> Concatenation:
@@ -266,9 +283,8 @@ class TusUpload(_Tus):
             raise OffsetMismatch(session.total_size or 0, offset)
         if (unavailable := _unavailable(session)) is not None:
             return self.refuse(unavailable)
-        sink = service.receive_from(session, offset, checksum)
         _require_fit(head.content_length, offset, session.total_size)
-        return SequentialBody(sink, self.name, lambda offset: _received(service, session, offset, 204, {}))
+        return self._body(service, session, offset, checksum, 204, {})
 
 
 class _NothingMore(Body):

@@ -161,13 +161,8 @@ class AppendSink:
             OffsetMismatch: ``offset`` is not where the upload continues.
             SessionGone, Conflict: the session takes no more bytes.
         """
-        ledger.require_active(session)
         self.session = session
-        self._token = take_over(session)
-        self.append = open_appends.OpenAppend(session.pk, self._token)
-        reached = append_offset(session)
-        if offset != reached:
-            raise OffsetMismatch(reached, offset)
+        self.token = _take_over_at(session, offset)
         self.begun_at = offset
         self._offset = offset
         self._grid = session.grid
@@ -235,7 +230,7 @@ class AppendSink:
         running_hash = _hash_over_kept(self.session, span) if start else resumable_hash.new()
         if start and self.session.partial_size != start:
             raise OffsetMismatch(span.offset, self._offset)  # What was kept is damaged.
-        self._chunk = PartialChunk(self.session, span, self._token, start=start, running_hash=running_hash)
+        self._chunk = PartialChunk(self.session, span, self.token, start=start, running_hash=running_hash)
         return self._chunk
 
 
@@ -245,9 +240,24 @@ def take_over(session: UploadSession) -> UUID:
     Raises:
         SessionGone, Conflict: the session takes no more bytes.
     """
+    open_appends.hand_over(session.pk)
     token = ledger.supersede_append(session)
-    open_appends.superseded(session.pk, token)
+    open_appends.end_superseded(session.pk)
     return token
+
+
+def _take_over_at(session: UploadSession, offset: int) -> UUID:
+    """As :func:`take_over`, by a request that continues at ``offset``: only if that is right, so that of two senders at
+    one offset one goes on."""
+    while True:
+        ledger.require_active(session)
+        reached = append_offset(session)
+        if offset != reached:
+            raise OffsetMismatch(reached, offset)
+        token = ledger.try_to_supersede_append(session)
+        if token is not None:
+            open_appends.end_superseded(session.pk)
+            return token
 
 
 def append_offset(session: UploadSession) -> int:

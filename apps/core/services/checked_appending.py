@@ -101,10 +101,10 @@ class CheckedAppendSink(AppendSink):
             raise staging_lost(self.session) from None
 
     def _commit(self, chunks: list[PartialChunk], entries: list[Any]) -> None:
-        run = ledger.Run(self.append.token)
+        run = ledger.Run(self.token)
         for chunk, entry in zip(chunks, entries, strict=True):
             index = chunk.span.index
-            recorded = ledger.recorded_digest(self.session, index, self.append.token)
+            recorded = ledger.recorded_digest(self.session, index, self.token)
             if recorded is None:
                 chunk.commit_to(run, entry)
             elif not chunk.room and not hmac.compare_digest(recorded, chunk.digest):

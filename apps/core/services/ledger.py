@@ -155,13 +155,13 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
     status, newest_token, digest = state
     if status == Status.REMOVING:
         raise NotFound
+    if append_token is not None and append_token != newest_token:
+        raise _append_superseded()  # Even if the bytes are the same: of two senders, one is told that it sent them.
     if digest is not None:
         return digest
     if status != Status.ACTIVE:
         session.status = status
         require_active(session)
-    if append_token is not None and append_token != newest_token:
-        raise _append_superseded()
     return None
 
 
@@ -261,6 +261,23 @@ def supersede_append(session: UploadSession) -> uuid.UUID:
         require_active(session)
     refresh(session)
     return token
+
+
+def try_to_supersede_append(session: UploadSession) -> uuid.UUID | None:
+    """As :func:`supersede_append`, if nothing arrived since the session was read; None if something did, or it ended.
+
+    The session is read anew either way.
+    """
+    token = uuid.uuid4()
+    unchanged = Q(
+        status=Status.ACTIVE,
+        received_chunks=session.received_chunks,
+        partial_index=session.partial_index,
+        partial_size=session.partial_size,
+    )
+    taken = update_if(row_of(session), unchanged, append_token=token)
+    refresh(session)
+    return token if taken else None
 
 
 @dataclass(frozen=True, slots=True)

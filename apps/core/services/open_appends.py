@@ -4,10 +4,14 @@ An append token (see :mod:`.appending`) keeps an older sequential request from r
 its connection: a client that is gone is noticed after the receive timeout, and one that still sends, sends for nothing.
 So each process keeps a list of its open sequential requests, and ends one as soon as it is superseded:
 
-* by a request of the same process, at once: whoever puts a token into the row says so here (:func:`superseded`);
+* by a request of the same process, at once: whoever puts a token into the row says so here (:func:`end_superseded`);
 * by one of another process, or when the session takes no bytes any more, within a second: a thread reads the tokens of
   all sessions on the list in one query every :data:`INTERVAL`, however many there are. It lives as long as the list has
   anything on it.
+
+Before a request of the same process puts its token into the row, it lets the older ones keep what has reached them
+(:func:`hand_over`): a client that comes back on a new connection finds all that the old one brought. They are waited
+for, but not for long.
 
 Nothing depends on it: a request that is not ended changes nothing either.
 """
@@ -18,8 +22,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from django.db import connection
 
@@ -27,47 +30,79 @@ from ..models import UploadSession
 
 logger = logging.getLogger(__name__)
 
-Status = UploadSession.Status
-
 INTERVAL = 0.5
 """Seconds between two looks at the tokens."""
+PATIENCE = 0.5
+"""Seconds for which a newer request waits for what an older one keeps."""
 
-_lock = threading.Lock()
-_open: dict[OpenAppend, Callable[[], None]] = {}
+_changed = threading.Condition()
+_open: set[OpenAppend] = set()
 _watch: threading.Thread | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class OpenAppend:
-    """One open sequential request."""
+    """One open sequential request; listed before it has its token, so that it is waited for from its beginning."""
 
-    session_pk: int
-    token: uuid.UUID
+    def __init__(self, session_pk: int) -> None:
+        self.session_pk = session_pk
+        self.token: uuid.UUID | None = None
+        self.end: Callable[[], None] = _nothing
+        """Called when it is superseded, from any thread, maybe more than once."""
 
 
-def add(append: OpenAppend, end: Callable[[], None]) -> None:
-    """List an open request. ``end`` is called once, from any thread, when it is superseded."""
+def _nothing() -> None:
+    """Nobody waits for its bytes yet."""
+
+
+def add(append: OpenAppend) -> None:
+    """List a request until :func:`remove`."""
     global _watch
-    with _lock:
-        _open[append] = end
+    with _changed:
+        _open.add(append)
         if _watch is None:
             _watch = threading.Thread(target=_watch_tokens, daemon=True, name="open-appends")
             _watch.start()
 
 
 def remove(append: OpenAppend) -> None:
-    """The request ended by itself."""
-    with _lock:
-        _open.pop(append, None)
+    """The request has ended, and kept what it could."""
+    with _changed:
+        _open.discard(append)
+        _changed.notify_all()
 
 
-def superseded(session_pk: int, newest: uuid.UUID | None) -> None:
-    """End the session's requests but for the newest; all of them if it takes no bytes any more."""
-    with _lock:
-        older = [append for append in _open if append.session_pk == session_pk and append.token != newest]
-        ends = [_open.pop(append) for append in older]
-    for end in ends:
-        end()
+def end_superseded(session_pk: int) -> None:
+    """End the session's requests in this process whose token is not in the row any more; all of them if it takes no
+    bytes any more."""
+    _end_superseded(append for append in _listed() if append.session_pk == session_pk)
+
+
+def hand_over(session_pk: int) -> None:
+    """End all of the session's requests in this process, and wait until they have kept what reached them."""
+    for append in _listed():
+        if append.session_pk == session_pk:
+            append.end()
+    with _changed:
+        _changed.wait_for(lambda: all(append.session_pk != session_pk for append in _open), PATIENCE)
+
+
+def _listed() -> list[OpenAppend]:
+    with _changed:
+        return list(_open)
+
+
+def _end_superseded(appends: Iterable[OpenAppend]) -> None:
+    by_session: dict[int, list[OpenAppend]] = {}
+    for append in appends:
+        by_session.setdefault(append.session_pk, []).append(append)
+    if not by_session:
+        return
+    active = UploadSession.objects.filter(pk__in=by_session, status=UploadSession.Status.ACTIVE)
+    newest = dict(active.values_list("pk", "append_token"))
+    for pk, open_requests in by_session.items():
+        for append in open_requests:
+            if pk not in newest or append.token not in (None, newest[pk]):
+                append.end()
 
 
 def _watch_tokens() -> None:
@@ -75,7 +110,7 @@ def _watch_tokens() -> None:
     try:
         while _wait_for_work():
             try:
-                look()
+                _end_superseded(_listed())
             except Exception:
                 logger.exception("looking for superseded requests failed")
     finally:
@@ -85,17 +120,7 @@ def _watch_tokens() -> None:
 def _wait_for_work() -> bool:
     global _watch
     time.sleep(INTERVAL)
-    with _lock:
+    with _changed:
         if not _open:
             _watch = None
         return bool(_open)
-
-
-def look() -> None:
-    """Read the tokens of all sessions with open requests, and end those that were superseded."""
-    with _lock:
-        pks = {append.session_pk for append in _open}
-    newest = dict.fromkeys(pks)
-    newest.update(UploadSession.objects.filter(pk__in=pks, status=Status.ACTIVE).values_list("pk", "append_token"))
-    for pk, token in newest.items():
-        superseded(pk, token)

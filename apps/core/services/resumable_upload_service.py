@@ -296,7 +296,7 @@ class ResumableUploadService:
         if session.status == Status.CANCELLED:
             return session
         if removal.cancel(session):
-            open_appends.superseded(session.pk, None)
+            open_appends.end_superseded(session.pk)
             return session
         ledger.refresh(session)
         if session.status != Status.CANCELLED:
@@ -310,7 +310,7 @@ class ResumableUploadService:
         except NotFound:
             return
         removal.remove(session)
-        open_appends.superseded(session.pk, None)
+        open_appends.end_superseded(session.pk)
 
 
 def _require_own_bytes(session: UploadSession) -> None:

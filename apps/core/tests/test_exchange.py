@@ -10,10 +10,10 @@ import pytest
 from django.test import RequestFactory
 from django.urls import path, re_path
 
-from apps.core.http.asgi import INFORMATIONAL, UploadApplication
+from apps.core.http.asgi import UploadApplication
 from apps.core.http.exchange import Exchange
+from apps.core.http.informational import ASGI_EXTENSION, WSGI_KEY
 from apps.core.http.protocol import Answer, Body, CorsNeeds, RequestHead, UploadProtocol
-from apps.core.http.wsgi import INFORMATIONAL as WSGI_INFORMATIONAL
 from apps.core.http.wsgi import protocol_view
 from apps.core.services.principal import Principal
 
@@ -153,10 +153,10 @@ class TestInterimAnswers:
         self, transactional_db: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
-        messages = self.sent({INFORMATIONAL: {}}, transactional_db)
+        messages = self.sent({ASGI_EXTENSION: {}}, transactional_db)
         assert [(m["type"], m.get("status")) for m in messages[:3]] == [
-            (INFORMATIONAL, 104),
-            (INFORMATIONAL, 104),
+            (ASGI_EXTENSION, 104),
+            (ASGI_EXTENSION, 104),
             ("http.response.start", 200),
         ]
         assert messages[0]["headers"] == [(b"location", b"/here")]
@@ -169,7 +169,7 @@ class TestInterimAnswers:
     def test_they_are_sent_where_the_wsgi_server_can(self, transactional_db: None) -> None:
         sent: list[Any] = []
         request = RequestFactory().patch("/echo?signed-by=7", b"0123")
-        request.META[WSGI_INFORMATIONAL] = lambda status, headers: sent.append((status, dict(headers)))
+        request.META[WSGI_KEY] = lambda status, headers: sent.append((status, dict(headers)))
         assert ECHO(request).status_code == 200
         assert sent == [(104, {"Location": "/here"}), (104, {"Upload-Offset": "4"})]
 
