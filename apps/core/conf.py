@@ -151,6 +151,9 @@ class UploadSettings:
     json_memory_bytes: int = 192 * MIB
     """Bytes of JSON bodies, which are held until they are whole, that one process takes at once (503 beyond). One user
     may have half of it (429)."""
+    interim_seconds: float = 5.0
+    """Between two interim responses (104) that tell clients of the IETF draft how much is kept; 0: none are sent, not
+    even the first, for proxies that stumble over them."""
     worker_threads: int = 8
     """Threads of one ASGI process for disk and database work."""
     sync_chunks: bool = False

@@ -81,6 +81,7 @@ class OffsetMismatch(Conflict):
             provided_offset=provided,
         )
         self.expected = expected
+        self.provided = provided
 
 
 class ChecksumMismatch(UploadError):

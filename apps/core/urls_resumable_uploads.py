@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from .http.wsgi import protocol_view
+from .protocols.ietf import DraftCreation, DraftUpload
 from .protocols.json_chunks import JsonChunks
 from .protocols.raw_chunks import RawChunks
 from .protocols.shared_address import SharedAddress
@@ -14,8 +15,8 @@ app_name = "resumable_uploads"
 
 urlpatterns = [
     path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
-    path("files/", protocol_view(SharedAddress(TusCreation())), name="resumable-files"),
-    path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload())), name="resumable-file"),
+    path("files/", protocol_view(SharedAddress(TusCreation, DraftCreation)), name="resumable-files"),
+    path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload, DraftUpload)), name="resumable-file"),
     path("", views.UploadListView.as_view(), name="list"),
     path("init", views.InitUploadView.as_view(), name="init"),
     path("chunk", protocol_view(JsonChunks()), name="chunk"),

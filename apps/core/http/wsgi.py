@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from ..conf import MIB, PACKAGE, upload_settings
 from ..services.waiting import looks
 from .atomic_requests import non_atomic
 from .exchange import Exchange
-from .informational import WSGI_KEY
+from .informational import WSGI_KEY, encode
 from .problems import LENGTH_REQUIRED
 from .protocol import Answer, Pending, UploadProtocol
 from .responses import WithoutLength
@@ -59,7 +59,7 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     answer = exchange.begin()
     if answer is not None:
         return answer
-    send_interim = request.META.get(WSGI_KEY)
+    send_interim = request.META.get(WSGI_KEY) or _interim_sender(request)
     if send_interim and exchange.opening:
         send_interim(exchange.opening.status, exchange.opening.headers)
     if exchange.content_length is None and not request.META.get("wsgi.input_terminated"):
@@ -85,6 +85,20 @@ def _wait_for(exchange: Exchange, pending: Pending) -> Answer:
         if (answer := exchange.poll(pending)) is not None:
             return answer
     return exchange.give_up(pending)
+
+
+def _interim_sender(request: HttpRequest) -> Callable[[int, Mapping[str, str]], None] | None:
+    """How to send an interim answer, where the server shows its socket, to who understands one (RFC 9110, 15.2)."""
+    connection = request.META.get("gunicorn.socket")
+    if connection is None or request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return None
+
+    def send(status: int, headers: Mapping[str, str]) -> None:
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        with suppress(OSError):  # Who is gone is noticed when it is read from.
+            connection.sendall(encode(status, fields))
+
+    return send
 
 
 def _end_when_superseded(exchange: Exchange, request: HttpRequest) -> None:

@@ -96,6 +96,10 @@ class UploadSession(models.Model):
     )
     append_token = models.UUIDField(null=True, help_text="The newest sequential request; older ones change nothing.")
 
+    is_append_closed = models.BooleanField(
+        default=False, help_text="Stored bytes were damaged, and a protocol whose offsets never decrease was told so."
+    )
+
     lease_token = models.UUIDField(null=True, help_text="The assembly at work.")
     lease_expires_at = models.DateTimeField(null=True)
     assembled_bytes = models.PositiveBigIntegerField(default=0)

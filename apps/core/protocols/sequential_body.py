@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from ..conf import upload_settings
 from ..errors import ChecksumMismatch
 from ..http.protocol import Answer, Body, Pending
 from ..http.throttles import count_failed_checksum
@@ -22,6 +24,7 @@ class SequentialBody(Body):
     Args:
         protocol: its name, for metrics.
         answer: is given the offset reached, and says how it went.
+        progress: makes the interim answers that tell, from time to time, how much is kept.
 
     Raises:
         OffsetMismatch, SessionGone, Conflict, StorageFull: as ``ResumableUploadService.receive_from``.
@@ -36,9 +39,12 @@ class SequentialBody(Body):
         *,
         protocol: str,
         answer: Callable[[int], Answer | Pending],
+        progress: Callable[[int], Answer | None] | None = None,
     ) -> None:
         self._protocol = protocol
         self._answer = answer
+        self._progress = progress
+        self._told_at = time.monotonic()
         self._session = session
         self._listed = open_appends.OpenAppend(session.pk)
         open_appends.add(self._listed)
@@ -52,8 +58,15 @@ class SequentialBody(Body):
     def on_superseded(self, end: Callable[[], None]) -> None:
         self._listed.end = end
 
-    def receive(self, block: bytes) -> None:
+    def receive(self, block: bytes) -> Answer | None:
         self._sink.receive(block)
+        now = time.monotonic()
+        seconds = upload_settings().interim_seconds
+        if not seconds or now - self._told_at < seconds:
+            return None
+        self._told_at = now
+        # What is told is kept, whatever becomes of this request.
+        return self._progress(self._sink.keep()) if self._progress else None
 
     def finish(self) -> Answer | Pending:
         try:

@@ -15,7 +15,6 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.http import http_date
 
 from ..conf import upload_settings
@@ -37,9 +36,11 @@ from ..http.throttles import require_init_allowed
 from ..models import UploadSession
 from ..services.creation import Concatenation
 from ..services.resumable_upload_service import ResumableUploadService
+from .addresses import address_of, id_in
+from .checksums import TUS_ALGORITHMS, ExpectedChecksum
 from .labels import label
 from .sequential_body import SequentialBody
-from .tus_fields import ALGORITHMS, ExpectedChecksum, byte_count, parse_checksum, parse_final, parse_metadata
+from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
 Status = UploadSession.Status
@@ -75,7 +76,7 @@ def capabilities() -> dict[str, str]:
         "Tus-Version": VERSION,
         "Tus-Extension": ",".join(EXTENSIONS),
         "Tus-Max-Size": str(upload_settings().max_file_size),
-        "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+        "Tus-Checksum-Algorithm": ",".join(TUS_ALGORITHMS),
     }
 
 
@@ -212,7 +213,7 @@ class TusUpload(_Tus):
 
     def begin(self, head: RequestHead) -> Answer | Body:
         service = ResumableUploadService(head.require_principal())
-        upload_id = _upload_id(head)
+        upload_id = id_in(head)
         if head.method == "DELETE":
             return self._delete(service, upload_id)
         if head.method == "HEAD":
@@ -312,18 +313,6 @@ class VersionRefused(_Tus):
 
     def begin(self, head: RequestHead) -> Answer:
         return self.refuse(VERSION_REFUSED)
-
-
-def address_of(session: UploadSession) -> str:
-    """The upload's own address, without an origin: it is right behind any proxy."""
-    return reverse("resumable_uploads:resumable-file", args=[session.upload_id])
-
-
-def _upload_id(head: RequestHead) -> UUID:
-    try:
-        return UUID(str(head.path_parameters["upload_id"]))
-    except ValueError:
-        raise NotFound from None
 
 
 def _length_to_be(headers: Mapping[str, str]) -> int | None:

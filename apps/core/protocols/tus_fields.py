@@ -4,57 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from ..errors import BadRequest
 from ..http.small_bodies import MOST_DIGITS
-
-
-class Checksum(Protocol):
-    """A checksum under way."""
-
-    def update(self, block: bytes, /) -> None: ...
-
-    def digest(self) -> bytes: ...
-
-
-class _Crc32:
-    """CRC-32 as zip and gzip have it, four bytes, the most significant first."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, block: bytes) -> None:
-        self._value = zlib.crc32(block, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
-
-
-ALGORITHMS: Mapping[str, Callable[[], Checksum]] = {
-    "sha256": hashlib.sha256,
-    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
-    "md5": lambda: hashlib.md5(usedforsecurity=False),
-    "crc32": _Crc32,
-}
-"""What ``Tus-Checksum-Algorithm`` lists, the best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedChecksum:
-    """The checksum that came with a body."""
-
-    algorithm: str
-    digest: bytes
-
-    def begin(self) -> Checksum:
-        return ALGORITHMS[self.algorithm]()
+from .checksums import TUS_ALGORITHMS, ExpectedChecksum
 
 
 def byte_count(name: str, text: str) -> int:
@@ -102,16 +57,16 @@ def parse_checksum(field: str | None) -> ExpectedChecksum | None:
     if field is None:
         return None
     algorithm, _, encoded = field.strip().partition(" ")
-    if algorithm not in ALGORITHMS:
-        known = ", ".join(ALGORITHMS)
+    if algorithm not in TUS_ALGORITHMS:
+        known = ", ".join(TUS_ALGORITHMS)
         raise BadRequest(f"Upload-Checksum may be of {known}.", code="bad_checksum")
     try:
         digest = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error):
         digest = b""
-    if len(digest) != len(ALGORITHMS[algorithm]().digest()):
+    if len(digest) != len(TUS_ALGORITHMS[algorithm]().digest()):
         raise BadRequest(f"Upload-Checksum is not the base64 of a {algorithm}.", code="bad_checksum")
-    return ExpectedChecksum(algorithm, digest)
+    return ExpectedChecksum(TUS_ALGORITHMS[algorithm], digest)
 
 
 def parse_final(field: str) -> list[UUID]:

@@ -213,6 +213,10 @@ class AppendSink:
         """The body was cut short; keep what came. Returns the offset reached."""
         return self.commit_partial()
 
+    def keep(self) -> int:
+        """Make everything that may be kept durable, and go on; the upload resumes at the offset returned."""
+        return self.commit_partial()
+
     def commit_partial(self) -> int:
         """Make everything that arrived so far durable; the upload resumes at the offset returned."""
         chunk, self._chunk = self._chunk, None

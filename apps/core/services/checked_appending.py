@@ -87,6 +87,9 @@ class CheckedAppendSink(AppendSink):
             chunk.abort()
         return self.begun_at
 
+    def keep(self) -> int:
+        return self.begun_at  # Nothing may be kept before the checksum is known.
+
     def _keep(self, chunks: list[PartialChunk]) -> None:
         if not chunks:
             return

@@ -249,6 +249,12 @@ def totals(session: UploadSession) -> Totals:
     return Totals(*counters)
 
 
+def close_appending(session: UploadSession) -> None:
+    """Stored bytes were damaged, so that the offset decreased: tell protocols that do not allow it."""
+    UploadSession.objects.filter(pk=session.pk).update(is_append_closed=True)
+    session.is_append_closed = True
+
+
 def supersede_append(session: UploadSession) -> uuid.UUID:
     """Make the caller the newest sequential request; older ones can record nothing from now on.
 

@@ -196,6 +196,11 @@ class ResumableUploadService:
             take_over(session)
         return append_offset(session)
 
+    @staticmethod
+    def close_appending(session: UploadSession) -> None:
+        """End the upload for protocols whose offsets never decrease; others may repair and complete it."""
+        ledger.close_appending(session)
+
     def declare_size(self, session: UploadSession, total_size: int) -> None:
         """Fix the size of a file that was begun without one. The same size again is a success.
 
@@ -205,6 +210,7 @@ class ResumableUploadService:
             Conflict: another size was declared before, or the size does not fit what is stored.
             SessionGone: expired or cancelled.
         """
+        ledger.refresh(session)
         removal.require_active(session)
         require_allowed_size(total_size)
         declaring.declare(session, total_size=total_size, file_hash=None)

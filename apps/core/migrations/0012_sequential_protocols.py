@@ -36,6 +36,14 @@ def _operations(app_label: str) -> list[Any]:
             name="raw_concat",
             field=models.TextField(blank=True, default="", help_text="Upload-Concat as a tus client sent it."),
         ),
+        migrations.AddField(
+            model_name="uploadsession",
+            name="is_append_closed",
+            field=models.BooleanField(
+                default=False,
+                help_text="Stored bytes were damaged, and a protocol whose offsets never decrease was told so.",
+            ),
+        ),
         migrations.CreateModel(
             name="PartOfFinal",
             fields=[
