@@ -205,4 +205,5 @@ LOGGING = {
 RESUMABLE_UPLOADS: dict[str, object] = {
     "RECEIVE_TIMEOUT": env.float("RECEIVE_TIMEOUT", default=60.0),
     "CORS_ALLOWED_ORIGINS": tuple(env.list("CORS_ALLOWED_ORIGINS", default=[])),
+    "INTERIM_SECONDS": env.float("INTERIM_SECONDS", default=5.0),
 }

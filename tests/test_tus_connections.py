@@ -8,22 +8,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from .sequential_client import LONG, OFFSET_STREAM, Client, answer_on, finish
 from .server_process import ServerProcess
 
 pytestmark = pytest.mark.integration
 
 ROUNDS = int(os.environ.get("ROUNDS", "8"))
 """How often a race is run; the more, the longer."""
-LONG = 30
-"""Seconds in which everything happens, and in which a server does not give a silent client up by itself."""
 MIB = 2**20
-OFFSET_STREAM = {"Content-Type": "application/offset+octet-stream"}
 
 
 @pytest.fixture(scope="module", params=["asgi", "wsgi"])
@@ -43,75 +39,9 @@ def lone_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     process.stop()
 
 
-class Client:
-    """tus 1.0.0 against a server process."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self.server = server
-        self.headers = {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {server.token}"}
-
-    def request(self, method: str, path: str, data: Any = b"", **headers: Any) -> requests.Response:
-        # A connection of its own, so that any process may get it.
-        sent = {**self.headers, "Connection": "close", **{name.replace("_", "-"): v for name, v in headers.items()}}
-        return requests.request(method, self.server.base_url + path, data=data, headers=sent, timeout=LONG)
-
-    def create(self, size: int, **headers: str) -> str:
-        answer = self.request("POST", "/api/v1/upload/files/", Upload_Length=str(size), **headers)
-        assert answer.status_code == 201, answer.text
-        return answer.headers["Location"]
-
-    def patch(self, url: str, offset: int, data: bytes) -> requests.Response:
-        return self.request("PATCH", url, data, Upload_Offset=str(offset), **OFFSET_STREAM)
-
-    def offset(self, url: str) -> int:
-        answer = self.request("HEAD", url)
-        assert answer.status_code == 200, answer.headers
-        return int(answer.headers["Upload-Offset"])
-
-    def received(self, url: str) -> int:
-        """Bytes of recorded chunks, by the JSON API."""
-        answer = self.request("GET", f"/api/v1/upload/status/{url.rpartition('/')[2]}")
-        return int(answer.json()["progress"]["received_bytes"])
-
-    def stored(self, url: str) -> bytes:
-        return self.request("GET", f"/api/v1/upload/file/{url.rpartition('/')[2]}").content
-
-    def begin_patch(self, url: str, offset: int, size: int, *more: str) -> socket.socket:
-        """The head of a PATCH, on a socket of its own."""
-        fields = {
-            **self.headers,
-            **OFFSET_STREAM,
-            "Host": urlsplit(self.server.base_url).netloc,
-            "Upload-Offset": str(offset),
-            "Content-Length": str(size),
-        }
-        lines = [f"PATCH {url} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), *more, "", ""]
-        connection = socket.create_connection(("127.0.0.1", self.server.port), timeout=LONG)
-        connection.sendall("\r\n".join(lines).encode())
-        return connection
-
-
 @pytest.fixture
 def client(server: ServerProcess) -> Client:
     return Client(server)
-
-
-def answer_on(connection: socket.socket) -> bytes:
-    """What is answered until the connection ends."""
-    found = b""
-    try:
-        while block := connection.recv(65536):
-            found += block
-    except ConnectionError:
-        pass
-    return found
-
-
-def finish(client: Client, url: str, data: bytes) -> None:
-    """Go on where the server says, to the end."""
-    offset = client.offset(url)
-    assert client.patch(url, offset, data[offset:]).status_code == 204
-    assert client.stored(url) == data
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
