@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.core.errors import Conflict, ContentRefused, Unavailable
+from apps.core.errors import Conflict, ContentRefused, MissingChunks, Unavailable
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger, transitions
 from apps.core.services.secure_file_upload_service import SecureFileUploadService
@@ -59,6 +59,31 @@ def refuse(file: Any, session: UploadSession) -> None:
 def accept(file: Any, session: UploadSession) -> None:
     assert file.read() == DATA
     assert session.filename == "a.bin"
+
+
+@pytest.mark.parametrize("damaged", [0, 2])
+def test_damage_is_repaired_of_a_file_whose_size_was_told_at_the_end(
+    service: Any, store_root: Any, damaged: int
+) -> None:
+    session, _ = service.create(filename="a.bin")
+    pieces = [DATA[begin : begin + session.chunk_size] for begin in range(0, len(DATA), session.chunk_size)]
+
+    def send(index: int) -> None:
+        receiver = service.receive_chunk(session, index)
+        receiver.receive(pieces[index])
+        receiver.finish()
+
+    for index in range(len(pieces)):
+        send(index)
+    with next((store_root / "staging").glob("*.part")).open("r+b") as part:
+        part.seek(damaged * session.chunk_size)
+        part.write(b"!")
+    with pytest.raises(MissingChunks):
+        service.complete(service.find(session.upload_id), total_size=len(DATA))
+    session.refresh_from_db()
+    assert session.missing_chunks == [damaged]
+    send(damaged)
+    assert service.complete(service.find(session.upload_id)).status == "completed"
 
 
 def test_the_file_is_reachable_from_the_session(service: Any, session: UploadSession) -> None:

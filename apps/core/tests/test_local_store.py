@@ -354,6 +354,20 @@ def test_publishing_flushes_the_bytes_before_the_rename_and_the_directories_arou
     assert order == [published.stat().st_ino, files.stat().st_ino, "rename", shelf.stat().st_ino]
 
 
+def test_a_removed_file_stays_removed_when_the_power_fails(
+    store: LocalStore, staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_chunk(store, staged, SMALL, 0, b"0123")
+    name = publish(store, staged, 4)
+    published = store.root / "files" / name
+    shelf = published.parent.stat().st_ino
+    flushed: list[tuple[int, bool]] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: flushed.append((os.fstat(fd).st_ino, published.exists())))
+    store.remove(name)
+    assert flushed == [(shelf, False)]
+    store.remove(name)
+
+
 def test_a_write_that_stops_early_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:3], offset))

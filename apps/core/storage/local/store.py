@@ -161,10 +161,16 @@ class LocalStore:
         with suppress(FileExistsError):
             os.mkdir(shelf_name, mode=0o700, dir_fd=self._files)
             os.fsync(self._files)
-        shelf = os.open(shelf_name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._files)
-        try:
+        with self._shelf(shelf_name) as shelf:
             os.rename(f"{upload_id.hex}.part", file_name, src_dir_fd=self._staging.fd, dst_dir_fd=shelf)
             os.fsync(shelf)
+
+    @contextmanager
+    def _shelf(self, name: str) -> Iterator[int]:
+        """One of the directories that the published files are spread over, open."""
+        shelf = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._files)
+        try:
+            yield shelf
         finally:
             os.close(shelf)
 
@@ -176,8 +182,12 @@ class LocalStore:
         self._staging.remove(staged.upload_id)
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._files)
+        shelf_name, file_name = name.split("/")
+        with suppress(FileNotFoundError), self._shelf(shelf_name) as shelf:
+            with suppress(FileNotFoundError):
+                os.unlink(file_name, dir_fd=shelf)
+            # Also if it was gone: its record goes next, and after a power failure nobody would know of the file.
+            os.fsync(shelf)
 
     def staged(self) -> Iterator[tuple[Staged, datetime]]:
         for upload_id, written in self._staging.uploads():
