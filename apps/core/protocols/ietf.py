@@ -38,12 +38,12 @@ from ..http.problems import Problem, problem_for
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, UploadProtocol, require_identity_encoding
 from ..http.throttles import require_init_allowed
 from ..models import UploadSession
-from ..serializers import session_document
 from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
 from .checksums import ExpectedChecksum, content_checksum, file_hash
 from .labels import label
 from .sequential_body import SequentialBody
+from .session_document import session_document
 from .structured import boolean, boolean_item, byte_sequence, integer_item, integers
 from .verdict import Verdict
 

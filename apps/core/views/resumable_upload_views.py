@@ -17,13 +17,13 @@ from ..errors import BadRequest, NotFound
 from ..http.responses import WithoutLength
 from ..http.throttles import InitPerAddress
 from ..models import UploadSession
+from ..protocols.session_document import session_document
 from ..serializers import (
     PUBLIC_STATUSES,
     CompleteRequest,
     InitRequest,
     Sha256Field,
     UploadReference,
-    session_document,
 )
 from .api_base import UploadApiView
 from .download import file_response
