@@ -1,0 +1,69 @@
+"""tus-js-client as it comes from npm, against server processes: whole, cut and resumed, with 1 and with 4 streams."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..sequential_client import Client
+from ..server_process import PROJECT, ServerProcess
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+MODULES = PROJECT / "clients" / "javascript" / "node_modules"
+MIB = 2**20
+
+
+@pytest.fixture(scope="module", params=["asgi", "wsgi"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    if not (shutil.which("node") and (MODULES / "tus-js-client").exists()):
+        pytest.skip("needs Node and tus-js-client: npm ci in clients/javascript")
+    process = ServerProcess(tmp_path_factory.mktemp(request.param), request.param, WORKERS="2")
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"parallelUploads": 1},
+        {"parallelUploads": 1, "chunkSize": 5 * MIB},
+        {"parallelUploads": 4},
+        {"parallelUploads": 1, "protocol": "ietf-draft-03"},
+        {"parallelUploads": 1, "protocol": "ietf-draft-05"},
+    ],
+    ids=["one-stream", "steps", "four-streams", "draft-03", "draft-05"],
+)
+def test_a_file_arrives(server: ServerProcess, tmp_path: Path, options: dict[str, Any], cut: bool) -> None:
+    path = tmp_path / "film.bin"
+    data = os.urandom(24_000_000)
+    path.write_bytes(data)
+    settings = {
+        "endpoint": f"{server.base_url}/api/v1/upload/files/",
+        "token": server.token,
+        "path": str(path),
+        "modules": str(MODULES.parent),
+        "cut": cut,
+        "protocol": "tus-v1",
+        **options,
+    }
+    script = Path(__file__).with_name("tus_js_client.mjs")
+    done = subprocess.run(
+        ["node", str(script), json.dumps(settings)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    client = Client(server)
+    url = done.stdout.strip().removeprefix(server.base_url)
+    while "Upload-Offset" not in (looked := client.request("HEAD", url)).headers:
+        assert looked.status_code in (200, 423), looked.headers
+    assert hashlib.sha256(client.stored(url)).digest() == hashlib.sha256(data).digest()
