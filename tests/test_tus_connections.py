@@ -156,6 +156,27 @@ def test_a_chunked_body_is_taken_as_it_comes(client: Client) -> None:
     assert client.stored(url) == b"0123456789"
 
 
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_a_silent_client_is_given_up_and_its_bytes_are_kept(
+    kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = ServerProcess(tmp_path_factory.mktemp("silent"), kind, WORKERS="1", RECEIVE_TIMEOUT="1")
+    server.start()
+    client = Client(server)
+    data = os.urandom(MIB + 100)
+    try:
+        url = client.create(len(data))
+        sending = client.begin_patch(url, 0, len(data))
+        sending.sendall(data[: MIB + 5])
+        assert answer_on(sending).startswith(b"HTTP/1.1 408 ")
+        sending.close()
+        # Under WSGI the bytes of a block that was not whole are lost with it.
+        assert client.offset(url) in ((MIB + 5,) if kind == "asgi" else (MIB, MIB + 5))
+        finish(client, url, data)
+    finally:
+        server.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])
 def test_a_kill_in_the_middle_loses_nothing_that_was_told(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -697,6 +697,59 @@ def refuse(file: Any, session: UploadSession) -> None:
     raise ContentRefused("No.")
 
 
+class TestCors:
+    ORIGIN = "https://app.example.com"
+
+    @pytest.mark.parametrize("is_upload", [False, True])
+    def test_pages_of_other_origins_may_use_it_if_they_are_allowed(
+        self, tus: Tus, uploads: Any, base_url: str, is_upload: bool
+    ) -> None:
+        uploads(CORS_ALLOWED_ORIGINS=(self.ORIGIN,))
+        url = tus.create(10) if is_upload else tus.files
+        preflight = {"Origin": self.ORIGIN, "Access-Control-Request-Method": "PATCH", "Tus-Resumable": None}
+        answer = Tus(Api(base_url, None)).request("OPTIONS", url, headers=preflight)
+        assert answer.status_code == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == self.ORIGIN
+        methods = {"PATCH", "HEAD", "DELETE"} if is_upload else {"POST"}
+        assert methods <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
+        assert {
+            "Authorization",
+            "Content-Type",
+            "Tus-Resumable",
+            "Upload-Checksum",
+            "Upload-Concat",
+            "Upload-Defer-Length",
+            "Upload-Length",
+            "Upload-Metadata",
+            "Upload-Offset",
+            "X-HTTP-Method-Override",
+            "X-Request-ID",
+            "X-Requested-With",
+            "Upload-Complete",
+            "Upload-Draft-Interop-Version",
+        } <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+
+    def test_they_read_what_they_need(self, tus: Tus, uploads: Any) -> None:
+        uploads(CORS_ALLOWED_ORIGINS=(self.ORIGIN,))
+        answer = tus.post(10, Origin=self.ORIGIN)
+        assert {
+            "Location",
+            "Tus-Extension",
+            "Tus-Max-Size",
+            "Tus-Resumable",
+            "Tus-Version",
+            "Upload-Concat",
+            "Upload-Defer-Length",
+            "Upload-Expires",
+            "Upload-Length",
+            "Upload-Metadata",
+            "Upload-Offset",
+        } <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+
+    def test_by_default_there_are_none(self, tus: Tus) -> None:
+        assert not [name for name in tus.post(10, Origin=self.ORIGIN).headers if name.startswith("Access-Control")]
+
+
 class TestOwners:
     def test_a_strangers_upload_does_not_exist(self, tus: Tus, strangers_tus: Tus) -> None:
         url = tus.create(10)
