@@ -134,7 +134,12 @@ UNKNOWN_PATH = Problem(404, "not_found", "There is nothing at this address.")
 LENGTH_REQUIRED = Problem(411, "length_required", "This server hands no chunked bodies over; send a Content-Length.")
 BODY_BROKEN = Problem(400, "incomplete_body", "The body is shorter than announced, or its framing is malformed.")
 SUPERSEDED = Problem(409, "append_superseded", "A newer request took over.", more_headers={"Connection": "close"})
-TIMED_OUT = Problem(408, "receive_timeout", "The body stopped arriving; send it again, or what is missing of it.")
+TIMED_OUT = Problem(
+    408,
+    "receive_timeout",
+    "The body stopped arriving; send it again, or what is missing of it.",
+    more_headers={"Connection": "close"},
+)
 
 
 def body_too_large(limit: int) -> Problem:
