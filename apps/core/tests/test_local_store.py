@@ -365,6 +365,10 @@ def test_a_removed_file_stays_removed_when_the_power_fails(
     monkeypatch.setattr(os, "fsync", lambda fd: flushed.append((os.fstat(fd).st_ino, published.exists())))
     store.remove(name)
     assert flushed == [(shelf, False)]
+
+
+@pytest.mark.parametrize("name", ["00/00000000000000000000000000000000", "nothing", ""])
+def test_removing_what_is_not_there_is_a_success(store: LocalStore, name: str) -> None:
     store.remove(name)
 
 

@@ -182,7 +182,7 @@ class LocalStore:
         self._staging.remove(staged.upload_id)
 
     def remove(self, name: str) -> None:
-        shelf_name, file_name = name.split("/")
+        shelf_name, _, file_name = name.rpartition("/")
         with suppress(FileNotFoundError), self._shelf(shelf_name) as shelf:
             with suppress(FileNotFoundError):
                 os.unlink(file_name, dir_fd=shelf)
