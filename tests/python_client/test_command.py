@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ class Command:
         }
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "resumable_uploads_client", *arguments], env=self.environment, **options
-        )
+        command = [sys.executable, "-m", "resumable_uploads_client", *arguments]
+        # What a shell runs in the background ignores interrupts, and so do its children.
+        hear_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen(command, env=self.environment, preexec_fn=hear_interrupts, **options)
 
     def __call__(
         self, *arguments: str, code: int = 0, stdin: bytes | None = None
