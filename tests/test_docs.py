@@ -158,6 +158,14 @@ def test_every_error_code_is_documented() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_row_of_a_table_has_its_columns(document: str) -> None:
+    text = re.sub(r"```.*?```", "", (PROJECT / document).read_text(), flags=re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     path = PROJECT / document
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_pla
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .chromium import CHROMIUM, FLAGS
-from .pages import BARE
+from .pages import SCRIPT
 
 MIB = 2**20
 PARALLEL = 4
@@ -82,9 +82,9 @@ class ClientPage:
 
     def load(self) -> None:
         """Load the page, anew if it was loaded before."""
-        self.page.goto(self.base_url + BARE)
+        self.page.goto(self.base_url + SCRIPT)
         self.page.set_content('<input type="file" id="file" multiple>')
-        self.page.add_script_tag(url="/static/js/resumable-upload-client.js")
+        self.page.add_script_tag(url=SCRIPT)
         self.page.evaluate(HELPERS, self.token)
 
     def choose(self, *paths: Path) -> None:

@@ -11,8 +11,8 @@ from playwright.sync_api import BrowserContext, Page, Route
 from ..server_process import PROJECT
 
 CLIENT = PROJECT / "clients" / "javascript"
-BARE = "/static/js/resumable-upload-client.js"
-"""An address of the server's origin without a Content-Security-Policy, to write a page of somebody's own over."""
+SCRIPT = "/static/js/resumable-upload-client.js"
+"""The client. Served without a Content-Security-Policy, its address is one to write a page of somebody's own over."""
 
 
 class ModulePage:
@@ -34,10 +34,10 @@ class ModulePage:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._note)
         self.page.route("**/modules/*", lambda route: _serve(route, bundle))
-        self.page.goto(base_url + BARE)
+        self.page.goto(base_url + SCRIPT)
         self.page.set_content('<div id="root"></div>')
         self.page.evaluate("(token) => { window.getAuthToken = () => token; }", token)
-        self.page.add_script_tag(url="/static/js/resumable-upload-client.js")
+        self.page.add_script_tag(url=SCRIPT)
         self.page.add_script_tag(url="/modules/page.js", type="module")
 
     def _note(self, message: Any) -> None:

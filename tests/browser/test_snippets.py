@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, expect
 from ..server_process import ServerProcess
 from ..test_docs import snippets
 from .conftest import LONG, Files, sha256_of
-from .pages import BARE, CLIENT, ModulePage
+from .pages import CLIENT, SCRIPT, ModulePage
 from .test_react import IN_STRICT_MODE
 
 pytestmark = pytest.mark.browser
@@ -76,7 +76,7 @@ def test_pages_upload_what_is_chosen(
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto(server.base_url + BARE)
+    page.goto(server.base_url + SCRIPT)
     page.set_content(snippet.replace("your_token", server.token))
     page.wait_for_load_state()
     expect(page.locator("input")).to_be_visible()

@@ -50,7 +50,7 @@ _COUNT_RECEIPT = f"""
     WHERE id = %(session)s AND status = 'active' AND (%(is_alone)s OR append_token = %(append_token)s)
         AND reserved_bytes >= %(end)s
         AND (total_size IS NULL OR total_size = %(end)s OR (NOT %(is_short)s AND total_size > %(end)s))
-        AND (total_size IS NOT NULL OR end_index IS NULL OR end_index > %(index)s)
+        AND (end_index IS NULL OR end_index >= %(index)s)
         AND (NOT %(is_short)s OR total_size IS NOT NULL OR chunks_end <= %(index)s)
 """  # noqa: S608
 

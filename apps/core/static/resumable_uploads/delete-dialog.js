@@ -37,7 +37,7 @@ export function askToDelete(dialog, name, remove) {
     at("[data-action=cancel]").focus();
     try {
       await remove(signal);
-      if (!signal.aborted) end(true);
+      end(true);
     } catch (error) {
       if (!signal.aborted) show({ problem: error.message });
     }
