@@ -2,10 +2,20 @@
 
 from django.urls import path, re_path
 
+from .http.protocol import UploadProtocol
 from .http.wsgi import protocol_view
 from .protocols.ietf import DraftCreation, DraftUpload
 from .protocols.json_chunks import JsonChunks
 from .protocols.raw_chunks import RawChunks
+from .protocols.s3 import (
+    CompleteMultipart,
+    CreateMultipart,
+    MultipartUpload,
+    SignPart,
+    SignParts,
+    UploadParameters,
+)
+from .protocols.s3_transfers import ObjectTransfer, PartTransfer
 from .protocols.shared_address import SharedAddress
 from .protocols.tus import TusCreation, TusUpload
 from .views import resumable_upload_views as views
@@ -13,7 +23,26 @@ from .views.api_base import unknown_path
 
 app_name = "resumable_uploads"
 
+UPLOAD = "s3/multipart/<str:upload_id>"
+S3_CONTRACT: dict[str, tuple[str, UploadProtocol]] = {
+    "params": ("s3/params", UploadParameters()),
+    "multipart": ("s3/multipart", CreateMultipart()),
+    "upload": (UPLOAD, MultipartUpload()),
+    "batch": (f"{UPLOAD}/batch", SignParts()),
+    "complete": (f"{UPLOAD}/complete", CompleteMultipart()),
+    "sign": (f"{UPLOAD}/<str:part_number>", SignPart()),
+}
+SIGNED = "for/<str:endpoint>/"
+"""Before the contract's addresses where the endpoint itself is signed."""
+
 urlpatterns = [
+    *(path(route, protocol_view(protocol), name=f"s3-{name}") for name, (route, protocol) in S3_CONTRACT.items()),
+    *(
+        path(SIGNED + route, protocol_view(protocol), name=f"s3-signed-{name}")
+        for name, (route, protocol) in S3_CONTRACT.items()
+    ),
+    path("s3/parts/<str:upload_id>/<str:part_number>", protocol_view(PartTransfer()), name="s3-part"),
+    path("file/", protocol_view(ObjectTransfer()), name="s3-object"),
     path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
     path("files/", protocol_view(SharedAddress(TusCreation, DraftCreation)), name="resumable-files"),
     path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload, DraftUpload)), name="resumable-file"),

@@ -80,7 +80,7 @@ class Exchange:
     def _begin(self) -> Answer | Body:
         self.content_length = _content_length(self._request)
         public = self._method in self._protocol.public_methods
-        principal = None if public else self._protocol.authenticate(self._request)
+        principal = None if public else self._protocol.authenticate(self._request, self._path_parameters)
         self._protocol.throttle(self._request, self._method)
         head = RequestHead(
             method=self._method,
@@ -89,6 +89,7 @@ class Exchange:
             headers=self._request.headers,
             principal=principal,
             content_length=self.content_length,
+            root=f"{self._request.scheme}://{self._request.get_host()}",
         )
         return self._protocol.begin(head)
 

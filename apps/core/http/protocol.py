@@ -29,7 +29,7 @@ class RequestHead:
     """The head of a request.
 
     ``headers`` has case-insensitive names. ``principal`` is who sent it; None for a method that needs nobody.
-    ``content_length`` is None for a chunked body.
+    ``content_length`` is None for a chunked body. ``root`` is what addresses here begin with: scheme and host.
     """
 
     method: str
@@ -38,6 +38,7 @@ class RequestHead:
     headers: Mapping[str, str]
     principal: Principal | None
     content_length: int | None
+    root: str
 
     def require_principal(self) -> Principal:
         """Who sent it; for methods that need authentication, where there always is somebody."""
@@ -133,7 +134,7 @@ class UploadProtocol(ABC):
             Throttled: this one does.
         """
 
-    def authenticate(self, request: HttpRequest) -> Principal:
+    def authenticate(self, request: HttpRequest, path_parameters: Mapping[str, object]) -> Principal:
         """Who sent the request: by default, what the configured DRF authenticators say.
 
         Raises:

@@ -15,7 +15,8 @@ class Verdict(Pending):
 
     Args:
         accepted: the answer for a completed session.
-        undecided: the answer if that takes longer than ``complete_wait``.
+        undecided: the answer if that takes too long; may raise an ``UploadError``.
+        seconds: how long is too long; the ``complete_wait`` setting by default.
     """
 
     def __init__(
@@ -25,12 +26,13 @@ class Verdict(Pending):
         *,
         accepted: Callable[[UploadSession], Answer],
         undecided: Callable[[UploadSession], Answer],
+        seconds: float | None = None,
     ) -> None:
         self._service = service
         self._session = session
         self._accepted = accepted
         self._undecided = undecided
-        self.seconds = upload_settings().complete_wait
+        self.seconds = upload_settings().complete_wait if seconds is None else seconds
 
     def poll(self) -> Answer | None:
         """

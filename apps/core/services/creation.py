@@ -13,7 +13,7 @@ from ..conf import upload_settings
 from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
-from ..storage import Staged, get_store
+from ..storage import Staged, Store, get_store
 from . import declaring, ledger, records, removal
 from .audit import remember_store
 from .concatenation import require_partials
@@ -64,10 +64,12 @@ class NewUpload:
         total_size: int | None,
         file_hash: str,
         chunk_size: int | None,
+        exact_chunk_size: int | None,
         metadata: dict[str, Any],
         client_key: str,
         raw_metadata: str,
         concat: Concatenation,
+        upload_id: uuid.UUID,
     ) -> None:
         self._principal = principal
         self._concat = concat
@@ -79,6 +81,8 @@ class NewUpload:
         self._total_size = total_size
         self._file_hash = file_hash
         self._wish = chunk_size
+        self._exact_chunk_size = exact_chunk_size
+        self._upload_id = upload_id
         self._metadata = metadata
         self._raw_metadata = raw_metadata
         self._key = ledger.dedupe_key(
@@ -125,7 +129,7 @@ class NewUpload:
         remember_store(alias)
         # The bytes' place first: a row without one would take no chunk, and count until it expires. A place without a
         # row is an orphan, which cleanup finds.
-        upload_id = uuid.uuid4()
+        upload_id = self._upload_id
         handle = store.begin(upload_id, mime_type=self._mime_type)
         try:
             return ledger.create(
@@ -146,7 +150,7 @@ class NewUpload:
                 chunk_size=self._chunk_size(store.min_chunk_size),
             )
         except (IntegrityError, UploadError):
-            store.discard(Staged(upload_id, handle))
+            self._give_back(store, Staged(upload_id, handle))
             raise
         except (OperationalError, InterfaceError):
             # The connection broke; the row is there, or it is not.
@@ -155,8 +159,16 @@ class NewUpload:
                 raise
             return created
 
+    @staticmethod
+    def _give_back(store: Store, staged: Staged) -> None:
+        """The place is not needed; unless another request with the same promised id has made it its session's."""
+        if not UploadSession.objects.filter(upload_id=staged.upload_id, store_handle=staged.handle).exists():
+            store.discard(staged)
+
     def _chunk_size(self, least: int) -> int:
         limits = upload_settings()
+        if self._exact_chunk_size is not None:
+            return self._exact_chunk_size
         if self._total_size is None:
             # The grid must reach the largest file there may be.
             least = max(least, ceil_div(limits.max_file_size, limits.max_chunks))

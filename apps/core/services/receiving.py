@@ -38,6 +38,7 @@ class StoredChunk:
     """A chunk that is stored and recorded, and what the session has received with it."""
 
     index: int
+    digest: bytes
     totals: ledger.Totals
 
 
@@ -186,7 +187,7 @@ class ChunkSink:
                 raise staging_lost(self.session) from None
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
-        return StoredChunk(index, ledger.totals(self.session))
+        return StoredChunk(index, digest, ledger.totals(self.session))
 
     def _commit_and_record(self, entry: Any, digest: bytes) -> StoredChunk:
         try:
@@ -197,7 +198,7 @@ class ChunkSink:
             counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
         except (OperationalError, InterfaceError) as error:
             counted = self._read_what_happened(digest, error)
-        return StoredChunk(self.span.index, counted)
+        return StoredChunk(self.span.index, digest, counted)
 
     def _read_what_happened(self, digest: bytes, error: Exception) -> ledger.Totals:
         """The connection broke while the receipt was written: it is there, or it is not."""

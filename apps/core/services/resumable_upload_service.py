@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from ..conf import upload_settings
 from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone, StorageFull
@@ -37,10 +37,12 @@ class ResumableUploadService:
         total_size: int | None = None,
         file_hash: str = "",
         chunk_size: int | None = None,
+        exact_chunk_size: int | None = None,
         metadata: dict[str, Any] | None = None,
         client_key: str = "",
         raw_metadata: str = "",
         concat: Concatenation = Concatenation(),  # noqa: B008  # It is frozen.
+        upload_id: UUID | None = None,
     ) -> tuple[UploadSession, bool]:
         """Begin an upload, or find the open one with the same ``client_key``, or else of the same name, size and hash.
 
@@ -50,8 +52,10 @@ class ResumableUploadService:
             total_size: bytes; None if the sender does not know yet.
             file_hash: SHA-256 of the whole file in lower-case hex; empty if it comes with ``complete``.
             chunk_size: a wish, in bytes.
+            exact_chunk_size: no wish, whatever is configured: for clients that cut files without asking.
             client_key: whatever tells this upload from the sender's others.
             raw_metadata: metadata as the sender wrote it, to be given back.
+            upload_id: its id, if that was promised before; a new one by default.
             concat: whether it is a part of others, or made of others; then ``total_size`` is the sum of theirs.
 
         Returns:
@@ -70,10 +74,12 @@ class ResumableUploadService:
             total_size=total_size,
             file_hash=file_hash,
             chunk_size=chunk_size,
+            exact_chunk_size=exact_chunk_size,
             metadata=metadata or {},
             client_key=client_key,
             raw_metadata=raw_metadata,
             concat=concat,
+            upload_id=upload_id or uuid4(),
         )
         session, created = upload.begin()
         if total_size == 0 and not concat.is_partial:

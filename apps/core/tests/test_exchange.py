@@ -33,7 +33,7 @@ class Echo(UploadProtocol):
     public_methods: ClassVar[frozenset[str]] = frozenset({"OPTIONS"})
     cors = CorsNeeds(request_headers=frozenset({"Upload-Offset"}), exposed_headers=frozenset({"Upload-Length"}))
 
-    def authenticate(self, request: Any) -> Principal:
+    def authenticate(self, request: Any, path_parameters: Any) -> Principal:
         return Principal(request.GET["signed-by"])
 
     def begin(self, head: RequestHead) -> Answer | Body:

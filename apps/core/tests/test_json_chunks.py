@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
 @pytest.fixture
 def body(owner: Any) -> Iterator[Body]:
-    head = RequestHead("POST", {}, QueryDict(), {}, Principal.of(owner), 1000)
+    head = RequestHead("POST", {}, QueryDict(), {}, Principal.of(owner), 1000, "")
     begun = JsonChunks().begin(head)
     assert isinstance(begun, Body)
     yield begun
@@ -102,7 +102,7 @@ def test_what_it_held_is_given_back_when_it_breaks_off_or_is_refused(body: Body)
 
 def test_too_large_a_body_is_refused_before_it_is_held(body: Body, settings: Any, owner: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
-    head = RequestHead("POST", {}, QueryDict(), {}, Principal.of(owner), None)
+    head = RequestHead("POST", {}, QueryDict(), {}, Principal.of(owner), None, "")
     begun = JsonChunks().begin(head)
     assert isinstance(begun, Body)
     with pytest.raises(TooLarge):
