@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CLIENT := clients/javascript
+FOREIGN := tests/foreign_clients
 export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
 .PHONY: run setup setup-dev test test-quick lint bench faults mutants token client clean
@@ -11,12 +12,12 @@ run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 
 setup: $(VENV)/.runtime  ## the virtual environment alone
 
-setup-dev: $(VENV)/.dev
+setup-dev: $(VENV)/.dev $(FOREIGN)/node_modules/.installed
 
 token: $(VENV)/.runtime  ## print the demo user's Bearer token
 	@$(BIN)/python -m intelliwiz_config.demo
 
-test: $(VENV)/.dev $(CLIENT)/node_modules/.installed  ## all tests; see CONTRIBUTING.md for the real parts they can use
+test: $(VENV)/.dev $(CLIENT)/node_modules/.installed $(FOREIGN)/node_modules/.installed  ## all tests; see CONTRIBUTING.md for the real parts they can use
 	$(BIN)/pytest
 
 test-quick: $(VENV)/.dev  ## the app's tests without server processes and browsers; under a minute
@@ -63,6 +64,6 @@ $(VENV)/.mutants: requirements-mutants.lock $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.lock
 	@touch $@
 
-$(CLIENT)/node_modules/.installed: $(CLIENT)/package-lock.json
-	@if command -v npm >/dev/null; then cd $(CLIENT) && npm ci --silent --ignore-scripts && touch node_modules/.installed; \
-	else echo "Without Node.js 20 and npm the JavaScript client is neither tested nor linted."; fi
+%/node_modules/.installed: %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent --ignore-scripts && touch node_modules/.installed; \
+	else echo "Without Node.js 20 and npm $* is neither tested nor linted."; fi

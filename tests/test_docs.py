@@ -23,7 +23,8 @@ from .server_process import PROJECT, ServerProcess
 pytestmark = pytest.mark.integration
 
 FENCE = re.compile(r"^[ ]*```(\w+)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+DOCUMENTS += [str(path.relative_to(PROJECT)) for path in (PROJECT / "docs").rglob("*.md")]
 
 
 def snippets(document: str, language: str) -> list[str]:
@@ -56,8 +57,32 @@ def test_the_tours_run_in_one_shell_as_a_reader_pastes_them(server: ServerProces
     """From "Five minutes with curl" to the end of "with Python": shell commands, and Python where it says so."""
     text = (PROJECT / "README.md").read_text()
     tours = text[text.index("## Five minutes with curl") : text.index("## Five minutes in the browser")]
+    said = pasted(tours, server, checkout)
+    assert "The same, bit for bit." in said
+    assert "'sha256'" in said
+    assert said.count("done: ") > 4
+
+
+def test_the_page_for_curl_runs_as_a_reader_pastes_it(server: ServerProcess, checkout: Path) -> None:
+    said = pasted((PROJECT / "docs/clients/curl.md").read_text(), server, checkout)
+    assert "The same, bit for bit." in said
+    assert "HTTP/1.1 104" in said
+    assert "HTTP/1.1 201" in said
+
+
+def test_the_page_for_tuspy_runs_as_a_reader_pastes_it(server: ServerProcess, checkout: Path) -> None:
+    said = pasted((PROJECT / "docs/clients/tuspy.md").read_text(), server, checkout)
+    address = said.partition("Stored: ")[2].splitlines()[0]
+    looked = requests.head(
+        address, headers={"Authorization": f"Bearer {server.token}", "Tus-Resumable": "1.0.0"}, timeout=10
+    )
+    assert (looked.status_code, looked.headers["Upload-Offset"]) == (200, "20000000")
+
+
+def pasted(text: str, server: ServerProcess, checkout: Path) -> str:
+    """What a shell says to all snippets of a text: shell commands, and Python where it is that."""
     script = ""
-    for language, body in FENCE.findall(tours):
+    for language, body in FENCE.findall(text):
         script += body if language == "bash" else f".venv/bin/python - <<'PASTED'\n{body}PASTED\n"
         script += f'echo "done: {language}"\n'
     done = subprocess.run(
@@ -70,9 +95,8 @@ def test_the_tours_run_in_one_shell_as_a_reader_pastes_them(server: ServerProces
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The same, bit for bit." in done.stdout
-    assert "'sha256'" in done.stdout
-    assert done.stdout.count("done: ") == len(FENCE.findall(tours)) > 4
+    assert done.stdout.count("done: ") == len(FENCE.findall(text))
+    return done.stdout
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -35,6 +35,12 @@ class NotFound(UploadError):
         super().__init__("No such upload.")
 
 
+class Forbidden(UploadError):
+    """Who began the upload may not end it any more."""
+
+    code = "forbidden"
+
+
 class Conflict(UploadError):
     """The request does not fit the state of the session."""
 

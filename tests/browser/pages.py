@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from ..server_process import PROJECT
 
 CLIENT = PROJECT / "clients" / "javascript"
+Bundler = Callable[[Path, Path], None]
 SCRIPT = "/static/js/resumable-upload-client.js"
 """The client. Served without a Content-Security-Policy, its address is one to write a page of somebody's own over."""
 
@@ -18,16 +20,23 @@ SCRIPT = "/static/js/resumable-upload-client.js"
 class ModulePage:
     """A page whose script was bundled from ``source`` (TSX), with ``#root`` in its body."""
 
-    def __init__(self, context: BrowserContext, base_url: str, token: str, source: str, directory: Path) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        base_url: str,
+        token: str,
+        source: str,
+        directory: Path,
+        *,
+        bundle_with: Bundler | None = None,
+    ) -> None:
+        """
+        Args:
+            bundle_with: makes ``page.js`` of the source; by default with this project's client in reach.
+        """
         (directory / "source.tsx").write_text(source)
         bundle = directory / "bundle"
-        subprocess.run(
-            ["node", "build.mjs", "--page", str(directory / "source.tsx"), str(bundle)],
-            cwd=CLIENT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        (bundle_with or _with_our_client)(directory / "source.tsx", bundle)
         self.page: Page = context.new_page()
         self.faults: list[str] = []
         """Uncaught errors, and what the page said on its console as error or warning."""
@@ -44,6 +53,16 @@ class ModulePage:
         # The blank page itself has no icon.
         if message.type in ("error", "warning") and "favicon" not in str(message.location):
             self.faults.append(message.text)
+
+
+def _with_our_client(source: Path, directory: Path) -> None:
+    run_node("build.mjs", "--page", str(source), str(directory), cwd=CLIENT)
+
+
+def run_node(*arguments: str, cwd: Path) -> None:
+    """Run a script; what it says is in the error if it fails."""
+    done = subprocess.run(["node", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def _serve(route: Route, directory: Path) -> None:

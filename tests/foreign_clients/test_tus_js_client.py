@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,18 +13,17 @@ from typing import Any
 import pytest
 
 from ..sequential_client import Client
-from ..server_process import PROJECT, ServerProcess
+from ..server_process import ServerProcess
+from .installed import require_installed
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-MODULES = PROJECT / "clients" / "javascript" / "node_modules"
 MIB = 2**20
 
 
 @pytest.fixture(scope="module", params=["asgi", "wsgi"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    if not (shutil.which("node") and (MODULES / "tus-js-client").exists()):
-        pytest.skip("needs Node and tus-js-client: npm ci in clients/javascript")
+    require_installed("node_modules/tus-js-client")
     process = ServerProcess(tmp_path_factory.mktemp(request.param), request.param, WORKERS="2")
     process.start()
     yield process
@@ -52,7 +50,6 @@ def test_a_file_arrives(server: ServerProcess, tmp_path: Path, options: dict[str
         "endpoint": f"{server.base_url}/api/v1/upload/files/",
         "token": server.token,
         "path": str(path),
-        "modules": str(MODULES.parent),
         "cut": cut,
         "protocol": "tus-v1",
         **options,

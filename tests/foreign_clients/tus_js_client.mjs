@@ -1,10 +1,8 @@
 // One upload by tus-js-client, cut in the middle and resumed from its address if so wished. Prints the address.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { Upload } from "tus-js-client";
 
 const options = JSON.parse(process.argv[2]);
-const require = createRequire(`${options.modules}/`);
-const { Upload } = require("tus-js-client");
 const file = readFileSync(options.path);
 
 function send({ cutAt = 0, previous } = {}) {

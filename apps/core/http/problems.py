@@ -48,6 +48,7 @@ TITLES = {
 
 _STATUS: tuple[tuple[type[errors.UploadError], int], ...] = (
     (errors.NotFound, 404),
+    (errors.Forbidden, 403),
     (errors.ChecksumMismatch, 400),
     (errors.BodyBroken, 400),
     (errors.BadRequest, 400),

@@ -11,64 +11,38 @@ The headings below are the draft's. An upload resource is a session of the engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID, uuid4
 
 import orjson
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.http import parse_header_parameters
 
 from ..conf import upload_settings
 from ..errors import (
     BadRequest,
-    Conflict,
     ContentRefused,
-    MissingChunks,
-    NotFound,
     OffsetMismatch,
-    SessionGone,
     TooLarge,
     UnsupportedType,
     UploadError,
 )
-from ..http.problems import Problem, problem_for
+from ..http.problems import problem_for
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, UploadProtocol, require_identity_encoding
 from ..http.throttles import require_init_allowed
 from ..models import UploadSession
 from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
-from .checksums import ExpectedChecksum, content_checksum, file_hash
+from .checksums import content_checksum, file_hash
+from .ietf_bodies import DraftBody, DraftVerdict, Replay, Upload
+from .ietf_fields import CONTENT_TYPE, LATEST, VERSION, filename_of, known_length, limits, media_type
+from .ietf_problems import InconsistentLength, PastTheEnd, mismatching_offset, require_open
 from .labels import label
-from .sequential_body import SequentialBody
 from .session_document import session_document
-from .structured import boolean, boolean_item, byte_sequence, integer_item, integers
-from .verdict import Verdict
+from .structured import boolean, boolean_item, byte_sequence, integer_item
 
 Status = UploadSession.Status
-
-VERSION = "Upload-Draft-Interop-Version"
-SPOKEN = frozenset({3, 5, 6, 8})
-LATEST = 8
-CONTENT_TYPE = "application/partial-upload"
-
-_PROBLEM_TYPES = "https://iana.org/assignments/http-problem-types#"
-
-
-def names_draft(request: HttpRequest) -> bool:
-    """Whether the head of a request is one of the draft's."""
-    return any(name in request.headers for name in (VERSION, "Upload-Complete", "Upload-Incomplete"))
-
-
-def limits(session: UploadSession | None = None) -> dict[str, str]:
-    """Upload-Limit: how large an upload may become and, in seconds, how old."""
-    settings = upload_settings()
-    members = {"max-size": settings.max_file_size, "min-size": 0}
-    if session is not None and session.status == Status.ACTIVE:
-        members["max-age"] = max(int((session.expires_at - timezone.now()).total_seconds()), 0)
-    return {"Upload-Limit": integers(members)}
 
 
 class _Draft(UploadProtocol):
@@ -132,9 +106,9 @@ class _Draft(UploadProtocol):
         problem = problem_for(error)
         headers: dict[str, str] = {}
         if isinstance(error, OffsetMismatch):
-            problem = _mismatching_offset(error)
+            problem = mismatching_offset(error)
             headers = {"Upload-Offset": str(error.expected), **self.completeness(False)}
-        elif isinstance(error, _InconsistentLength):
+        elif isinstance(error, InconsistentLength):
             headers = self.completeness(False)
         elif isinstance(error, TooLarge):
             headers = limits()
@@ -142,7 +116,7 @@ class _Draft(UploadProtocol):
             headers = self.completeness(True)
         return self.refuse(replace(problem, more_headers={**problem.more_headers, **headers}))
 
-    def received(self, upload: _Upload, offset: int, status: int) -> Answer | Pending:
+    def received(self, upload: Upload, offset: int, status: int) -> Answer | Pending:
         """The answer to bytes that are kept; to the last ones, that of the whole upload."""
         if upload.ends:
             upload.declare(offset)
@@ -157,23 +131,23 @@ class _Draft(UploadProtocol):
             },
         )
 
-    def verdict(self, upload: _Upload) -> Answer | Pending:
-        return _DraftVerdict(
+    def verdict(self, upload: Upload) -> Answer | Pending:
+        return DraftVerdict(
             upload.service,
             upload.session,
             accepted=lambda session: self.final(session, upload, 201),
             undecided=lambda session: self.final(session, upload, 202),
         ).now_or_later()
 
-    def final(self, session: UploadSession, upload: _Upload, status: int) -> Answer:
+    def final(self, session: UploadSession, upload: Upload, status: int) -> Answer:
         """The target's answer to the whole upload, as to one large request."""
         headers = {"Content-Type": "application/json", **self.completeness(True)}
         if upload.wants_digest and session.sha256:
             headers["Repr-Digest"] = f"sha-256={byte_sequence(bytes.fromhex(session.sha256))}"
         return Answer(status, orjson.dumps(session_document(session)), headers)
 
-    def body(self, upload: _Upload, head: RequestHead, offset: int, status: int, opening: Answer | None) -> Body:
-        return _DraftBody(
+    def body(self, upload: Upload, head: RequestHead, offset: int, status: int, opening: Answer | None) -> Body:
+        return DraftBody(
             upload,
             offset,
             checksum=content_checksum(head.headers.get("Content-Digest")),
@@ -182,29 +156,6 @@ class _Draft(UploadProtocol):
             opening=opening,
             progress=lambda reached: self.interim({"Upload-Offset": str(reached)}),
         )
-
-
-@dataclass(slots=True)
-class _Upload:
-    """An upload resource, and what a request says of it."""
-
-    service: ResumableUploadService
-    session: UploadSession
-    ends: bool
-    wants_digest: bool = False
-
-    def declare(self, size: int) -> None:
-        """Fix the length; the same again is fine.
-
-        Raises:
-            _InconsistentLength: another was known.
-        """
-        try:
-            self.service.declare_size(self.session, size)
-        except (Conflict, BadRequest) as error:
-            if error.code in ("size_conflict", "bad_size"):
-                raise _InconsistentLength from None
-            raise
 
 
 class DraftCreation(_Draft):
@@ -218,7 +169,7 @@ class DraftCreation(_Draft):
     def begin(self, head: RequestHead) -> Answer | Body:
         try:
             return self._begin(head)
-        except _InconsistentLength:
+        except InconsistentLength:
             raise
         except UploadError as error:
             refused = self.refuse_error(error)
@@ -231,8 +182,8 @@ class DraftCreation(_Draft):
         ends = self.is_complete(headers)
         if ends is None:
             raise BadRequest("Say with Upload-Complete whether these bytes are the last.", code="bad_field")
-        length = _known_length(head, ends, 0)
-        filename, mime_type = label(_filename(headers), _media_type(headers))
+        length = known_length(head, ends, 0)
+        filename, mime_type = label(filename_of(headers), media_type(headers))
         service = ResumableUploadService(head.require_principal())
         session, _ = service.create(
             filename=filename,
@@ -241,7 +192,7 @@ class DraftCreation(_Draft):
             file_hash=file_hash(headers.get("Repr-Digest")),
             client_key=uuid4().hex,  # Each creation makes an upload resource of its own.
         )
-        upload = _Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
+        upload = Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
         opening = self.interim({"Location": address_of(session), **limits(session)})
         if session.status == Status.COMPLETED:
             return self.final(session, upload, 201)
@@ -263,7 +214,7 @@ class DraftUpload(_Draft):
         if head.method == "DELETE":
             return self._cancel(service, upload_id)
         session = service.status(upload_id)
-        _require_open(session)
+        require_open(session)
         if head.method == "PATCH":
             return self._append(service, session, head)
         return self._look(service, session)
@@ -297,159 +248,28 @@ class DraftUpload(_Draft):
         """*Upload Append*."""
         headers = head.headers
         require_identity_encoding(headers)
-        if (self.version or LATEST) >= 6 and _media_type(headers) != CONTENT_TYPE:
+        if (self.version or LATEST) >= 6 and media_type(headers) != CONTENT_TYPE:
             raise UnsupportedType(f"Send Content-Type: {CONTENT_TYPE}.")
         offset, ends = integer_item(headers.get("Upload-Offset")), self.is_complete(headers)
         if offset is None or ends is None:
             raise BadRequest("An append says Upload-Offset and Upload-Complete.", code="bad_field")
-        upload = _Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
+        upload = Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
             return self._repeat(upload, offset, head)
         if offset != (reached := service.offset(session)):
             raise OffsetMismatch(reached, offset)
-        if (length := _known_length(head, ends, offset)) is not None:
+        if (length := known_length(head, ends, offset)) is not None:
             upload.declare(length)
         end = session.total_size
         if end is not None and head.content_length is not None and offset + head.content_length > end:
             upload.service.cancel(session)
-            raise _PastTheEnd
+            raise PastTheEnd
         return self.body(upload, head, offset, 204, opening=None)
 
-    def _repeat(self, upload: _Upload, offset: int, head: RequestHead) -> Body:
+    def _repeat(self, upload: Upload, offset: int, head: RequestHead) -> Body:
         """The last append again: its answer is replayed, "if the request is valid"."""
         size = upload.session.total_size or 0
         end = offset if head.content_length is None else offset + head.content_length
         if not upload.ends or end != size:
             raise OffsetMismatch(size, offset)
-        return _Replay(lambda: self.verdict(upload))
-
-
-class _DraftBody(SequentialBody):
-    """Ends an upload that becomes longer than it may."""
-
-    def __init__(
-        self,
-        upload: _Upload,
-        offset: int,
-        *,
-        checksum: ExpectedChecksum | None,
-        protocol: str,
-        answer: Callable[[int], Answer | Pending],
-        opening: Answer | None,
-        progress: Callable[[int], Answer | None],
-    ) -> None:
-        super().__init__(
-            upload.service,
-            upload.session,
-            offset,
-            checksum,
-            protocol=protocol,
-            answer=answer,
-            progress=progress,
-        )
-        self._upload = upload
-        self.interim = opening
-
-    def receive(self, block: bytes) -> Answer | None:
-        try:
-            return super().receive(block)
-        except TooLarge:
-            if self._upload.session.total_size is None:
-                raise
-            self._upload.service.cancel(self._upload.session)
-            raise _PastTheEnd from None
-
-
-class _Replay(Body):
-    """The body of a request that was answered before: it is read and forgotten."""
-
-    def __init__(self, answer: Callable[[], Answer | Pending]) -> None:
-        self._answer = answer
-
-    def receive(self, block: bytes) -> None:
-        """It is there already."""
-
-    def finish(self) -> Answer | Pending:
-        return self._answer()
-
-    def abort(self) -> None:
-        """Nothing was kept of it."""
-
-
-class _DraftVerdict(Verdict):
-    def poll(self) -> Answer | None:
-        try:
-            return super().poll()
-        except MissingChunks:
-            self._service.close_appending(self._session)
-            raise _Closed from None
-
-
-class _InconsistentLength(UploadError):
-    code = "inconsistent_length"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The length of the upload was another before.", type=f"{_PROBLEM_TYPES}inconsistent-upload-length"
-        )
-
-
-class _PastTheEnd(BadRequest):
-    def __init__(self) -> None:
-        super().__init__("More bytes came than the upload has; it is cancelled.", code="past_the_end")
-
-
-class _Closed(SessionGone):
-    """Stored bytes were damaged: the offset would decrease."""
-
-    def __init__(self) -> None:
-        super().__init__("damaged")
-        self.code = "upload_closed"
-
-
-def _mismatching_offset(error: OffsetMismatch) -> Problem:
-    extra = {
-        "type": f"{_PROBLEM_TYPES}mismatching-upload-offset",
-        "expected-offset": error.expected,
-        "provided-offset": error.provided,
-    }
-    return Problem(409, error.code, error.detail, extra)
-
-
-def _require_open(session: UploadSession) -> None:
-    if session.is_append_closed and session.status != Status.COMPLETED:
-        raise _Closed
-    if session.status in (Status.CANCELLED, Status.EXPIRED):
-        raise SessionGone(session.status)
-    if session.status == Status.FAILED:
-        raise _Failed(session)
-    if session.status == Status.REMOVING:
-        raise NotFound
-
-
-class _Failed(SessionGone):
-    def __init__(self, session: UploadSession) -> None:
-        super().__init__(session.status)
-        self.code, self.detail = session.error_code, session.error_detail
-
-
-def _known_length(head: RequestHead, ends: bool, offset: int) -> int | None:
-    """*Upload-Length*, or where the content of the last request ends.
-
-    Raises:
-        _InconsistentLength: they contradict each other.
-    """
-    declared = integer_item(head.headers.get("Upload-Length"))
-    deduced = offset + head.content_length if ends and head.content_length is not None else None
-    if declared is not None and deduced is not None and declared != deduced:
-        raise _InconsistentLength
-    return declared if deduced is None else deduced
-
-
-def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-def _filename(headers: Mapping[str, str]) -> str | None:
-    _, parameters = parse_header_parameters(headers.get("Content-Disposition", ""))
-    return parameters.get("filename") or None
+        return Replay(lambda: self.verdict(upload))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core import signing
 
 from ..conf import PACKAGE
@@ -88,7 +87,7 @@ def _read(purpose: str, permit: str, seconds: int) -> tuple[Principal, Any]:
         raise Refused(_EXPIRED) from None
     except signing.BadSignature:
         raise Refused(_INVALID) from None
-    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
-    if user is None:
+    principal = Principal.still_active(user_id)
+    if principal is None:
         raise Refused(_INVALID)
-    return Principal.of(user), claim
+    return principal, claim

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from ..http.protocol import Answer, CorsNeeds, RequestHead, UploadProtocol
-from . import ietf, tus
+from . import ietf, ietf_fields, tus
 from .structured import integer_item
 
 
@@ -26,7 +26,7 @@ class _Options(UploadProtocol):
 
     def begin(self, head: RequestHead) -> Answer:
         allow = {"Allow": ", ".join(sorted(self.methods))}
-        return Answer(204, headers={**allow, **tus.capabilities(), **ietf.limits()})
+        return Answer(204, headers={**allow, **tus.capabilities(), **ietf_fields.limits()})
 
 
 class SharedAddress(UploadProtocol):
@@ -53,9 +53,9 @@ class SharedAddress(UploadProtocol):
         if request.method == "OPTIONS":
             return self._options
         spoken = request.headers.get("Tus-Resumable")
-        if spoken is None and ietf.names_draft(request):
-            version = integer_item(request.headers.get(ietf.VERSION))
-            return self._draft(version if version in ietf.SPOKEN else None)
+        if spoken is None and ietf_fields.names_draft(request):
+            version = integer_item(request.headers.get(ietf_fields.VERSION))
+            return self._draft(version if version in ietf_fields.SPOKEN else None)
         return self._tus if spoken == tus.VERSION else self._refused
 
     def begin(self, head: RequestHead) -> Answer:

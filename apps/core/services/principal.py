@@ -32,6 +32,12 @@ class Principal:
         """Whose the session is. Loads no user."""
         return cls(session.owner_id)
 
+    @classmethod
+    def still_active(cls, user_id: Any) -> Principal | None:
+        """The principal of a user who may still log in, asked of the database anew; None of any other."""
+        user = get_user_model()._default_manager.filter(pk=user_id).first()
+        return cls.of(user) if user is not None and getattr(user, "is_active", True) else None
+
     @cached_property
     def user(self) -> Any:
         """The user; loaded when first asked for."""

@@ -74,6 +74,22 @@ def reserve_up_to(session: UploadSession, end: int) -> None:
     session.reserved_bytes = target
 
 
+def require_storable(session: UploadSession) -> None:
+    """What the owner has stored, with this file, is within the limit as it is at the end of the upload.
+
+    Raises:
+        QuotaExceeded: it is not; the limit was another when the upload began.
+    """
+    usage = OwnerUsage.objects.filter(owner=session.owner_id).first()
+    stored = usage.stored_bytes if usage else 0
+    if stored + (session.total_size or 0) > limit_of(Principal.owning(session), "max_stored_bytes"):
+        raise _stored_too_much()
+
+
+def _stored_too_much() -> QuotaExceeded:
+    return QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")
+
+
 def change_reserved(session: UploadSession, size: int) -> None:
     """Make what an open session has reserved ``size`` bytes, from what its row says. Behind :func:`lock`.
 
@@ -176,7 +192,7 @@ def _reserve(principal: Principal, *, sessions: int, size: int) -> None:
     if usage.reserved_bytes + size > limit_of(principal, "max_reserved_bytes"):
         raise QuotaExceeded("Your open uploads have reserved as many bytes as you may.", quota="reserved_bytes")
     if usage.reserved_bytes + usage.stored_bytes + size > limit_of(principal, "max_stored_bytes"):
-        raise QuotaExceeded("You have stored as many bytes as you may.", quota="stored_bytes")
+        raise _stored_too_much()
     raise Throttled("You began too many uploads lately; wait.", InitRate.in_force().wait())
 
 

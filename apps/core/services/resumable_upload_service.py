@@ -6,11 +6,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from ..conf import upload_settings
-from ..errors import BadRequest, Conflict, ContentRefused, MissingChunks, NotFound, SessionGone, StorageFull
+from ..errors import (
+    BadRequest,
+    Conflict,
+    ContentRefused,
+    Forbidden,
+    MissingChunks,
+    NotFound,
+    SessionGone,
+    StorageFull,
+)
 from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, concatenation, declaring, ledger, open_appends, removal, transitions
+from . import assembly, concatenation, declaring, ledger, open_appends, quotas, removal, transitions
 from .appending import AppendSink, append_offset, record_kept_part, take_over
 from .checked_appending import CheckedAppendSink, ExpectedChecksum
 from .creation import Concatenation, NewUpload, require_allowed_size
@@ -240,6 +249,7 @@ class ResumableUploadService:
         Raises:
             MissingChunks: chunks are missing, or were found damaged and must be sent again.
             ContentRefused: the content is refused, now and for good.
+            Forbidden, QuotaExceeded: its owner may not store it any more.
             SessionGone: expired or cancelled.
             Conflict: another size or hash was declared before.
         """
@@ -257,6 +267,7 @@ class ResumableUploadService:
         removal.require_active(session)
         require_allowed_size(total_size)
         declaring.declare(session, total_size=total_size, file_hash=file_hash)
+        self._require_still_allowed(session)
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
         if session.concat == Concat.FINAL:
@@ -270,6 +281,13 @@ class ResumableUploadService:
         if session.status == Status.ACTIVE:
             missing = session.missing_chunks
             raise MissingChunks(missing, f"{len(missing)} of {session.total_chunks} chunks are missing.")
+
+    @staticmethod
+    def _require_still_allowed(session: UploadSession) -> None:
+        """An upload takes hours, and much is decided when it begins (draft-ietf-httpbis-resumable-upload, Security)."""
+        if Principal.still_active(session.owner_id) is None:
+            raise Forbidden("The owner of this upload may not log in any more.")
+        quotas.require_storable(session)
 
     @staticmethod
     def _require_same_declaration(session: UploadSession, file_hash: str | None, total_size: int | None) -> None:

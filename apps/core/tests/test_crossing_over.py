@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from apps.core.protocols import s3
+
 from .api import Api, content_digest, sha256
+from .s3_client import S3
 from .test_ietf import Draft, digest
 from .tus_client import Tus
 
@@ -17,6 +20,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
 CHUNK = 4
 STEPS = 25
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "PART_SIZE", CHUNK)
 
 
 class Model:
@@ -65,14 +73,18 @@ class Uploader:
     """Sends as one of the protocols does, and looks as all of them do."""
 
     def __init__(self, api: Api, model: Model, dice: random.Random) -> None:
-        self.api, self.tus, self.draft = api, Tus(api), Draft(api)
+        self.api, self.tus, self.draft, self.s3 = api, Tus(api), Draft(api), S3(api)
         self.model, self.dice = model, dice
         data = model.data
-        begin = dice.choice(["json", "tus", "draft"])
+        begin = dice.choice(["json", "tus", "draft", "s3"])
         if begin == "json":
             self.upload_id = api.post("init", {"filename": "a.bin", "total_size": len(data)}).json()["upload_id"]
         elif begin == "tus":
             self.upload_id = self.tus.id_of(self.tus.create(len(data)))
+        elif begin == "s3":
+            self.upload_id = self.s3.create()
+            # Its sender tells the size at the end; here it is known, so that all may look at the same.
+            self.tus.patch(f"{self.tus.files}{self.upload_id}", 0, b"", Upload_Length=str(len(data)))
         else:
             # Python's own WSGI server names a type where there is none.
             binary = {"Content_Type": "application/octet-stream", "Upload_Length": str(len(data))}
@@ -87,8 +99,9 @@ class Uploader:
         left = len(model.data) - model.offset
         size = dice.randrange(min(left, 11)) if left else 0
         part = model.data[model.offset : model.offset + size]
-        action = dice.choice([self.put, self.post, self.patch, self.checked_patch, self.append, self.look])
-        if action in (self.put, self.post):
+        in_any_order = [self.put, self.post, self.put_part]
+        action = dice.choice([*in_any_order, self.patch, self.checked_patch, self.append, self.look])
+        if action in in_any_order:
             if model.missing in ([index], []):
                 return
             action(index, chunk)
@@ -110,6 +123,10 @@ class Uploader:
     def post(self, index: int, chunk: bytes) -> None:
         assert self.api.post_chunk(self.upload_id, index, chunk).status_code == 200
 
+    def put_part(self, index: int, chunk: bytes) -> None:
+        answer = self.s3.put(self.upload_id, index + 1, chunk)
+        assert (answer.status_code, answer.headers["ETag"]) == (200, f'"{sha256(chunk)}"')
+
     def patch(self, offset: int, part: bytes) -> None:
         answer = self.tus.patch(self.url, offset, part)
         assert answer.status_code == 204, answer.text
@@ -129,6 +146,7 @@ class Uploader:
         status = self.api.status(self.upload_id).json()
         assert status["progress"]["missing_chunks"] == model.missing
         assert status["progress"]["received_chunks"] == len(model.chunks)
+        assert {part["PartNumber"] - 1 for part in self.s3.parts(self.upload_id)} == model.chunks
         offsets = (self.tus.offset(self.url), int(self.draft.look(self.url).headers["Upload-Offset"]))
         assert offsets == (model.offset, model.offset)
         for wrong in {model.offset - 1, model.offset + 1} & set(range(len(model.data))):
@@ -137,10 +155,14 @@ class Uploader:
 
     def finish(self) -> None:
         rest = self.model.data[self.model.offset :]
-        end = self.dice.choice(["json", "tus", "draft"])
+        end = self.dice.choice(["json", "tus", "draft", "s3"])
         if end == "json":
             self.api.send(self.upload_id, self.model.data, CHUNK, self.model.missing)
             assert self.api.complete(self.upload_id, file_hash=sha256(self.model.data)).status_code == 200
+        elif end == "s3":
+            for index in self.model.missing:
+                self.put_part(index, self.model.data[index * CHUNK : (index + 1) * CHUNK])
+            assert self.s3.complete(self.upload_id).status_code == 200
         elif end == "tus":
             assert self.tus.patch(self.url, self.model.offset, rest).status_code == 204
         else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 import pytest
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from requests import Response
 
@@ -296,6 +298,77 @@ class TestDigests:
         bad = latest.create(DATA, ends=True, Repr_Digest=digest(b"other"))
         assert_problem(bad, 422, "hash_mismatch")
         assert latest.is_complete(bad) is True
+
+
+class TestSecurity:
+    """The draft's *Security Considerations*. (Slow senders: ``test_asgi``; strangers and guesses: below and in tus.)"""
+
+    @pytest.mark.parametrize("protocol", ["draft", "tus", "json"])
+    def test_permission_is_asked_for_again_at_the_end(self, latest: Draft, tus: Tus, owner: Any, protocol: str) -> None:
+        url = latest.create(b"", ends=False, Content_Type="application/octet-stream", Upload_Length="10").headers[
+            "Location"
+        ]
+
+        def dismiss() -> None:
+            get_user_model()._default_manager.update(is_active=False)
+
+        if protocol == "draft":
+            answer = latest.append(url, 0, Interrupted(DATA, dismiss), ends=True)
+        elif protocol == "tus":
+            answer = tus.patch(url, 0, Interrupted(DATA, dismiss))
+        else:
+            latest.append(url, 0, DATA, ends=False)
+            body = orjson.dumps({"upload_id": tus.id_of(url), "file_hash": sha256(DATA)})
+            answer = tus.api.http.post(f"{tus.api.url}/complete", data=Interrupted(body, dismiss), timeout=30)
+        assert answer.status_code in (401, 403), answer.text
+        assert session_of(tus.id_of(url)).status == "active"
+
+    def test_the_quota_is_looked_at_again_at_the_end(self, latest: Draft, uploads: Any) -> None:
+        url = latest.create(DATA[:5], ends=False).headers["Location"]
+        uploads(MAX_STORED_BYTES=9)
+        assert_problem(latest.append(url, 5, DATA[5:], ends=True), 429, "quota_exceeded")
+        assert latest.look(url).headers["Upload-Offset"] == "10"
+        uploads(MAX_STORED_BYTES=10)
+        assert latest.append(url, 10, b"", ends=True).status_code == 201
+
+    def test_the_whole_is_scanned_and_not_its_pieces(self, latest: Draft, uploads: Any) -> None:
+        seen.clear()
+        uploads(VALIDATORS=(f"{note.__module__}.note",))
+        url = latest.create(DATA[:5], ends=False).headers["Location"]
+        latest.append(url, 5, DATA[5:8], ends=False)
+        assert seen == []
+        latest.append(url, 8, DATA[8:], ends=True)
+        assert seen == [DATA]
+
+    def test_a_client_has_so_many_uploads_at_once(self, latest: Draft, uploads: Any) -> None:
+        uploads(MAX_OPEN_SESSIONS=1)
+        latest.create(DATA[:5], ends=False)
+        refused = latest.create(DATA[:5], ends=False)
+        assert_problem(refused, 429, "quota_exceeded")
+
+
+class Interrupted:
+    """A body in whose midst something happens."""
+
+    def __init__(self, data: bytes, happens: Callable[[], None]) -> None:
+        self._data = data
+        self._happens = happens
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._data[:5]
+        self._happens()
+        yield self._data[5:]
+
+
+seen: list[bytes] = []
+
+
+def note(file: Any, session: Any) -> None:
+    """A validator that reads what it is given."""
+    seen.append(file.read())
 
 
 class TestDiscovery:

@@ -145,14 +145,15 @@ class TestMultipart:
         assert_problem(client.send(url, b"5678"), 410, "session_cancelled")
 
     @pytest.mark.usefixtures("tiny")
-    def test_what_is_undecided_does_not_look_finished(self, client: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_undecided_does_not_look_finished(
+        self, client: S3, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(s3, "COMPLETE_WAIT", 0)
         monkeypatch.setattr(assembly, "ensure_assembling", lambda session: None)
         upload_id = client.create()
         client.put(upload_id, 1, b"1234")
-        with pytest.MonkeyPatch.context() as patience:
-            patience.setattr("apps.core.conf.UploadSettings.complete_wait", 0.0)
-            assert_problem(client.complete(upload_id), 503, "unavailable")
+        uploads(COMPLETE_WAIT=0)
+        assert_problem(client.complete(upload_id), 503, "unavailable")
         monkeypatch.undo()
         monkeypatch.setattr(s3, "PART_SIZE", 4)
         assert client.complete(upload_id).status_code == 200
