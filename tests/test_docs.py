@@ -86,7 +86,8 @@ def pasted(text: str, server: ServerProcess, checkout: Path) -> str:
         script += body if language == "bash" else f".venv/bin/python - <<'PASTED'\n{body}PASTED\n"
         script += f'echo "done: {language}"\n'
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", at(server, script)],
+        # In a directory of its own: the same snippets may run beside this.
+        ["bash", "-euo", "pipefail", "-c", at(server, script).replace("/tmp/", f"{checkout.parent}/")],
         cwd=checkout,
         env={**server.environment, "PATH": os.environ["PATH"]},
         capture_output=True,

@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from apps.core.protocols.s3 import PART_SIZE
 from apps.core.tests.api import Api
+from apps.core.tests.s3_client import S3
+from apps.core.tests.test_ietf import Draft
+from apps.core.tests.tus_client import Tus
 
 from .server_process import PROJECT, ServerProcess, free_port
 
@@ -123,6 +127,49 @@ def test_an_upload_passes_through_it(nginx: Nginx, server: ServerProcess) -> Non
     with Api(nginx.base_url, server.token) as api:
         url = api.upload(data)["file"]["url"]
         assert api.http.get(nginx.base_url + url).content == data
+
+
+def test_tus_passes_through_it_and_keeps_what_came_of_a_broken_request(nginx: Nginx, server: ServerProcess) -> None:
+    data = os.urandom(3_000_000)
+    with Api(nginx.base_url, server.token) as api:
+        tus = Tus(api)
+        url = tus.create(len(data))
+        with nginx.connect() as connection:
+            lines = [f"PATCH {url} HTTP/1.1", f"Host: 127.0.0.1:{nginx.port}", f"Content-Length: {len(data)}"]
+            lines += [f"Authorization: Bearer {server.token}", "Tus-Resumable: 1.0.0", "Upload-Offset: 0"]
+            lines += ["Content-Type: application/offset+octet-stream", "", ""]
+            connection.sendall("\r\n".join(lines).encode() + data[:2_000_000])
+            _until(lambda: api.status(tus.id_of(url)).json()["progress"]["received_bytes"] > 0)
+        offset = tus.offset(url)
+        assert 0 < offset <= 2_000_000
+        assert tus.patch(url, offset, data[offset:]).status_code == 204
+        assert api.get(f"file/{tus.id_of(url)}").content == data
+
+
+def test_the_draft_passes_through_it_without_interim_responses(tmp_path: Path, server: ServerProcess) -> None:
+    server.stop()
+    server.environment["INTERIM_SECONDS"] = "0"
+    server.start()
+    nginx = Nginx(tmp_path / "nginx", server)
+    try:
+        with Api(nginx.base_url, server.token) as api:
+            answer = Draft(api).create(b"x" * 2_000_000, ends=True)
+            assert answer.status_code == 201, answer.text
+    finally:
+        nginx.stop()
+
+
+def test_uppys_s3_contract_passes_through_it(nginx: Nginx, server: ServerProcess) -> None:
+    data = os.urandom(6_000_000)
+    with Api(nginx.base_url, server.token) as api:
+        client = S3(api)
+        upload_id = client.create()
+        for number, begin in ((2, PART_SIZE), (1, 0)):
+            assert client.put(upload_id, number, data[begin : begin + PART_SIZE]).status_code == 200
+        location = client.complete(upload_id).json()["location"]
+        assert location.startswith(nginx.base_url)
+        assert api.http.get(location).content == data
+        assert client.send(client.parameters().json()["url"], data).status_code == 204
 
 
 @pytest.mark.parametrize(
