@@ -28,6 +28,7 @@ from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .python_client import ClientResult
 from .slow import with_slow_clients
+from .streams import idle_streams, one_stream, with_slow_streams
 
 CONNECTIONS = 4
 
@@ -69,18 +70,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=400, help="bytes of each throughput case (MiB)")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
-    parser.add_argument("--only", choices=("throughput", "large", "position", "slow", "durable", "browser", "client"))
-    arguments = parser.parse_args()
-    bench = Bench(arguments.rounds, arguments.directory)
     parts = {
         "throughput": throughput,
         "large": large,
+        "stream": stream,
         "position": position,
         "slow": slow,
         "durable": durable,
         "browser": browser,
         "client": client,
     }
+    parser.add_argument("--only", choices=tuple(parts))
+    arguments = parser.parse_args()
+    bench = Bench(arguments.rounds, arguments.directory)
     for name, part in parts.items():
         if arguments.only in (None, name):
             part(bench, arguments.megabytes)
@@ -209,6 +211,33 @@ def large(bench: Bench, megabytes: int) -> None:
     print()
 
 
+def stream(bench: Bench, megabytes: int) -> None:
+    """One file of 2 GiB by one PATCH of tus: ours hashes and records it, the peers do neither."""
+    _ = megabytes
+    payload = Payload(os.urandom(64 * MIB), 8 * MIB, 256)
+
+    def measured(serve: Callable[[Path], object], *, ends: bool) -> float:
+        with bench.directory() as directory, serve(directory) as server:  # type: ignore[attr-defined]
+            return payload.size / 1e6 / one_stream(server, payload, ends=ends)
+
+    cases: list[tuple[str, Callable[[], float]]] = [
+        ("ours, hashed and recorded", lambda: measured(servers.ours, ends=False)),
+        ("ours, the verdict included", lambda: measured(servers.ours, ends=True)),
+    ]
+    if os.environ.get("TUS_NODE_MODULES"):
+        cases.append(("@tus/server, unverified", lambda: measured(servers.tus_node, ends=True)))
+    if os.environ.get("TUSD") or shutil.which("tusd"):
+        cases.append(("tusd, unverified", lambda: measured(servers.tusd, ends=True)))
+    print("2 GiB by one PATCH, MB/s")
+    bench.run(cases)
+    ours = bench.median(cases[0][0])
+    print("\n| 2 GiB by one PATCH | MB/s | ours / it |\n|---|---:|---:|")
+    for name, _case in cases:
+        print(f"| {name} | {bench.median(name):.0f} | {ours / bench.median(name):.2f} |")
+    with our_server(bench) as running:
+        print(f"\nmemory of one idle stream, of 500: {idle_streams(running, 500) / 1e6:.3f} MB\n")
+
+
 def position(bench: Bench, megabytes: int) -> None:
     """What chunk 10,000 costs compared with chunk 1: 10,000 chunks of 64 KiB, a thousand early and late in turn."""
     _ = megabytes
@@ -228,13 +257,14 @@ def position(bench: Bench, megabytes: int) -> None:
 def slow(bench: Bench, megabytes: int) -> None:
     """Memory of all server processes and the latency of a fast client's chunks of 64 KiB beside 2000 slow clients."""
     _ = megabytes
-    with our_server(bench) as running:
-        result = with_slow_clients(running, 2000, 15)
-    print(
-        f"{result.clients} clients of 20 KB/s: {result.memory_bytes / 1e6:.0f} MB"
-        f" (idle {result.idle_memory_bytes / 1e6:.0f} MB);"
-        f" a fast client's chunk of 64 KiB: median {result.median * 1e3:.1f} ms, p99 {result.p99 * 1e3:.1f} ms"
-    )
+    for name, crowd in (("chunks", with_slow_clients), ("streams of tus", with_slow_streams)):
+        with our_server(bench) as running:
+            result = crowd(running, 2000, 15)
+        print(
+            f"{result.clients} clients of 20 KB/s, {name}: {result.memory_bytes / 1e6:.0f} MB"
+            f" (idle {result.idle_memory_bytes / 1e6:.0f} MB);"
+            f" a fast client's chunk of 64 KiB: median {result.median * 1e3:.1f} ms, p99 {result.p99 * 1e3:.1f} ms"
+        )
 
 
 def browser(bench: Bench, megabytes: int) -> None:

@@ -179,7 +179,7 @@ def tus_patches(server: Server, payload: Payload, connections: int) -> float:
         connection = Connection(HOST, server.port)
         tus = {"Tus-Resumable": "1.0.0"}
         created = {**tus, "Upload-Length": str(share * payload.chunk_size)}
-        status, headers, body = connection.request("POST", "/files" if "@" in server.name else "/files/", b"", created)
+        status, headers, body = connection.request("POST", server.files, b"", created)
         if status != 201:
             raise RuntimeError(f"{status} {body!r}")
         path = "/" + headers["location"].split("/", 3)[3]

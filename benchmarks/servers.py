@@ -26,6 +26,8 @@ class Server:
     port: int
     pid: int
     token: str = ""
+    files: str = "/files/"
+    """Where tus uploads begin."""
 
 
 def free_port() -> int:
@@ -44,6 +46,7 @@ def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> It
         "PORT": str(port),
         "SERVER": server,
         "HOST": HOST,
+        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         **({"DATABASE_URL": database_url} if database_url else {}),
     }
     with _running(
@@ -56,7 +59,7 @@ def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> It
             capture_output=True,
             check=True,
         )
-        yield Server("ours", port, pid, token.stdout.decode().strip())
+        yield Server("ours", port, pid, token.stdout.decode().strip(), "/api/v1/upload/files/")
 
 
 @contextmanager
@@ -122,7 +125,7 @@ def tus_node(directory: Path) -> Iterator[Server]:
     port = free_port()
     environment = {**os.environ, "NODE_PATH": os.environ.get("TUS_NODE_MODULES", "")}
     with _running("@tus/server", port, ["node", "-e", NODE_SERVER, str(directory), str(port)], environment) as pid:
-        yield Server("@tus/server", port, pid)
+        yield Server("@tus/server", port, pid, files="/files")
 
 
 @contextmanager

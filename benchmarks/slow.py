@@ -38,9 +38,19 @@ def with_slow_clients(server: Server, clients: int, seconds: float) -> SlowResul
     crowd.start()
     ready.wait(120)
     time.sleep(3)
-    latencies, memory = _measure(server, upload_id, seconds)
+    result = measured_beside(server, clients, idle, seconds)
     stop.set()
     crowd.join()
+    return result
+
+
+def measured_beside(server: Server, clients: int, idle: int, seconds: float) -> SlowResult:
+    """What a fast client notices while a crowd is at work, and the most memory that is seen meanwhile.
+
+    Args:
+        idle: bytes of memory before the crowd came.
+    """
+    latencies, memory = _measure(server, seconds)
     latencies.sort()
     return SlowResult(
         clients,
@@ -51,7 +61,7 @@ def with_slow_clients(server: Server, clients: int, seconds: float) -> SlowResul
     )
 
 
-def _measure(server: Server, upload_id: str, seconds: float) -> tuple[list[float], int]:
+def _measure(server: Server, seconds: float) -> tuple[list[float], int]:
     """A fast client sends small chunks of an upload of its own; memory is the most seen meanwhile."""
     fast = OursClient(server)
     payload = Payload(bytes(64 * 1024), 64 * 1024, 10_000)

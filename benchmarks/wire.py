@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 class Connection:
@@ -19,12 +19,29 @@ class Connection:
         self, method: str, path: str, body: bytes | memoryview = b"", headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request; returns status, headers (lower-case names) and body."""
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        if body:
-            self._socket.sendall(body)
+        return self.request_in_parts(method, path, len(body), [body] if body else [], headers)
+
+    def request_in_parts(
+        self,
+        method: str,
+        path: str,
+        size: int,
+        parts: Iterable[bytes | memoryview],
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """As :meth:`request`, with a body of ``size`` bytes that is never whole in memory."""
+        self.begin(method, path, size, headers)
+        for part in parts:
+            self._socket.sendall(part)
         return self._answer(method)
+
+    def begin(
+        self, method: str, path: str, size: int, headers: Mapping[str, str] | None = None, start: bytes = b""
+    ) -> None:
+        """Send the head of a request, and the first bytes of its body."""
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", f"Content-Length: {size}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        self._socket.sendall("\r\n".join([*lines, "", ""]).encode() + start)
 
     def _answer(self, method: str) -> tuple[int, dict[str, str], bytes]:
         while b"\r\n\r\n" not in self._unread:

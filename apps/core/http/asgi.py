@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from io import BytesIO
+from threading import Event
 
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import ResolverMatch, set_script_prefix
@@ -108,19 +109,21 @@ class UploadApplication:
     ) -> Answer | Pending | None:
         """Feed the body. None: the client is gone."""
         gathered = _Gathered()
+        feeding = _Feeding(self.threads, exchange, send_interim)
         loop = asyncio.get_running_loop()
         if exchange.opening is not None:
             await send_interim(exchange.opening)
         try:
             async with asyncio.timeout(None) as timeout:
                 patience = _Patience(timeout)
+                feeding.on_final_answer = patience.end
                 exchange.on_superseded(partial(_call_soon, loop, patience.end))
                 pace = _Pace()
                 more = True
                 while more:
                     message = await patience.wait_for(receive)
                     if message["type"] == "http.disconnect":
-                        await self.threads.run(_end, exchange, gathered.take(), exchange.abort)
+                        await feeding.end(gathered.take(), exchange.abort)
                         return None
                     more = message.get("more_body", False)
                     gathered.add(message.get("body", b""))
@@ -128,19 +131,17 @@ class UploadApplication:
                         pace.require(len(message.get("body", b"")))
                     if more and gathered.size >= self._block_size():
                         timeout.reschedule(None)
-                        answer = await self.threads.run(exchange.receive, gathered.take())
-                        if answer is not None and not answer.is_interim:
-                            return answer
+                        answer = await feeding.feed(gathered.take())
                         if answer is not None:
-                            await send_interim(answer)
+                            return answer
         except TimeoutError:
             end = exchange.supersede if patience.is_over else exchange.time_out
-            return await self.threads.run(_end, exchange, gathered.take(), end)
+            return await feeding.end(gathered.take(), end)
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
-            self.threads.start(_end, exchange, gathered.take(), exchange.abort)
+            feeding.end_unheard(gathered.take(), exchange.abort)
             raise
-        return await self.threads.run(_end, exchange, gathered.take(), exchange.finish)
+        return await feeding.end(gathered.take(), exchange.finish)
 
     def _block_size(self) -> int:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
@@ -165,6 +166,62 @@ class _Gathered:
         self._parts = []
         self.size = 0
         return block
+
+
+class _Feeding:
+    """Feeds an exchange block by block on threads, while the next block arrives."""
+
+    def __init__(
+        self, threads: WorkerThreads, exchange: Exchange, send_interim: Callable[[Answer], Awaitable[None]]
+    ) -> None:
+        self._threads = threads
+        self._exchange = exchange
+        self._send_interim = send_interim
+        self._step: asyncio.Task[Answer | None] | None = None
+        self._is_idle = Event()
+        """Set when no block is fed, by the thread that fed it: one that ends the exchange must not come before it."""
+        self._is_idle.set()
+        self.on_final_answer: Callable[[], None] = lambda: None
+        """Called when a block brings one, while the next may be long in coming."""
+
+    async def feed(self, block: bytes) -> Answer | None:
+        """Begin to feed a block once the one before it is through; the final answer, if that one brought it."""
+        answer = await self._settle()
+        if answer is None:
+            self._is_idle.clear()
+            self._step = asyncio.create_task(self._take(block))
+        return answer
+
+    async def _take(self, block: bytes) -> Answer | None:
+        answer = await self._threads.run(self._receive, block)
+        if answer is not None and answer.is_interim:
+            await self._send_interim(answer)
+            return None
+        if answer is not None:
+            self.on_final_answer()
+        return answer
+
+    def _receive(self, block: bytes) -> Answer | None:
+        try:
+            return self._exchange.receive(block)
+        finally:
+            self._is_idle.set()
+
+    async def _settle(self) -> Answer | None:
+        step, self._step = self._step, None
+        return await step if step else None
+
+    async def end(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
+        """Feed the last bytes, then end the exchange one way or another, unless it has ended already."""
+        return await self._settle() or await self._threads.run(_end, self._exchange, last, ending)
+
+    def end_unheard(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> None:
+        """As :meth:`end`, for nobody, and in its own time."""
+        self._threads.start(self._end_behind, last, ending)
+
+    def _end_behind(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> None:
+        self._is_idle.wait()
+        _end(self._exchange, last, ending)
 
 
 class _Pace:

@@ -39,6 +39,7 @@ from .ietf_bodies import DraftBody, DraftVerdict, Replay, Upload
 from .ietf_fields import CONTENT_TYPE, LATEST, VERSION, filename_of, known_length, limits, media_type
 from .ietf_problems import InconsistentLength, PastTheEnd, mismatching_offset, require_open
 from .labels import label
+from .sequential_body import chunk_size_for
 from .session_document import session_document
 from .structured import boolean, boolean_item, byte_sequence, integer_item
 
@@ -189,6 +190,7 @@ class DraftCreation(_Draft):
             filename=filename,
             mime_type=mime_type,
             total_size=length,
+            chunk_size=chunk_size_for(length),
             file_hash=file_hash(headers.get("Repr-Digest")),
             client_key=uuid4().hex,  # Each creation makes an upload resource of its own.
         )

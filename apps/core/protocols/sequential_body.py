@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..conf import upload_settings
+from ..conf import MIB, upload_settings
 from ..errors import ChecksumMismatch
 from ..http.protocol import Answer, Body, Pending
 from ..http.throttles import count_failed_checksum
@@ -16,6 +16,15 @@ from ..services.appending import AppendSink
 from ..services.checked_appending import ExpectedChecksum
 from ..services.principal import Principal
 from ..services.resumable_upload_service import ResumableUploadService
+
+_MANY_CHUNKS = 64 * MIB
+_LARGE_CHUNK = 8 * MIB
+
+
+def chunk_size_for(total_size: int | None) -> int | None:
+    """Bytes of a chunk to wish for, if the bytes come in order: their sender sees no chunks, goes on at any byte, and
+    is served faster where fewer are recorded."""
+    return _LARGE_CHUNK if total_size is not None and total_size >= _MANY_CHUNKS else None
 
 
 class SequentialBody(Body):

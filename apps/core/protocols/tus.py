@@ -39,7 +39,7 @@ from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
 from .checksums import TUS_ALGORITHMS, ExpectedChecksum
 from .labels import label
-from .sequential_body import SequentialBody
+from .sequential_body import SequentialBody, chunk_size_for
 from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
@@ -178,6 +178,7 @@ class TusCreation(_Tus):
             filename=filename,
             mime_type=mime_type,
             total_size=length,
+            chunk_size=chunk_size_for(length),
             metadata=_texts(metadata),
             raw_metadata=raw_metadata,
             concat=concat,

@@ -51,13 +51,15 @@ class Snapshot:
 
 
 def empty(store_root: Path) -> None:
-    """No rows, no files, and primary keys from 1 on."""
+    """No rows, no files nor shelves for them, and primary keys from 1 on."""
     with connection.cursor() as cursor:
         for table in reversed(_TABLES):
             cursor.execute(f"DELETE FROM {table}")
             cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
     for path in _files_below(store_root):
         path.unlink()
+    for shelf in store_root.glob("files/*"):
+        shelf.rmdir()
     for bucket in BUCKETS.values():
         vars(bucket).update(vars(Bucket(bucket.identity)))
 
