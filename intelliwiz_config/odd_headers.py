@@ -1,7 +1,8 @@
 """Headers that are legal, that nobody needs, and that Django answers with 500: mended before it sees them.
 
 * ``charset`` of a request: Django decodes the query and forms by any codec that Python knows, ``hex`` among them.
-  Browsers send UTF-8, so a request of another one is taken for no form.
+  Browsers send UTF-8, so a request of another one is taken for no form. Nor is one whose type has extended parameters
+  (RFC 2231), which name a charset too.
 * A session cookie in quotes: by octal escapes it may have a NUL, which PostgreSQL refuses. No session's key needs them.
 """
 
@@ -19,7 +20,8 @@ _UTF8 = re.compile(r"charset=\"?utf-8\"?\s*(;|$)", re.IGNORECASE)
 
 
 def content_type(given: str) -> str:
-    if "charset" not in given.lower() or _UTF8.search(given):
+    parameters = given.partition(";")[2]
+    if "*" not in parameters and ("charset" not in given.lower() or _UTF8.search(given)):
         return given
     return "application/octet-stream"
 

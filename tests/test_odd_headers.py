@@ -25,6 +25,11 @@ def test_of_another_charset_it_is_no_form(charset: str) -> None:
     assert content_type(f"multipart/form-data; boundary=b; charset={charset}") == "application/octet-stream"
 
 
+@pytest.mark.parametrize("parameter", ["x*=bogus''x", "boundary*=undefined''b", "x*0*=bogus''x", "charset*=utf-8''x"])
+def test_with_extended_parameters_it_is_no_form(parameter: str) -> None:
+    assert content_type(f"multipart/form-data; boundary=b; {parameter}") == "application/octet-stream"
+
+
 def test_a_session_cookie_in_quotes_goes_and_others_stay() -> None:
     given = r'csrftoken=abc; sessionid="\000a"; messages="a\054b"'
     assert cookie(given) == r'csrftoken=abc; messages="a\054b"'

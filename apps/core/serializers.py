@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from rest_framework import serializers
 
-from .conf import KIB
 from .hashing import parse_sha256
 from .models import UploadSession
+from .services.metadata import flaw_of
 from .services.names import MAX_GIVEN_CHARACTERS
 
-METADATA_LIMIT = 16 * KIB
-METADATA_DEPTH = 31
 """Levels, with the object itself: MariaDB's JSON has no more."""
 CLIENT_KEY_LIMIT = 128
 """Characters."""
@@ -59,30 +56,14 @@ class UploadIdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-def _is_deeper(document: Any, limit: int) -> bool:
-    """Whether JSON has more levels of objects and arrays; what is nested arbitrarily deep is not recursed into."""
-    level = [document]
-    for _ in range(limit + 1):
-        containers = [each for each in level if isinstance(each, dict | list)]
-        if not containers:
-            return False
-        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
-    return True
-
-
 class MetadataField(serializers.JSONField):
     """A small JSON object."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Must be a JSON object.")
-        if _is_deeper(data, METADATA_DEPTH):
-            raise serializers.ValidationError(f"Must be nested at most {METADATA_DEPTH} levels deep.")
-        encoded = orjson.dumps(data)
-        if len(encoded) > METADATA_LIMIT:
-            raise serializers.ValidationError(f"Must have at most {METADATA_LIMIT} bytes as JSON.")
-        if b"\\u0000" in encoded:
-            raise serializers.ValidationError("Must not contain NUL characters.")
+        if (flaw := flaw_of(data)) is not None:
+            raise serializers.ValidationError(flaw)
         return data
 
 

@@ -29,6 +29,10 @@ from .transport import redirect_to_https, transport_headers
 logger = logging.getLogger(f"{PACKAGE}.requests")
 
 
+_LOGGED = ("upload_id", "index", "part_number")
+"""Of a path; there are paths with permits in them, too."""
+
+
 class Exchange:
     """A request on its way through a protocol."""
 
@@ -107,6 +111,11 @@ class Exchange:
                 self._end_body()
             return answer
 
+    @property
+    def is_short(self) -> bool:
+        """Whether bytes of the body are still to come, as far as is known."""
+        return self.content_length is None or self._received < self.content_length
+
     def finish(self) -> Answer | Pending:
         """The body ended; a shorter one than announced is a broken one."""
         with self._step:
@@ -184,7 +193,7 @@ class Exchange:
                 "code": answer.code,
                 "received_bytes": self._received,
                 "seconds": round(time.monotonic() - self._started, 4),
-                **{key: str(value) for key, value in self._path_parameters.items()},
+                **{key: str(self._path_parameters[key]) for key in _LOGGED if key in self._path_parameters},
             },
         )
 

@@ -8,10 +8,7 @@ ASGI_EXTENSION = "http.response.informational"
 """A server that has this among its ``extensions`` takes a message of this type, with ``status`` and ``headers``, any
 number of times before ``http.response.start``. Others are sent none."""
 
-WSGI_KEY = "resumable_uploads.send_informational"
-"""A server that has a callable under this key of ``environ`` gets each as ``(status, headers)``."""
-
-_REASONS = {100: b"Continue", 104: b"Upload Resumption Supported"}
+_REASONS = {104: b"Upload Resumption Supported"}
 
 
 def encode(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Event
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +22,7 @@ from ..conf import MIB, PACKAGE, upload_settings
 from ..services.waiting import looks
 from .atomic_requests import non_atomic
 from .exchange import Exchange
-from .informational import WSGI_KEY, encode
+from .informational import encode
 from .problems import LENGTH_REQUIRED
 from .protocol import Answer, Pending, UploadProtocol
 from .responses import WithoutLength
@@ -59,14 +60,14 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
     answer = exchange.begin()
     if answer is not None:
         return answer
-    send_interim = request.META.get(WSGI_KEY) or _interim_sender(request)
+    send_interim = _interim_sender(request)
     if send_interim and exchange.opening:
         send_interim(exchange.opening.status, exchange.opening.headers)
     if exchange.content_length is None and not request.META.get("wsgi.input_terminated"):
         return exchange.break_off(LENGTH_REQUIRED)
+    superseding = _end_when_superseded(exchange, request)
     try:
         with _read_timeout(request):
-            _end_when_superseded(exchange, request)
             for block in _blocks(request, exchange.content_length):
                 answer = exchange.receive(block)
                 if answer is not None and not answer.is_interim:
@@ -74,7 +75,11 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
                 if answer is not None and send_interim:
                     send_interim(answer.status, answer.headers)
     except _Unreadable as error:
+        if superseding.is_set():
+            return exchange.supersede()
         return exchange.time_out() if error.is_timeout else exchange.break_off()
+    if superseding.is_set() and exchange.is_short:
+        return exchange.supersede()
     ended = exchange.finish()
     return _wait_for(exchange, ended) if isinstance(ended, Pending) else ended
 
@@ -101,14 +106,20 @@ def _interim_sender(request: HttpRequest) -> Callable[[int, Mapping[str, str]], 
     return send
 
 
-def _end_when_superseded(exchange: Exchange, request: HttpRequest) -> None:
-    """Let a newer request end this one, where the server shows its socket: the thread that reads finds an end."""
+def _end_when_superseded(exchange: Exchange, request: HttpRequest) -> Event:
+    """Let a newer request end this one, where the server shows its socket: the thread that reads finds an end.
+
+    Returns what is set when that happened.
+    """
+    superseding = Event()
     connection = request.META.get("gunicorn.socket")
     if connection is not None:
-        exchange.on_superseded(partial(_stop_reading, connection))
+        exchange.on_superseded(partial(_stop_reading, connection, superseding))
+    return superseding
 
 
-def _stop_reading(connection: socket.socket) -> None:
+def _stop_reading(connection: socket.socket, superseding: Event) -> None:
+    superseding.set()
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RD)
 

@@ -10,6 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ..errors import BadRequest, BodyBroken
 
 FILE = b"file"
+MOST_FIELDS = 100
 
 
 class FormFile:
@@ -32,7 +33,8 @@ class FormFile:
         self._name = bytearray()
         self._value = bytearray()
         self._in_file = False
-        self._files = 0
+        self._has_file = False
+        self._fields = 0
         self._is_ended = False
         try:
             self._parser = MultipartParser(
@@ -69,18 +71,25 @@ class FormFile:
         """
         if not self._is_ended:
             raise BodyBroken("The form ends before its last boundary.")
-        if not self._files:
+        if not self._has_file:
             raise BadRequest("The form has no field called file.", code="bad_form")
 
     def _end_header(self) -> None:
         if self._name.lower() == b"content-disposition":
-            _, options = parse_options_header(bytes(self._value))
-            self._in_file = options.get(b"name") == FILE
-            self._files += self._in_file
+            self._begin_field(bytes(self._value))
         self._name.clear()
         self._value.clear()
-        if self._files > 1:
+
+    def _begin_field(self, disposition: bytes) -> None:
+        self._fields += 1
+        _, options = parse_options_header(disposition)
+        is_file = options.get(b"name") == FILE
+        if self._in_file or (is_file and self._has_file):
             raise BadRequest("The form has more than one file.", code="bad_form")
+        if self._fields > MOST_FIELDS:
+            raise BadRequest(f"The form has more than {MOST_FIELDS} fields.", code="bad_form")
+        self._in_file = is_file
+        self._has_file |= is_file
 
     def _receive_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:

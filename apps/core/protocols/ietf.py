@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -34,13 +35,15 @@ from ..http.throttles import require_init_allowed
 from ..models import UploadSession
 from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
-from .checksums import content_checksum, file_hash
-from .ietf_bodies import DraftBody, DraftVerdict, Replay, Upload
+from .checksums import ExpectedChecksum, content_checksum, file_hash
+from .ietf_bodies import DraftBody, DraftVerdict, Upload
 from .ietf_fields import CONTENT_TYPE, LATEST, VERSION, filename_of, known_length, limits, media_type
 from .ietf_problems import InconsistentLength, PastTheEnd, mismatching_offset, require_open
 from .labels import label
+from .nothing_more import NothingMore
 from .sequential_body import chunk_size_for
 from .session_document import session_document
+from .settled import settled
 from .structured import boolean, boolean_item, byte_sequence, integer_item
 
 Status = UploadSession.Status
@@ -143,19 +146,25 @@ class _Draft(UploadProtocol):
     def final(self, session: UploadSession, upload: Upload, status: int) -> Answer:
         """The target's answer to the whole upload, as to one large request."""
         headers = {"Content-Type": "application/json", **self.completeness(True)}
-        if upload.wants_digest and session.sha256:
+        if session.sha256:  # Whether or not Want-Repr-Digest asked for it (RFC 9530, 4).
             headers["Repr-Digest"] = f"sha-256={byte_sequence(bytes.fromhex(session.sha256))}"
         return Answer(status, orjson.dumps(session_document(session)), headers)
 
-    def body(self, upload: Upload, head: RequestHead, offset: int, status: int, opening: Answer | None) -> Body:
+    def _progress(self, reached: int) -> Answer | None:
+        return self.interim({"Upload-Offset": str(reached)})
+
+    def body(
+        self, upload: Upload, checksum: ExpectedChecksum | None, offset: int, status: int, opening: Answer | None
+    ) -> Body:
         return DraftBody(
             upload,
             offset,
-            checksum=content_checksum(head.headers.get("Content-Digest")),
+            checksum=checksum,
             protocol=self.name,
             answer=lambda reached: self.received(upload, reached, status),
             opening=opening,
-            progress=lambda reached: self.interim({"Upload-Offset": str(reached)}),
+            progress=None if self.version is None else self._progress,
+            begins=status == HTTPStatus.CREATED,
         )
 
 
@@ -183,7 +192,7 @@ class DraftCreation(_Draft):
         ends = self.is_complete(headers)
         if ends is None:
             raise BadRequest("Say with Upload-Complete whether these bytes are the last.", code="bad_field")
-        length = known_length(head, ends, 0)
+        length, checksum = known_length(head, ends, 0), content_checksum(headers.get("Content-Digest"))
         filename, mime_type = label(filename_of(headers), media_type(headers))
         service = ResumableUploadService(head.require_principal())
         session, _ = service.create(
@@ -194,15 +203,13 @@ class DraftCreation(_Draft):
             file_hash=file_hash(headers.get("Repr-Digest")),
             client_key=uuid4().hex,  # Each creation makes an upload resource of its own.
         )
-        upload = Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
+        upload = Upload(service, session, ends)
         opening = self.interim({"Location": address_of(session), **limits(session)})
         if session.status == Status.COMPLETED:
-            return self.final(session, upload, 201)
+            return NothingMore(lambda: self.final(session, upload, 201), 0, 0)
         if head.content_length == 0:
-            answer = self.received(upload, 0, 201)
-            assert isinstance(answer, Answer)
-            return answer
-        return self.body(upload, head, 0, 201, opening)
+            return NothingMore(lambda: self.received(upload, 0, 201), 0, 0)
+        return self.body(upload, checksum, 0, 201, opening)
 
 
 class DraftUpload(_Draft):
@@ -215,11 +222,9 @@ class DraftUpload(_Draft):
         upload_id = id_in(head)
         if head.method == "DELETE":
             return self._cancel(service, upload_id)
-        session = service.status(upload_id)
-        require_open(session)
         if head.method == "PATCH":
-            return self._append(service, session, head)
-        return self._look(service, session)
+            return self._append(service, service.status(upload_id), head)
+        return self._look(*settled(service, upload_id))
 
     @staticmethod
     def _cancel(service: ResumableUploadService, upload_id: UUID) -> Answer:
@@ -228,11 +233,9 @@ class DraftUpload(_Draft):
         service.remove(upload_id)
         return Answer(204)
 
-    def _look(self, service: ResumableUploadService, session: UploadSession) -> Answer:
+    def _look(self, session: UploadSession, offset: int) -> Answer:
         """*Offset Retrieval*: "the response MUST include Upload-Offset, Upload-Complete and Upload-Limit"."""
-        offset = session.total_size or 0
-        if session.status == Status.ACTIVE:
-            offset = service.offset(session, supersede=True)
+        require_open(session)
         length = {} if session.total_size is None else {"Upload-Length": str(session.total_size)}
         return Answer(
             204,
@@ -248,6 +251,7 @@ class DraftUpload(_Draft):
 
     def _append(self, service: ResumableUploadService, session: UploadSession, head: RequestHead) -> Answer | Body:
         """*Upload Append*."""
+        require_open(session)
         headers = head.headers
         require_identity_encoding(headers)
         if (self.version or LATEST) >= 6 and media_type(headers) != CONTENT_TYPE:
@@ -255,23 +259,25 @@ class DraftUpload(_Draft):
         offset, ends = integer_item(headers.get("Upload-Offset")), self.is_complete(headers)
         if offset is None or ends is None:
             raise BadRequest("An append says Upload-Offset and Upload-Complete.", code="bad_field")
-        upload = Upload(service, session, ends, wants_digest="Want-Repr-Digest" in headers)
+        checksum = content_checksum(headers.get("Content-Digest"))
+        upload = Upload(service, session, ends)
         if session.status in (Status.ASSEMBLING, Status.COMPLETED):
             return self._repeat(upload, offset, head)
         if offset != (reached := service.offset(session)):
             raise OffsetMismatch(reached, offset)
         if (length := known_length(head, ends, offset)) is not None:
+            if length < offset:
+                raise InconsistentLength
             upload.declare(length)
         end = session.total_size
         if end is not None and head.content_length is not None and offset + head.content_length > end:
             upload.service.cancel(session)
             raise PastTheEnd
-        return self.body(upload, head, offset, 204, opening=None)
+        return self.body(upload, checksum, offset, 204, opening=None)
 
     def _repeat(self, upload: Upload, offset: int, head: RequestHead) -> Body:
         """The last append again: its answer is replayed, "if the request is valid"."""
         size = upload.session.total_size or 0
-        end = offset if head.content_length is None else offset + head.content_length
-        if not upload.ends or end != size:
+        if not upload.ends or offset + (head.content_length or 0) > size:
             raise OffsetMismatch(size, offset)
-        return Replay(lambda: self.verdict(upload))
+        return NothingMore(lambda: self.verdict(upload), offset, size)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import BadRequest, Conflict, MissingChunks, TooLarge
-from ..http.protocol import Answer, Body, Pending
+from ..http.protocol import Answer, Pending
 from ..models import UploadSession
 from ..services.resumable_upload_service import ResumableUploadService
 from .checksums import ExpectedChecksum
@@ -22,7 +22,6 @@ class Upload:
     service: ResumableUploadService
     session: UploadSession
     ends: bool
-    wants_digest: bool = False
 
     def declare(self, size: int) -> None:
         """Fix the length; the same again is fine.
@@ -50,7 +49,8 @@ class DraftBody(SequentialBody):
         protocol: str,
         answer: Callable[[int], Answer | Pending],
         opening: Answer | None,
-        progress: Callable[[int], Answer | None],
+        progress: Callable[[int], Answer | None] | None,
+        begins: bool,
     ) -> None:
         super().__init__(
             upload.service,
@@ -60,6 +60,8 @@ class DraftBody(SequentialBody):
             protocol=protocol,
             answer=answer,
             progress=progress,
+            begins=begins,
+            is_told=opening is not None,
         )
         self._upload = upload
         self.interim = opening
@@ -72,22 +74,6 @@ class DraftBody(SequentialBody):
                 raise
             self._upload.service.cancel(self._upload.session)
             raise PastTheEnd from None
-
-
-class Replay(Body):
-    """The body of a request that was answered before: it is read and forgotten."""
-
-    def __init__(self, answer: Callable[[], Answer | Pending]) -> None:
-        self._answer = answer
-
-    def receive(self, block: bytes) -> None:
-        """It is there already."""
-
-    def finish(self) -> Answer | Pending:
-        return self._answer()
-
-    def abort(self) -> None:
-        """Nothing was kept of it."""
 
 
 class DraftVerdict(Verdict):

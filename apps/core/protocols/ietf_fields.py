@@ -54,5 +54,8 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 def filename_of(headers: Mapping[str, str]) -> str | None:
-    _, parameters = parse_header_parameters(headers.get("Content-Disposition", ""))
+    try:
+        _, parameters = parse_header_parameters(headers.get("Content-Disposition", ""))
+    except (LookupError, ValueError):  # It names a charset that there is not, or that does not decode it.
+        return None
     return parameters.get("filename") or None

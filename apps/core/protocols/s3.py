@@ -24,7 +24,7 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from ..conf import MIB, upload_settings
-from ..errors import BadRequest, Unavailable
+from ..errors import BadRequest, Conflict, Unavailable
 from ..hashing import DIGEST_SIZE
 from ..http.problems import Problem
 from ..http.protocol import Answer, Body, Pending, RequestHead, UploadProtocol
@@ -47,7 +47,7 @@ MOST_PARTS = 10_000
 _CREATION_LIMIT = 64 * 1024
 _COMPLETION_LIMIT = 2 * MIB
 """Bytes of 10,000 parts with their ETags, twice."""
-COMPLETE_WAIT = 50.0
+VERDICT_WAIT = 50.0
 """Seconds: Uppy asks once, and most proxies give up after 60."""
 
 
@@ -199,17 +199,24 @@ def _complete(
     service: ResumableUploadService, session: UploadSession, document: Mapping[str, Any], head: RequestHead
 ) -> Answer | Pending:
     parts = _parts(document)
-    if session.status == Status.ACTIVE:
-        service.declare_size(session, _size_of(session, parts))
+    # Receipts of a file that was completed long ago are gone.
+    size = _size_of(session, parts) if session.status == Status.ACTIVE or session.receipts.exists() else 0
     location = head.root + address_of_file(session.upload_id)
     answer = _json({"location": location, "key": str(session.upload_id)})
-    return verdict(service, session, lambda session: answer)
+    return verdict(service, session, size, lambda session: answer)
 
 
 def verdict(
-    service: ResumableUploadService, session: UploadSession, accepted: Callable[[UploadSession], Answer]
+    service: ResumableUploadService, session: UploadSession, size: int, accepted: Callable[[UploadSession], Answer]
 ) -> Answer | Pending:
-    """Complete; what is not yet decided is told as trouble that passes, so that nothing refused looks finished."""
+    """Complete a file of ``size`` bytes; what is not yet decided is told as trouble that passes, so that nothing
+    refused looks finished."""
+    try:
+        if session.status == Status.ACTIVE:
+            service.declare_size(session, size)
+    except Conflict:
+        if session.status == Status.ACTIVE:
+            raise  # Else a twin of this request has completed it.
 
     def undecided(session: UploadSession) -> Answer:
         raise Unavailable("All bytes are here; they are still being verified. Try again in a moment.")
@@ -219,7 +226,7 @@ def verdict(
         session,
         accepted=accepted,
         undecided=undecided,
-        seconds=max(COMPLETE_WAIT, upload_settings().complete_wait),
+        seconds=max(VERDICT_WAIT, upload_settings().complete_wait),
     ).now_or_later()
 
 

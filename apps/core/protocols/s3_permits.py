@@ -59,13 +59,23 @@ def part_permitted(permit: str, upload_id: object, part_number: object) -> Princ
     return principal
 
 
-def object_permitted(permit: str) -> tuple[Principal, dict[str, Any]]:
-    """Whose upload may begin, and what was said of it.
+def object_permitted(permit: str) -> Principal:
+    """Whose upload may begin.
 
     Raises:
-        Refused: none, or no longer.
+        Refused: nobody's, or no longer.
     """
-    return _read(_OBJECT, permit, PART_SECONDS)
+    return _read(_OBJECT, permit, PART_SECONDS)[0]
+
+
+def promised_upload(permit: str) -> dict[str, Any]:
+    """What was said of the upload when its permit was signed.
+
+    Raises:
+        Refused: no longer anything.
+    """
+    upload: dict[str, Any] = _claims(_OBJECT, permit, PART_SECONDS)[1]
+    return upload
 
 
 def endpoint_permitted(permit: str) -> Principal:
@@ -80,13 +90,18 @@ def _sign(purpose: str, principal: Principal, claim: Any) -> str:
     return signing.dumps([str(principal.user_id), claim], salt=f"{PACKAGE}.s3.{purpose}")
 
 
-def _read(purpose: str, permit: str, seconds: int) -> tuple[Principal, Any]:
+def _claims(purpose: str, permit: str, seconds: int) -> list[Any]:
     try:
-        user_id, claim = signing.loads(permit, salt=f"{PACKAGE}.s3.{purpose}", max_age=seconds)
+        claims: list[Any] = signing.loads(permit, salt=f"{PACKAGE}.s3.{purpose}", max_age=seconds)
     except signing.SignatureExpired:
         raise Refused(_EXPIRED) from None
     except signing.BadSignature:
         raise Refused(_INVALID) from None
+    return claims
+
+
+def _read(purpose: str, permit: str, seconds: int) -> tuple[Principal, Any]:
+    user_id, claim = _claims(purpose, permit, seconds)
     principal = Principal.still_active(user_id)
     if principal is None:
         raise Refused(_INVALID)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpRequest
 
-from ..errors import Conflict, NotFound, TooLarge, UploadError
+from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import Span
 from ..http.problems import Problem
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, require_identity_encoding
@@ -25,12 +26,10 @@ from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import id_in
 from .form_file import FormFile
 from .s3 import S3Protocol, address_of_file, etag, part_number, verdict
-from .s3_permits import object_permitted, part_permitted
+from .s3_permits import object_permitted, part_permitted, promised_upload
 from .sink_body import SinkBody
 
-_MAY_PASS = frozenset(
-    {"append_superseded", "chunk_superseded", "conflict", "incomplete_body", "receive_timeout", "staging_lost"}
-)
+_MAY_PASS = frozenset({"chunk_superseded", "conflict", "incomplete_body", "receive_timeout", "staging_lost"})
 
 
 class _Transfer(S3Protocol):
@@ -92,58 +91,65 @@ class ObjectTransfer(_Transfer):
         require_init_allowed(request)
 
     def authenticate(self, request: HttpRequest, path_parameters: Mapping[str, object]) -> Principal:
-        return object_permitted(request.GET.get("permit", ""))[0]
+        return object_permitted(request.GET.get("permit", ""))
 
     def begin(self, head: RequestHead) -> Body:
         require_identity_encoding(head.headers)
-        principal, promised = object_permitted(head.query.get("permit", ""))
-        service = ResumableUploadService(principal)
-        file = _WholeFile(service, _session(service, promised), head.root)
+        service = ResumableUploadService(head.require_principal())
+        promised = promised_upload(head.query.get("permit", ""))
+        file = _WholeFile(service, promised, head.root)
         if head.method == "PUT":
             return file
         return _Form(head.headers.get("Content-Type", ""), file)
 
 
-def _session(service: ResumableUploadService, promised: dict[str, Any]) -> UploadSession:
-    """The session that was promised, begun when its bytes arrive."""
-    upload_id = UUID(promised["upload_id"])
-    try:
-        return service.find(upload_id)
-    except NotFound:
-        pass
-    try:
-        return service.create(
-            filename=promised["filename"],
-            mime_type=promised["mime_type"],
-            metadata=promised["metadata"],
-            client_key=f"s3:{upload_id}",
-            upload_id=upload_id,
-        )[0]
-    except Conflict:
-        return service.find(upload_id)  # A twin of this request has begun it, and is further already.
-
-
 class _WholeFile(Body):
-    """Sends a file's bytes to its session, chunk after chunk, and completes it."""
+    """Sends a file's bytes to the session that was promised, chunk after chunk, and completes it."""
 
-    def __init__(self, service: ResumableUploadService, session: UploadSession, root: str) -> None:
+    def __init__(self, service: ResumableUploadService, promised: dict[str, Any], root: str) -> None:
         self._service = service
-        self._session = session
-        self._location = root + address_of_file(session.upload_id)
+        self._promised = promised
+        self._upload_id = UUID(promised["upload_id"])
+        self._location = root + address_of_file(self._upload_id)
         self._sink: ChunkSink | None = None
         self._index = 0
         self._size = 0
+
+    @cached_property
+    def _session(self) -> UploadSession:
+        """Begun when the first bytes are there, or the end."""
+        try:
+            return self._service.find(self._upload_id)
+        except NotFound:
+            pass
+        try:
+            return self._service.create(
+                filename=self._promised["filename"],
+                mime_type=self._promised["mime_type"],
+                metadata=self._promised["metadata"],
+                client_key=f"s3:{self._upload_id}",
+                upload_id=self._upload_id,
+            )[0]
+        except Conflict:
+            return self._service.find(self._upload_id)  # A twin of this request has begun it, and is further already.
 
     def receive(self, block: bytes) -> None:
         view = memoryview(block)
         while view:
             sink = self._sink = self._sink or self._service.receive_chunk(self._session, self._index)
             taken = view[: sink.room]
-            sink.receive(bytes(taken))
-            self._size += len(taken)
+            self._feed(sink, bytes(taken))
             view = view[len(taken) :]
             if not sink.room:
                 self._end_chunk(sink)
+
+    def _feed(self, sink: ChunkSink, data: bytes) -> None:
+        try:
+            sink.receive(data)
+        except ContentRefused:
+            self._service.remove(self._upload_id)  # It begins like a file that is not taken; nothing else will come.
+            raise
+        self._size += len(data)
 
     def _end_chunk(self, sink: ChunkSink) -> None:
         self._sink = None
@@ -151,11 +157,13 @@ class _WholeFile(Body):
         self._index += 1
 
     def finish(self) -> Answer | Pending:
+        session = self._session
+        if session.total_size not in (None, self._size):
+            self.abort()
+            raise Conflict(f"The file that was sent here before has {session.total_size} bytes.", code="size_conflict")
         if self._sink is not None:
             self._end_chunk(self._sink)
-        if self._session.status == UploadSession.Status.ACTIVE:
-            self._service.declare_size(self._session, self._size)
-        return verdict(self._service, self._session, self._accepted)
+        return verdict(self._service, session, self._size, self._accepted)
 
     def _accepted(self, session: UploadSession) -> Answer:
         return Answer(204, headers={"Location": self._location, "ETag": f'"{session.sha256}"'})

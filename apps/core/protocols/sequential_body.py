@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..conf import MIB, upload_settings
-from ..errors import ChecksumMismatch
+from ..errors import ChecksumMismatch, ContentRefused, UploadError
 from ..http.protocol import Answer, Body, Pending
 from ..http.throttles import count_failed_checksum
 from ..metrics import count_received
@@ -34,6 +35,9 @@ class SequentialBody(Body):
         protocol: its name, for metrics.
         answer: is given the offset reached, and says how it went.
         progress: makes the interim answers that tell, from time to time, how much is kept.
+        begins: whether these are the first bytes, sent with the creation. If they are refused for good, or before
+            anybody was told where the upload is, it is removed: nobody could go on with it.
+        is_told: whether an interim answer has told that.
 
     Raises:
         OffsetMismatch, SessionGone, Conflict, StorageFull: as ``ResumableUploadService.receive_from``.
@@ -49,7 +53,12 @@ class SequentialBody(Body):
         protocol: str,
         answer: Callable[[int], Answer | Pending],
         progress: Callable[[int], Answer | None] | None = None,
+        begins: bool = False,
+        is_told: bool = False,
     ) -> None:
+        self._service = service
+        self._begins = begins
+        self._is_told = is_told
         self._protocol = protocol
         self._answer = answer
         self._progress = progress
@@ -68,7 +77,8 @@ class SequentialBody(Body):
         self._listed.end = end
 
     def receive(self, block: bytes) -> Answer | None:
-        self._sink.receive(block)
+        with self._removed_if_refused():
+            self._sink.receive(block)
         now = time.monotonic()
         seconds = upload_settings().interim_seconds
         if not seconds or now - self._told_at < seconds:
@@ -78,12 +88,22 @@ class SequentialBody(Body):
         return self._progress(self._sink.keep()) if self._progress else None
 
     def finish(self) -> Answer | Pending:
-        try:
-            offset = self._end(self._sink.finish)
-        except ChecksumMismatch:
-            count_failed_checksum(Principal.owning(self._session))
-            raise
+        with self._removed_if_refused():
+            try:
+                offset = self._end(self._sink.finish)
+            except ChecksumMismatch:
+                count_failed_checksum(Principal.owning(self._session))
+                raise
         return self._answer(offset)
+
+    @contextmanager
+    def _removed_if_refused(self) -> Iterator[None]:
+        try:
+            yield
+        except UploadError as error:
+            if self._begins and (not self._is_told or isinstance(error, ContentRefused)):
+                self._service.remove(self._session.upload_id)
+            raise
 
     def abort(self) -> None:
         self._end(self._sink.abort)

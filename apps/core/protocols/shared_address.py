@@ -56,7 +56,7 @@ class SharedAddress(UploadProtocol):
         if spoken is None and ietf_fields.names_draft(request):
             version = integer_item(request.headers.get(ietf_fields.VERSION))
             return self._draft(version if version in ietf_fields.SPOKEN else None)
-        return self._tus if spoken == tus.VERSION else self._refused
+        return self._tus.chosen_for(request) if spoken == tus.VERSION else self._refused
 
     def begin(self, head: RequestHead) -> Answer:
         raise NotImplementedError  # It is never the one that was chosen.

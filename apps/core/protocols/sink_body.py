@@ -1,30 +1,19 @@
-"""From the engine's sinks to the body of a request: the one adapter for every protocol."""
+"""From the engine's sink for a chunk to the body of a request (:mod:`.sequential_body`: for bytes in order)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ..http.protocol import Answer, Body
-
-
-class Sink(Protocol):
-    """What the engine's ``ChunkSink`` and ``AppendSink`` have in common."""
-
-    def receive(self, block: bytes) -> None:
-        """Take the next bytes."""
-
-    def abort(self) -> object:
-        """The body was cut short."""
+from ..services.receiving import ChunkSink
 
 
 class SinkBody(Body):
     """Feeds a sink; ``answer`` finishes it and says how it went."""
 
-    def __init__(self, sink: Sink, answer: Callable[[], Answer], *, interim: Answer | None = None) -> None:
+    def __init__(self, sink: ChunkSink, answer: Callable[[], Answer]) -> None:
         self._sink = sink
         self._answer = answer
-        self.interim = interim
 
     def receive(self, block: bytes) -> None:
         self._sink.receive(block)

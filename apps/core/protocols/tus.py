@@ -7,7 +7,7 @@ answers 423, which clients ask again about, so a refused file never looks finish
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from types import MappingProxyType
@@ -39,7 +39,9 @@ from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
 from .checksums import TUS_ALGORITHMS, ExpectedChecksum
 from .labels import label
+from .nothing_more import NothingMore
 from .sequential_body import SequentialBody, chunk_size_for
+from .settled import settled
 from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
@@ -65,6 +67,7 @@ VERSION_REFUSED = Problem(
 
 FINAL_REFUSED = Problem(403, "final_upload", "A final upload is made of its partials and takes no bytes.")
 
+_PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE})
 _OVERRIDABLE = frozenset({"HEAD", "PATCH", "DELETE"})
 _NAMES = ("filename", "name")
 _TYPES = ("filetype", "type", "contentType")
@@ -138,6 +141,7 @@ class _Tus(UploadProtocol):
             checksum,
             protocol=self.name,
             answer=lambda reached: _received(service, session, reached, status, headers),
+            begins=status == HTTPStatus.CREATED,
         )
 
     def refuse_error(self, error: UploadError) -> Answer:
@@ -184,6 +188,8 @@ class TusCreation(_Tus):
             concat=concat,
         )
         created = {"Location": address_of(session)}
+        if has_body and session.status == Status.COMPLETED:
+            return NothingMore(lambda: Answer(201, headers={**created, "Upload-Offset": "0"}), 0, 0)
         if not has_body:
             return Answer(201, headers={**created, **_expiry(session)})
         return self._body(service, session, 0, checksum, 201, created)
@@ -203,7 +209,8 @@ class TusCreation(_Tus):
         found: dict[UUID, UploadSession] = {}
         ids = parse_final(field)
         for upload_id in ids:
-            found.setdefault(upload_id, found.get(upload_id) or service.status(upload_id))
+            if upload_id not in found:
+                found[upload_id] = service.status(upload_id)
         return Concatenation(Concat.FINAL, field, tuple(found[upload_id] for upload_id in ids))
 
 
@@ -211,6 +218,9 @@ class TusUpload(_Tus):
     """Core protocol: an upload that there is."""
 
     methods: ClassVar[frozenset[str]] = frozenset({"HEAD", "PATCH", "DELETE"})
+
+    def chosen_for(self, request: HttpRequest) -> UploadProtocol:
+        return TusLook() if self.method_of(request) == "HEAD" else self
 
     def begin(self, head: RequestHead) -> Answer | Body:
         service = ResumableUploadService(head.require_principal())
@@ -230,13 +240,11 @@ class TusUpload(_Tus):
 
     def _look(self, service: ResumableUploadService, upload_id: UUID) -> Answer:
         """HEAD: "the Server MUST always include the Upload-Offset header", and says no-store."""
-        session = service.status(upload_id)
-        offset: int | None = session.total_size or 0
-        if session.concat == Concat.FINAL:
+        session, reached = settled(service, upload_id)
+        offset: int | None = self._judged(service, session, reached)
+        if session.concat == Concat.FINAL and session.status != Status.COMPLETED:
             # "HEAD responses of a final upload MUST NOT contain Upload-Offset until it has been concatenated."
-            offset = offset if session.status == Status.COMPLETED else None
-        elif session.status == Status.ACTIVE:
-            offset = self._settled_offset(service, session)
+            offset = None
         if (unavailable := _unavailable(session)) is not None:
             return self.refuse(unavailable)
         return Answer(
@@ -252,18 +260,18 @@ class TusUpload(_Tus):
         )
 
     @staticmethod
-    def _settled_offset(service: ResumableUploadService, session: UploadSession) -> int:
+    def _judged(service: ResumableUploadService, session: UploadSession, offset: int) -> int:
         """Where the upload continues. One whose bytes are all there is finished by who looks at it, whoever sent them:
         offset = length is success to the client."""
-        offset = service.offset(session, supersede=True)
-        if offset != session.total_size or session.concat == Concat.PARTIAL:
+        if session.status != Status.ACTIVE or offset != session.total_size or session.concat:
             return offset
         try:
             service.complete(session, wait=0)
         except MissingChunks:
             return service.offset(session)
         except UploadError:
-            pass  # The state says it.
+            if session.status == Status.ACTIVE:
+                raise  # Nothing was decided, and it must not look as if.
         return offset
 
     def _append(self, service: ResumableUploadService, upload_id: UUID, head: RequestHead) -> Answer | Body:
@@ -278,9 +286,9 @@ class TusUpload(_Tus):
             # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL."
             return self.refuse(FINAL_REFUSED)
         if "Upload-Length" in headers:
-            _declare(service, session, byte_count("Upload-Length", headers["Upload-Length"]), offset)
+            self._declare(service, session, byte_count("Upload-Length", headers["Upload-Length"]), offset)
         if session.status in (Status.ASSEMBLING, Status.COMPLETED) and offset == session.total_size:
-            return _NothingMore(lambda: _verdict(service, session, 204, {}), offset)
+            return NothingMore(lambda: _verdict(service, session, 204, {}), offset, offset)
         if session.status == Status.COMPLETED:
             raise OffsetMismatch(session.total_size or 0, offset)
         if (unavailable := _unavailable(session)) is not None:
@@ -288,22 +296,35 @@ class TusUpload(_Tus):
         _require_fit(head.content_length, offset, session.total_size)
         return self._body(service, session, offset, checksum, 204, {})
 
+    @staticmethod
+    def _declare(service: ResumableUploadService, session: UploadSession, length: int, offset: int) -> None:
+        """creation-defer-length: "Once it is set the Client MUST NOT change it"."""
+        if length == session.total_size:
+            return
+        # What is refused for its offset changes nothing.
+        if session.status == Status.ACTIVE and offset != (reached := service.offset(session)):
+            raise OffsetMismatch(reached, offset)
+        if length < offset:
+            raise BadRequest("Upload-Length is smaller than what there is already.", code="bad_size")
+        try:
+            service.declare_size(session, length)
+        except Conflict as error:
+            if error.code == "size_conflict":
+                raise BadRequest(error.detail, code=error.code) from None
+            raise
 
-class _NothingMore(Body):
-    """The body of a request at the end of an upload whose bytes are all there: it must be empty."""
 
-    def __init__(self, answer: Callable[[], Answer | Pending], end: int) -> None:
-        self._answer = answer
-        self._end = end
+class TusLook(TusUpload):
+    """HEAD: clients take any refusal but 423 for the end of the upload, and begin a new one."""
 
-    def receive(self, block: bytes) -> None:
-        raise TooLarge(f"The file has {self._end} bytes; more arrived.", limit=self._end)
+    def chosen_for(self, request: HttpRequest) -> UploadProtocol:
+        return self
 
-    def finish(self) -> Answer | Pending:
-        return self._answer()
-
-    def abort(self) -> None:
-        pass
+    def refuse(self, problem: Problem) -> Answer:
+        if problem.status in _PASSING or problem.code == Conflict.code:
+            headers = {"Retry-After": "1", **problem.more_headers}
+            problem = replace(problem, status=HTTPStatus.LOCKED, more_headers=headers)
+        return super().refuse(problem)
 
 
 class VersionRefused(_Tus):
@@ -327,20 +348,6 @@ def _length_to_be(headers: Mapping[str, str]) -> int | None:
     return None if length is None else byte_count("Upload-Length", length)
 
 
-def _declare(service: ResumableUploadService, session: UploadSession, length: int, offset: int) -> None:
-    """creation-defer-length: "Once it is set the Client MUST NOT change it"."""
-    if length == session.total_size:
-        return
-    if length < offset:
-        raise BadRequest("Upload-Length is smaller than what there is already.", code="bad_size")
-    try:
-        service.declare_size(session, length)
-    except Conflict as error:
-        if error.code == "size_conflict":
-            raise BadRequest(error.detail, code=error.code) from None
-        raise
-
-
 def _require_content_type(headers: Mapping[str, str]) -> None:
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise UnsupportedType(f"Send Content-Type: {CONTENT_TYPE}.")
@@ -349,7 +356,7 @@ def _require_content_type(headers: Mapping[str, str]) -> None:
 def _require_fit(content_length: int | None, offset: int, length: int | None) -> None:
     end = upload_settings().max_file_size if length is None else length
     if content_length is not None and offset + content_length > end:
-        raise TooLarge(f"The file has {end} bytes; more were announced.", limit=end)
+        raise TooLarge(f"At most {end} bytes are taken here; more were announced.", limit=end)
 
 
 def _received(

@@ -31,12 +31,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..conf import MIB
-from ..errors import BadRequest, ContentRefused
+from ..errors import BadRequest, ContentRefused, Forbidden, QuotaExceeded
 from ..grid import Span, ceil_div
 from ..models import PartOfFinal, UploadSession
-from ..storage import StagingMissing, Writer, get_store
+from ..storage import StagingMissing, Writer, WriterSuperseded, get_store
 from . import joined, transitions
 from .conditional import row_of
+from .permission import require_still_allowed
 
 Status = UploadSession.Status
 Concat = UploadSession.Concat
@@ -47,11 +48,13 @@ _GONE = "A partial upload that this one is made of was {}."
 def require_partials(sessions: Sequence[UploadSession]) -> None:
     """
     Raises:
-        BadRequest: one is no partial upload, or of unknown size.
+        BadRequest: one is no partial upload, has ended, or is of unknown size.
     """
     for session in sessions:
         if session.concat != Concat.PARTIAL:
             raise BadRequest(f"{session.upload_id} is no partial upload.", code="bad_concat")
+        if session.status != Status.ACTIVE:
+            raise BadRequest(f"{session.upload_id} is {session.status}.", code="bad_concat")
         if session.total_size is None:
             raise BadRequest(f"The length of {session.upload_id} is not known yet.", code="bad_concat")
 
@@ -76,6 +79,11 @@ def waiting_finals(partial: UploadSession) -> list[UploadSession]:
     return list(UploadSession.objects.filter(parts__partial=partial, status=Status.ACTIVE).distinct())
 
 
+def is_awaited(session: UploadSession) -> bool:
+    """Whether it is a partial of finals that are open."""
+    return session.concat == Concat.PARTIAL and session.finals.filter(final__status__in=UploadSession.OPEN).exists()
+
+
 def advance(final: UploadSession) -> bool:
     """Move a final on that waits: to ``assembling`` if all its partials are done, to ``failed`` if one has ended.
 
@@ -87,11 +95,19 @@ def advance(final: UploadSession) -> bool:
         transitions.fail_waiting(final, code="partial_gone", detail=_GONE.format(what))
         return False
     if all(partial is not None and partial.received_chunks == partial.total_chunks for partial in partials):
-        return transitions.begin_joining(final)
+        return _may_join(final) and transitions.begin_joining(final)
     latest = max(partial.expires_at for partial in partials if partial is not None)
     if latest > final.expires_at:
         row_of(final).filter(status=Status.ACTIVE).update(expires_at=latest)
     return False
+
+
+def _may_join(final: UploadSession) -> bool:
+    try:
+        require_still_allowed(final)
+    except (Forbidden, QuotaExceeded):
+        return False  # It waits, and expires.
+    return True
 
 
 def _end_of(partial: UploadSession | None) -> str:
@@ -264,5 +280,8 @@ class Joining:
         while self._chunks and self._chunks[0].end <= end:
             chunk = self._chunks.pop(0)
             with self._store.exclusive(self._final.staged, chunk.span.index) as entry:
-                etag = chunk.writer.commit(entry)
+                try:
+                    etag = chunk.writer.commit(entry)
+                except WriterSuperseded:
+                    raise joined.JoiningLost from None
                 joined.record(self._final, chunk.span, chunk.digest.digest(), etag, self._lease)

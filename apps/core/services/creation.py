@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from ..conf import upload_settings
 from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
@@ -17,6 +17,7 @@ from ..storage import Staged, Store, get_store
 from . import declaring, ledger, records, removal
 from .audit import remember_store
 from .concatenation import require_partials
+from .metadata import require_storable
 from .principal import Principal
 from .secure_file_upload_service import SecureFileUploadService
 from .transactions import on_fresh_connection
@@ -76,6 +77,7 @@ class NewUpload:
         self._filename, self._mime_type = _PART if concat.is_partial else _admit(filename, mime_type)
         require_partials(concat.partials)
         require_allowed_size(total_size)
+        require_storable(metadata)
         if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
             raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
         self._total_size = total_size
@@ -149,15 +151,15 @@ class NewUpload:
                 store_handle=handle,
                 chunk_size=self._chunk_size(store.min_chunk_size),
             )
-        except (IntegrityError, UploadError):
-            self._give_back(store, Staged(upload_id, handle))
-            raise
         except (OperationalError, InterfaceError):
             # The connection broke; the row is there, or it is not.
             created = on_fresh_connection(UploadSession.objects.filter(upload_id=upload_id).first)
             if created is None:
                 raise
             return created
+        except (DatabaseError, UploadError):
+            self._give_back(store, Staged(upload_id, handle))
+            raise
 
     @staticmethod
     def _give_back(store: Store, staged: Staged) -> None:

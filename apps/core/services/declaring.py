@@ -46,8 +46,14 @@ def _declare_size(session: UploadSession, total_size: int) -> None:
 @transactional(durable=True)
 def _set_size(session: UploadSession, total_size: int) -> None:
     quotas.lock(session.owner_id)
-    # Not if a chunk was recorded whose place was not looked at; one in flight finds the size when it arrives.
-    unchanged = Q(status=Status.ACTIVE, total_size=None, received_chunks=session.received_chunks)
+    # Not if bytes were recorded whose place was not looked at; those in flight find the size when they arrive.
+    unchanged = Q(
+        status=Status.ACTIVE,
+        total_size=None,
+        received_chunks=session.received_chunks,
+        partial_index=session.partial_index,
+        partial_size=session.partial_size,
+    )
     now = UploadSession.objects.filter(unchanged, pk=session.pk).first()
     if now is None:
         raise _changed()
@@ -61,11 +67,15 @@ def _changed() -> Conflict:
 
 
 def _require_fit(session: UploadSession, final: Grid) -> None:
-    """What is recorded must lie in the grid of the final size: all chunks whole, but for the last one."""
+    """What is recorded must lie in the grid of the final size: all chunks whole, but for the last one. And what is kept
+    of a chunk must lie before the end."""
     last = (final.total_chunks or 0) - 1
     recorded = session.receipts.filter(index=last).values_list("size", flat=True).first()
     misfit: int | None = None
-    if session.chunks_end > last + 1:
+    kept_end = session.partial_index * session.chunk_size + session.partial_size
+    if session.partial_size and kept_end > (final.total_size or 0) and not _is_recorded(session, session.partial_index):
+        misfit = session.partial_index
+    elif session.chunks_end > last + 1:
         misfit = session.chunks_end - 1
     elif recorded is not None and recorded != final.span(last).size:
         misfit = last
@@ -75,6 +85,10 @@ def _require_fit(session: UploadSession, final: Grid) -> None:
         raise Conflict(
             f"Chunk {misfit} does not fit a file of {final.total_size} bytes.", code="size_conflict", chunk_index=misfit
         )
+
+
+def _is_recorded(session: UploadSession, index: int) -> bool:
+    return session.receipts.filter(index=index).exists()
 
 
 def _declare_hash(session: UploadSession, file_hash: str) -> None:

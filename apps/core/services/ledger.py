@@ -188,6 +188,7 @@ def record(
         )
     if counted is None:
         raise _not_counted(session, append_token, span.index)
+    session.expires_at = expires_at
     return Totals(*counted)
 
 
@@ -307,10 +308,13 @@ def record_partial(session: UploadSession, part: KeptPart, append_token: uuid.UU
         SessionGone, Conflict: the session no longer takes bytes, or a newer request superseded this one.
     """
     now = timezone.now()
-    newest = Q(status=Status.ACTIVE, append_token=append_token)
+    end = part.index * session.chunk_size + part.size
+    fits = Q(total_size=None) | Q(total_size__gte=end)
+    newest = Q(status=Status.ACTIVE, append_token=append_token) & fits
     expiry = next_expiry(now, session.created_at)
     if not update_if(row_of(session), newest, **_fields_of(part), expires_at=expiry, updated_at=now):
         raise _not_counted(session, append_token)
+    session.expires_at = expiry
     _set_fields(session, part)
 
 

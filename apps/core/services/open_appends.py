@@ -9,9 +9,9 @@ So each process keeps a list of its open sequential requests, and ends one as so
   all sessions on the list in one query every :data:`INTERVAL`, however many there are. It lives as long as the list has
   anything on it.
 
-Before a request of the same process puts its token into the row, it lets the older ones keep what has reached them
-(:func:`hand_over`): a client that comes back on a new connection finds all that the old one brought. They are waited
-for, but not for long.
+Before somebody of the same process who asks for the offset puts a token into the row, the older ones keep what has
+reached them (:func:`hand_over`): a client that comes back on a new connection finds all that the old one brought. They
+are waited for, but not for long.
 
 Nothing depends on it: a request that is not ended changes nothing either.
 """
@@ -58,10 +58,11 @@ def add(append: OpenAppend) -> None:
     """List a request until :func:`remove`."""
     global _watch
     with _changed:
-        _open.add(append)
         if _watch is None:
-            _watch = threading.Thread(target=_watch_tokens, daemon=True, name="open-appends")
-            _watch.start()
+            watch = threading.Thread(target=_watch_tokens, daemon=True, name="open-appends")
+            watch.start()
+            _watch = watch
+        _open.add(append)
 
 
 def remove(append: OpenAppend) -> None:
@@ -81,7 +82,7 @@ def hand_over(session_pk: int) -> None:
     """End all of the session's requests in this process, and wait until they have kept what reached them."""
     for append in _listed():
         if append.session_pk == session_pk:
-            append.end()
+            _end(append)
     with _changed:
         _changed.wait_for(lambda: all(append.session_pk != session_pk for append in _open), PATIENCE)
 
@@ -102,17 +103,24 @@ def _end_superseded(appends: Iterable[OpenAppend]) -> None:
     for pk, open_requests in by_session.items():
         for append in open_requests:
             if pk not in newest or append.token not in (None, newest[pk]):
-                append.end()
+                _end(append)
+
+
+def _end(append: OpenAppend) -> None:
+    """Unless it has ended: its connection may serve the next request by now."""
+    with _changed:
+        if append in _open:
+            append.end()
 
 
 def _watch_tokens() -> None:
-    global _watch
     try:
         while _wait_for_work():
             try:
                 _end_superseded(_listed())
             except Exception:
                 logger.exception("looking for superseded requests failed")
+                connection.close()  # A broken one stays broken.
     finally:
         connection.close()
 

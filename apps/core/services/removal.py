@@ -17,7 +17,7 @@ from django.db import transaction
 from ..errors import UploadError
 from ..models import UploadSession
 from ..storage import get_store
-from . import ledger, quotas, transitions
+from . import concatenation, ledger, quotas, transitions
 from .transactions import transactional
 
 logger = logging.getLogger(__name__)
@@ -65,10 +65,12 @@ def _try_to_remove(session: UploadSession, remove_bytes: Callable[[], object]) -
 def expire(session: UploadSession) -> bool:
     """Expire a session with all it had staged, unless it was prolonged or ended meanwhile; then read the row anew.
 
+    A partial upload waits for the end of the final ones that it is a part of.
+
     Raises:
         NotFound: the row is gone.
     """
-    expired = transitions.expire(session)
+    expired = not concatenation.is_awaited(session) and transitions.expire(session)
     if expired:
         remove_staged(session)
     ledger.refresh(session)

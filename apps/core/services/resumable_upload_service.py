@@ -10,7 +10,6 @@ from ..errors import (
     BadRequest,
     Conflict,
     ContentRefused,
-    Forbidden,
     MissingChunks,
     NotFound,
     SessionGone,
@@ -19,10 +18,11 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, concatenation, declaring, ledger, open_appends, quotas, removal, transitions
+from . import assembly, concatenation, declaring, ledger, open_appends, removal, transitions
 from .appending import AppendSink, append_offset, record_kept_part, take_over
 from .checked_appending import CheckedAppendSink, ExpectedChecksum
 from .creation import Concatenation, NewUpload, require_allowed_size
+from .permission import require_still_allowed
 from .principal import Principal
 from .receiving import ChunkSink
 from .waiting import wait_for_assembly
@@ -267,7 +267,7 @@ class ResumableUploadService:
         removal.require_active(session)
         require_allowed_size(total_size)
         declaring.declare(session, total_size=total_size, file_hash=file_hash)
-        self._require_still_allowed(session)
+        require_still_allowed(session)
         if session.total_size is None:
             raise BadRequest("The size of the file is still unknown; give total_size.", code="size_required")
         if session.concat == Concat.FINAL:
@@ -281,13 +281,6 @@ class ResumableUploadService:
         if session.status == Status.ACTIVE:
             missing = session.missing_chunks
             raise MissingChunks(missing, f"{len(missing)} of {session.total_chunks} chunks are missing.")
-
-    @staticmethod
-    def _require_still_allowed(session: UploadSession) -> None:
-        """An upload takes hours, and much is decided when it begins (draft-ietf-httpbis-resumable-upload, Security)."""
-        if Principal.still_active(session.owner_id) is None:
-            raise Forbidden("The owner of this upload may not log in any more.")
-        quotas.require_storable(session)
 
     @staticmethod
     def _require_same_declaration(session: UploadSession, file_hash: str | None, total_size: int | None) -> None:

@@ -6,7 +6,9 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from apps.core.errors import BadRequest
 from apps.core.models import UploadSession
 from apps.core.services import joined, transitions
 from apps.core.services.concatenation import Joining, PartialDamaged
@@ -31,6 +33,40 @@ def partial(service: Any, data: bytes, sent: int | None = None) -> UploadSession
 @pytest.fixture
 def parts(service: Any) -> list[UploadSession]:
     return [partial(service, PARTS[0]), partial(service, PARTS[1]), partial(service, PARTS[2], sent=0)]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired", "failed", "completed"])
+def test_what_has_ended_is_no_part_of_a_new_one(service: Any, parts: list[UploadSession], end: str) -> None:
+    UploadSession.objects.filter(pk=parts[1].pk).update(status=end)
+    parts[1].refresh_from_db()
+    concat = Concatenation(UploadSession.Concat.FINAL, "final;", tuple(parts))
+    with pytest.raises(BadRequest, match=end):
+        service.create(filename="whole.bin", total_size=len(WHOLE), concat=concat)
+
+
+def test_a_part_does_not_expire_while_it_is_waited_for(
+    service: Any, parts: list[UploadSession], final: UploadSession
+) -> None:
+    UploadSession.objects.filter(pk=parts[0].pk).update(expires_at=timezone.now())
+    assert service.status(parts[0].upload_id).status == "active"
+    service.cancel(final)
+    assert service.status(parts[0].upload_id).status == "expired"
+
+
+def test_it_is_not_joined_for_who_may_not_store_it_any_more(
+    service: Any, owner: Any, parts: list[UploadSession], final: UploadSession
+) -> None:
+    owner.is_active = False
+    owner.save()
+    sink = service.receive_from(parts[2], 0)
+    sink.receive(PARTS[2])
+    sink.finish()
+    service.advance_finals_of(parts[2])
+    final.refresh_from_db()
+    assert final.status == "active"
+    owner.is_active = True
+    owner.save()
+    assert service.status(final.upload_id).status == "completed"
 
 
 @pytest.fixture

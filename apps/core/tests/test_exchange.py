@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from django.urls import path, re_path
 
 from apps.core.http.asgi import UploadApplication
 from apps.core.http.exchange import Exchange
-from apps.core.http.informational import ASGI_EXTENSION, WSGI_KEY
+from apps.core.http.informational import ASGI_EXTENSION
 from apps.core.http.protocol import Answer, Body, CorsNeeds, RequestHead, UploadProtocol
 from apps.core.http.wsgi import protocol_view
 from apps.core.services.principal import Principal
@@ -167,11 +168,14 @@ class TestInterimAnswers:
         assert [m["type"] for m in messages] == ["http.response.start", "http.response.body"]
 
     def test_they_are_sent_where_the_wsgi_server_can(self, transactional_db: None) -> None:
-        sent: list[Any] = []
+        servers, clients = socket.socketpair()
         request = RequestFactory().patch("/echo?signed-by=7", b"0123")
-        request.META[WSGI_KEY] = lambda status, headers: sent.append((status, dict(headers)))
-        assert ECHO(request).status_code == 200
-        assert sent == [(104, {"Location": "/here"}), (104, {"Upload-Offset": "4"})]
+        request.META["gunicorn.socket"] = servers
+        with servers, clients:
+            assert ECHO(request).status_code == 200
+            sent = clients.recv(1000)
+        reason = b"HTTP/1.1 104 Upload Resumption Supported\r\n"
+        assert sent == reason + b"Location: /here\r\n\r\n" + reason + b"Upload-Offset: 4\r\n\r\n"
 
 
 @pytest.fixture

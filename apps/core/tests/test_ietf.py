@@ -14,10 +14,13 @@ from django.utils import timezone
 from requests import Response
 
 from apps.core.models import UploadSession
+from apps.core.services import ledger
 
 from .api import Api, assert_problem, session_of, sha256
 from .test_tus import damage, refuse, stored
 from .tus_client import Tus
+
+Status = UploadSession.Status
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -150,6 +153,22 @@ class TestCreation:
         assert_problem(answer, 400, "extension_not_allowed")
         assert latest.is_complete(answer) is True
 
+    def test_first_bytes_that_are_refused_leave_nothing(self, latest: Draft) -> None:
+        refused = latest.create(b"\x7fELF".ljust(10), ends=True)
+        assert_problem(refused, 422, "executable_refused")
+        assert latest.is_complete(refused) is True
+        assert not UploadSession.objects.exists()
+
+    def test_an_empty_file_has_no_bytes(self, latest: Draft) -> None:
+        refused = latest.create(DATA, ends=False, Upload_Length="0")
+        assert_problem(refused, 413, "too_large")
+
+    @pytest.mark.parametrize("name", ["xyz''a.bin", "idna''%ff.bin", "undefined''abc.bin"])
+    def test_a_name_that_cannot_be_read_is_ignored(self, latest: Draft, name: str) -> None:
+        binary = {"Content_Type": "application/octet-stream"}
+        answer = latest.create(DATA, ends=True, Content_Disposition=f"attachment; filename*={name}", **binary)
+        assert (answer.status_code, answer.json()["filename"]) == (201, "upload.bin")
+
     def test_the_type_names_a_file_without_a_name(self, latest: Draft, uploads: Any) -> None:
         uploads(CHUNK_SIZE=64)
         document = latest.create(b"%PDF-1.7 ", ends=True, Content_Type="application/pdf").json()
@@ -176,6 +195,19 @@ class TestOffsetRetrieval:
         limits = dict(member.split("=") for member in answer.headers["Upload-Limit"].split(", "))
         assert (limits["max-size"], limits["min-size"]) == ("40000", "0")
         assert 0 < int(limits["max-age"]) <= 24 * 3600
+
+    @pytest.mark.parametrize("end", [Status.COMPLETED, Status.CANCELLED])
+    def test_what_ends_while_somebody_asks_is_told_as_ended(
+        self, latest: Draft, monkeypatch: pytest.MonkeyPatch, end: str
+    ) -> None:
+        url = latest.create(DATA[:5], ends=False, Upload_Length="10").headers["Location"]
+
+        def end_meanwhile(session: UploadSession) -> None:
+            UploadSession.objects.filter(pk=session.pk).update(status=end)
+            ledger.supersede_append(session)
+
+        monkeypatch.setattr("apps.core.services.resumable_upload_service.take_over", end_meanwhile)
+        assert latest.look(url).status_code == (204 if end == Status.COMPLETED else 410)
 
     def test_all_bytes_are_not_yet_complete(self, latest: Draft) -> None:
         url = latest.create(DATA, ends=False, Upload_Length="10").headers["Location"]
@@ -227,6 +259,20 @@ class TestAppend:
             assert latest.is_complete(answer) is False
         assert latest.append(url, 5, DATA[5:], ends=True).status_code == 201
         assert stored(tus, url) == DATA
+
+    def test_a_length_before_the_offset_changes_nothing(self, latest: Draft) -> None:
+        url = latest.create(DATA[:5], ends=False).headers["Location"]
+        refused = latest.append(url, 5, b"", ends=False, Upload_Length="3")
+        assert (refused.status_code, refused.json()["code"]) == (400, "inconsistent_length")
+        assert "Upload-Length" not in latest.look(url).headers
+        assert latest.append(url, 5, DATA[5:], ends=True).status_code == 201
+
+    def test_the_last_append_again_ends_where_the_upload_does(self, latest: Draft) -> None:
+        url = latest.create(DATA[:5], ends=False).headers["Location"]
+        latest.append(url, 5, DATA[5:], ends=True)
+        assert latest.append(url, 5, DATA[5:9], ends=True).status_code == 409
+        chunked = latest.append(url, 10, iter([b"x"]), ends=True)
+        assert chunked.status_code in (413, 411)
 
     def test_past_a_known_length_the_upload_ends(self, latest: Draft) -> None:
         url = latest.create(DATA[:5], ends=False, Upload_Length="10").headers["Location"]
@@ -287,6 +333,11 @@ class TestDigests:
         assert latest.look(url).headers["Upload-Offset"] == "5"
         latest.append(url, 5, DATA[5:], ends=True, Content_Digest=digest(DATA[5:], algorithm))
         assert stored(tus, url) == DATA
+
+    def test_a_malformed_one_begins_nothing(self, latest: Draft) -> None:
+        refused = latest.create(DATA, ends=False, Content_Digest="sha-256=:AAAA:")
+        assert_problem(refused, 400, "bad_digest")
+        assert not UploadSession.objects.exists()
 
     def test_other_algorithms_are_ignored(self, latest: Draft) -> None:
         answer = latest.create(DATA, ends=True, Content_Digest="md5=:AAAA:", Repr_Digest="md5=:AAAA:")

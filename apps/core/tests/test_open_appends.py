@@ -58,6 +58,16 @@ def test_all_but_the_newest_of_a_session_are_ended(session: UploadSession, other
     assert [older.is_ended, newest.is_ended, elsewhere.is_ended] == [True, False, False]
 
 
+def test_one_that_has_ended_is_left_alone(session: UploadSession) -> None:
+    """Its connection may serve the next request by now."""
+    ended = Open(session, ledger.supersede_append(session))
+    ledger.supersede_append(session)
+    listed = open_appends._listed()
+    open_appends.remove(ended)
+    open_appends._end_superseded(listed)
+    assert not ended.is_ended
+
+
 def test_who_is_about_to_get_a_token_is_not_ended(session: UploadSession) -> None:
     beginning = Open(session)
     ledger.supersede_append(session)

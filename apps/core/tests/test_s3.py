@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from apps.core.errors import Conflict, ContentRefused
 from apps.core.http.authentication import Refused
+from apps.core.http.exchange import Exchange
 from apps.core.models import OwnerUsage
 from apps.core.protocols import s3, s3_permits
 from apps.core.protocols.s3 import PART_SIZE, signed_endpoint
+from apps.core.protocols.s3_transfers import ObjectTransfer
 from apps.core.services import assembly
 from apps.core.services.principal import Principal
 from apps.core.services.receiving import ChunkSink
+from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .api import Api, assert_problem, content_digest, session_of, sha256
 from .s3_client import S3
@@ -92,6 +94,7 @@ class TestMultipart:
         client.put(upload_id, 1, b"123")
         parts = [{"PartNumber": 1, "ETag": sha256(b"123")}]
         assert client.complete(upload_id, parts).json() == client.complete(upload_id, parts).json()
+        assert_problem(client.complete(upload_id, [{"PartNumber": 1, "ETag": "x"}]), 400, "invalid_part")
         assert [part["ETag"] for part in client.parts(upload_id)] == [etag(b"123")]
 
     @pytest.mark.usefixtures("tiny")
@@ -148,7 +151,7 @@ class TestMultipart:
     def test_what_is_undecided_does_not_look_finished(
         self, client: S3, uploads: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(s3, "COMPLETE_WAIT", 0)
+        monkeypatch.setattr(s3, "VERDICT_WAIT", 0)
         monkeypatch.setattr(assembly, "ensure_assembling", lambda session: None)
         upload_id = client.create()
         client.put(upload_id, 1, b"1234")
@@ -232,6 +235,15 @@ class TestCreation:
     def test_what_makes_no_upload_is_refused(self, client: S3, document: Any, code: str) -> None:
         assert assert_problem(client.post("multipart", document), 400, code)["message"]
 
+    @pytest.mark.parametrize("value", ["\0", "x" * 17_000, "\ud800"], ids=["NUL", "large", "half a character"])
+    def test_metadata_that_no_database_takes_is_refused(self, client: S3, value: str) -> None:
+        answer = client.post("multipart", {"filename": "a.bin", "metadata": {"a": value}})
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["code"] in ("bad_metadata", "bad_json")
+        if value == "\0":
+            url = client.parameters(**{"metadata[a]": value}).json()["url"]
+            assert_problem(client.send(url, b"1"), 400, "bad_metadata")
+
     def test_a_body_that_is_no_json_is_refused(self, client: S3) -> None:
         answer = client.api.http.post(f"{client.url}/multipart", data=b"{", timeout=10)
         assert_problem(answer, 400, "bad_json")
@@ -303,7 +315,7 @@ class TestPermits:
 class TestPartsThatMayPass:
     """Uppy 6 sends again what is answered with 429 or 5xx."""
 
-    @pytest.mark.parametrize("code", sorted(["chunk_superseded", "staging_lost", "conflict"]))
+    @pytest.mark.parametrize("code", ["chunk_superseded", "staging_lost", "conflict"])
     def test_they_are_told_as_trouble(self, client: S3, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         def refuse(self: ChunkSink) -> None:
             raise Conflict("In the way.", code=code)
@@ -378,16 +390,57 @@ class TestSingleRequest:
         assert_problem(client.send(url, b"0123456780"), 409, "chunk_conflict")
 
     @pytest.mark.usefixtures("small_chunks")
+    @pytest.mark.parametrize("other", [b"", b"012345", b"01234567890123"], ids=["empty", "shorter", "longer"])
+    def test_another_file_is_none_that_was_stored(self, client: S3, other: bytes) -> None:
+        url = client.parameters().json()["url"]
+        assert client.send(url, b"0123456789").status_code == 204
+        assert client.send(url, other).status_code in (400, 409)
+
+    def test_what_begins_like_no_such_file_leaves_nothing(self, client: S3) -> None:
+        parameters = client.parameters().json()
+        assert_problem(post_form(client, parameters["url"], b"\x7fELF" * 2000, key="k"), 422, "executable_refused")
+        assert client.api.status(parameters["fields"]["key"]).status_code == 404
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"--b\r\nx\r\n",
+            b"no form at all",
+            b'--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Disposition: form-data; name="x"\r\n\r\n',
+            b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n' * 101,
+        ],
+        ids=["no field", "no form", "two names", "many fields"],
+    )
+    def test_a_malformed_form_is_refused_and_begins_nothing(self, client: S3, body: bytes) -> None:
+        parameters = client.parameters().json()
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        assert_problem(client.send(parameters["url"], body, "POST", headers=headers), 400, "bad_form")
+        assert client.api.status(parameters["fields"]["key"]).status_code == 404
+
+    @pytest.mark.usefixtures("small_chunks")
     def test_what_arrived_before_a_cut_is_passed_over(self, client: S3) -> None:
         parameters = client.parameters().json()
-        body = b"0123456789"
-        cut = {"Content-Length": "11"}
-        request = client.api.http.prepare_request(_put(parameters["url"], body))
-        request.headers.update(cut)
-        with pytest.raises(requests.RequestException):
-            client.api.http.send(request, timeout=0.5)
+        key, body = parameters["fields"]["key"], b"0123456789"
+        cut = Exchange(ObjectTransfer(), RequestFactory().put(parameters["url"], body), {})
+        assert cut.begin() is None
+        assert cut.receive(body[:9]) is None
+        cut.abort()
+        assert client.api.status(key).json()["progress"]["received_chunks"] == 2
         assert client.send(parameters["url"], body).status_code == 204
-        assert client.api.get(f"file/{parameters['fields']['key']}").content == body
+        assert client.api.get(f"file/{key}").content == body
+
+    @pytest.mark.usefixtures("small_chunks")
+    def test_a_twin_that_was_faster_is_as_good(self, client: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+        url = client.parameters().json()["url"]
+        declare = ResumableUploadService.declare_size
+
+        def be_late(self: ResumableUploadService, session: Any, size: int) -> None:
+            monkeypatch.setattr(ResumableUploadService, "declare_size", declare)
+            assert client.send(url, b"0123456789").status_code == 204
+            declare(self, session, size)
+
+        monkeypatch.setattr(ResumableUploadService, "declare_size", be_late)
+        assert client.send(url, b"0123456789").status_code == 204
 
     @pytest.mark.usefixtures("small_chunks")
     def test_twins_make_one_upload(self, client: S3) -> None:
@@ -421,10 +474,6 @@ class TestSingleRequest:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
         body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n0123'
         assert_problem(client.send(url, body, "POST", headers=headers), 503, "incomplete_body")
-
-
-def _put(url: str, body: bytes) -> Any:
-    return requests.Request("PUT", url, data=body)
 
 
 class TestPagesWithoutHeaders:

@@ -16,7 +16,10 @@ from django.core.management import call_command
 from django.utils import timezone
 from requests import Response
 
+from apps.core.errors import Conflict, StorageFull, Throttled, Unavailable
 from apps.core.models import OwnerUsage, UploadSession
+from apps.core.services import ledger
+from apps.core.services.resumable_upload_service import ResumableUploadService
 from apps.core.signals import upload_completed
 
 from .api import Api, assert_problem, session_of, sha256
@@ -25,6 +28,7 @@ from .tus_client import OFFSET_STREAM, Tus, metadata
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
 DATA = b"0123456789"
+Status = UploadSession.Status
 
 
 @pytest.fixture
@@ -344,6 +348,22 @@ class TestDeferredLength:
         assert_problem(tus.patch(url, 6, b"", Upload_Length="x"), 400, "bad_field")
         assert tus.head(url).headers["Upload-Defer-Length"] == "1"
 
+    def test_what_is_kept_lies_before_the_end(self, tus: Tus) -> None:
+        url = tus.create()
+        tus.patch(url, 0, DATA[:7])
+        assert_problem(tus.api.complete(tus.id_of(url), total_size=6, file_hash=sha256(DATA)), 409, "size_conflict")
+        assert tus.offset(url) == 7
+        assert tus.patch(url, 7, DATA[7:], Upload_Length="10").status_code == 204
+        assert stored(tus, url) == DATA
+
+    def test_what_is_refused_for_its_offset_sets_none(self, tus: Tus) -> None:
+        url = tus.create()
+        tus.patch(url, 0, DATA[:7])
+        for offset in (0, 8):
+            assert_problem(tus.patch(url, offset, b"", Upload_Length="9"), 409, "offset_mismatch")
+        assert tus.head(url).headers["Upload-Defer-Length"] == "1"
+        assert tus.patch(url, 7, DATA[7:], Upload_Length="10").status_code == 204
+
     @pytest.mark.parametrize("size", [0, 3, 4, 10])
     def test_what_is_there_can_be_declared_the_whole(self, tus: Tus, size: int) -> None:
         url = tus.create()
@@ -362,6 +382,25 @@ class TestDeferredLength:
 
 
 class TestCreationWithUpload:
+    @pytest.mark.parametrize(("body", "status"), [(b"", 201), (b"0", 413)])
+    def test_an_empty_file_has_none(self, tus: Tus, body: bytes, status: int) -> None:
+        answer = tus.post(0, iter([body] if body else []), Content_Type=OFFSET_STREAM)
+        assert answer.status_code in (status, 411)  # Python's own WSGI server hands no chunked bodies over.
+
+    @pytest.mark.parametrize(
+        ("body", "headers", "status"),
+        [
+            (b"\x7fELF".ljust(10), {}, 422),
+            (DATA, {"Upload_Checksum": "crc32 AAAAAA=="}, 460),
+        ],
+        ids=["an executable", "another checksum"],
+    )
+    def test_first_bytes_that_are_refused_leave_nothing(
+        self, tus: Tus, body: bytes, headers: dict[str, str], status: int
+    ) -> None:
+        assert tus.post(10, body, **headers).status_code == status
+        assert not UploadSession.objects.exists()
+
     def test_the_first_bytes_may_come_with_it(self, tus: Tus) -> None:
         answer = tus.post(10, DATA[:5])
         assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "5")
@@ -393,6 +432,14 @@ class TestExpiration:
             assert abs(expires - timezone.now() - timedelta(hours=24)) < timedelta(minutes=1)
         assert "Upload-Expires" not in tus.patch(url, 5, DATA[5:]).headers
         assert "Upload-Expires" not in tus.head(url).headers
+
+    @pytest.mark.parametrize("size", [3, 4])
+    def test_bytes_move_it_on(self, tus: Tus, size: int) -> None:
+        url = tus.create(10)
+        UploadSession.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+        told = tus.patch(url, 0, DATA[:size]).headers["Upload-Expires"]
+        assert parsedate_to_datetime(told) - timezone.now() > timedelta(hours=23)
+        assert tus.head(url).headers["Upload-Expires"] == told
 
     def test_an_expired_upload_is_gone_with_its_bytes(self, tus: Tus, store_root: Path) -> None:
         url = tus.create(10)
@@ -645,9 +692,45 @@ class TestTheVerdict:
         url = tus.create(64, Upload_Metadata=metadata(filename="a.png", filetype="image/png"))
         answer = tus.patch(url, 0, b"no picture".ljust(64))
         assert_problem(answer, 422, "type_mismatch")
-        looked = tus.head(url)
-        assert looked.status_code in (200, 410)
-        assert looked.headers.get("Upload-Offset") != "64"
+        assert tus.offset(url) == 0
+
+    def test_what_may_not_be_stored_any_more_never_looks_finished(self, tus: Tus, uploads: Any) -> None:
+        url = tus.create(10)
+        uploads(MAX_STORED_BYTES=9)
+        assert_problem(tus.patch(url, 0, DATA), 429, "quota_exceeded")
+        assert tus.head(url).status_code == 423
+        uploads(MAX_STORED_BYTES=10)
+        assert tus.offset(url) == 10
+        assert stored(tus, url) == DATA
+
+    @pytest.mark.parametrize("end", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+    def test_what_ends_while_somebody_asks_is_told_as_ended(
+        self, tus: Tus, monkeypatch: pytest.MonkeyPatch, end: str
+    ) -> None:
+        url = tus.create(10)
+
+        def end_meanwhile(session: UploadSession) -> None:
+            UploadSession.objects.filter(pk=session.pk).update(status=end, error_code="late")
+            ledger.supersede_append(session)
+
+        monkeypatch.setattr("apps.core.services.resumable_upload_service.take_over", end_meanwhile)
+        assert tus.head(url).status_code == (200 if end == Status.COMPLETED else 410)
+
+    @pytest.mark.parametrize(
+        "error", [Unavailable("Trouble."), Throttled("Slowly."), StorageFull(), Conflict("Again.")]
+    )
+    def test_what_may_pass_does_not_end_the_upload_for_who_asks(
+        self, tus: Tus, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        url = tus.create(10)
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(ResumableUploadService, "status", fail)
+        answer = tus.head(url)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (423, "1")
+        assert tus.patch(url, 0, DATA).status_code != 423
 
     def test_a_refusal_at_the_end_is_told_and_final(self, tus: Tus, uploads: Any, completed: list[str]) -> None:
         uploads(VALIDATORS=(f"{__name__}.refuse",))

@@ -1,0 +1,30 @@
+"""Looking at an upload whose bytes may still be on their way: what is told must be true when it arrives."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ..errors import Conflict, SessionGone
+from ..models import UploadSession
+from ..services.resumable_upload_service import ResumableUploadService
+
+Status = UploadSession.Status
+
+
+def settled(service: ResumableUploadService, upload_id: UUID) -> tuple[UploadSession, int]:
+    """The session, once an older request has ended and kept what it brought; and where it continues, in bytes.
+
+    Raises:
+        NotFound: there is none.
+    """
+    session = service.status(upload_id)
+    if session.status != Status.ACTIVE or session.concat == UploadSession.Concat.FINAL:
+        return session, session.total_size or 0
+    try:
+        return session, service.offset(session, supersede=True)
+    except (Conflict, SessionGone):
+        session = service.status(upload_id)
+        if session.status == Status.ACTIVE:
+            raise
+        # The older request brought the last bytes, or somebody ended the upload.
+        return session, session.total_size or 0
