@@ -12,7 +12,7 @@ run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 
 setup: $(VENV)/.runtime  ## the virtual environment alone
 
-setup-dev: $(VENV)/.dev $(FOREIGN)/node_modules/.installed
+setup-dev: $(VENV)/.dev $(CLIENT)/node_modules/.installed $(FOREIGN)/node_modules/.installed
 
 token: $(VENV)/.runtime  ## print the demo user's Bearer token
 	@$(BIN)/python -m intelliwiz_config.demo
