@@ -52,6 +52,7 @@ class Nginx:
     """nginx with the site of ``deploy/``, but for what a test cannot have: its ports, TLS, and patience."""
 
     def __init__(self, directory: Path, server: ServerProcess, **replaced: str) -> None:
+        self.log = directory / "access.log"
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         site = (PROJECT / "deploy/nginx.conf").read_text()
@@ -60,6 +61,7 @@ class Nginx:
         for old, new in {
             "listen 443 ssl": f"listen 127.0.0.1:{self.port}",
             "server 127.0.0.1:8000": f"server 127.0.0.1:{server.port}",
+            "/var/log/nginx/access.log": str(directory / "access.log"),
             **replaced,
         }.items():
             assert old in site, old
@@ -170,6 +172,21 @@ def test_uppys_s3_contract_passes_through_it(nginx: Nginx, server: ServerProcess
         assert location.startswith(nginx.base_url)
         assert api.http.get(location).content == data
         assert client.send(client.parameters().json()["url"], data).status_code == 204
+
+
+def test_it_logs_no_permits(nginx: Nginx, server: ServerProcess) -> None:
+    with Api(nginx.base_url, server.token) as api:
+        client = S3(api)
+        url = client.sign(client.create(), 1)
+        assert client.send(url, b"1").status_code == 200
+        signed = S3(api, f"{api.url}/for/secret")
+        assert signed.parameters().status_code == 403
+    _until(lambda: nginx.log.read_text().count("\n") > 3)
+    said = nginx.log.read_text()
+    assert "/s3/parts/" in said
+    assert '/for/-/s3/params"' in said
+    assert "permit" not in said
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize(

@@ -182,12 +182,12 @@ class AppendSink:
             ContentRefused, ChunkConflict, ChunkSuperseded, QuotaExceeded, SessionGone, Conflict: as ``ChunkSink``. What
                 was kept before this request, or recorded in it, stays.
         """
-        rest = memoryview(block)
-        while rest:
+        at = 0
+        while at < len(block):
             chunk = self._chunk or self._open_chunk()
-            part = rest[: chunk.room]
-            self._feed(chunk, bytes(part))
-            rest = rest[len(part) :]
+            part = block[at : at + chunk.room]  # The block itself, where it fits: slicing copies nothing then.
+            self._feed(chunk, part)
+            at += len(part)
 
     def _feed(self, chunk: PartialChunk, part: bytes) -> None:
         try:

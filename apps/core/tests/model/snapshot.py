@@ -44,6 +44,7 @@ class Snapshot:
                 for row in rows:
                     cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
         for path, content in self.files.items():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             path.write_bytes(content)
         for name, bucket in self.buckets.items():
             vars(BUCKETS[name]).update(copy.deepcopy(vars(bucket)))
