@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,11 +18,13 @@ from django.core.management import call_command
 from django.utils import timezone
 from requests import Response
 
+from apps.core.conf import MIB
 from apps.core.errors import Conflict, StorageFull, Throttled, Unavailable
 from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import ledger
 from apps.core.services.resumable_upload_service import ResumableUploadService
 from apps.core.signals import upload_completed
+from apps.core.storage.local import writer
 
 from .api import Api, assert_problem, session_of, sha256
 from .tus_client import OFFSET_STREAM, Tus, metadata
@@ -685,6 +689,29 @@ def damage(store_root: Path, tus: Tus, url: str, offset: int) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(b"#")
+
+
+class TestAFullDisk:
+    def test_what_was_stored_before_it_was_full_stays(
+        self, tus: Tus, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        uploads(CHUNK_SIZE=MIB, MAX_FILE_SIZE=10 * MIB)
+        data = os.urandom(3 * MIB)
+        url = tus.create(len(data))
+        tus.patch(url, 0, data[: MIB + 7])
+        write = writer.pwrite_all
+
+        def write_while_there_is_room(fd: int, block: bytes, offset: int) -> None:
+            if offset >= 2 * MIB:
+                raise OSError(errno.ENOSPC, "full")
+            write(fd, block, offset)
+
+        with monkeypatch.context() as full:
+            full.setattr(writer, "pwrite_all", write_while_there_is_room)
+            assert_problem(tus.patch(url, MIB + 7, data[MIB + 7 :]), 507, "storage_full")
+        assert tus.offset(url) == 2 * MIB
+        assert tus.patch(url, 2 * MIB, data[2 * MIB :]).status_code == 204
+        assert stored(tus, url) == data
 
 
 class TestTheVerdict:
