@@ -154,6 +154,7 @@ class _WholeFile(Body):
     def _end_chunk(self, sink: ChunkSink) -> None:
         self._sink = None
         sink.finish()
+        count_chunk(_Transfer.name, sink.received)
         self._index += 1
 
     def finish(self) -> Answer | Pending:

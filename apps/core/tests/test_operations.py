@@ -12,6 +12,9 @@ from apps.core.storage.local import LocalStore
 from apps.core.views.operations_views import store_writable
 
 from .api import Api, assert_problem
+from .s3_client import S3
+from .test_ietf import Draft
+from .tus_client import Tus
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +105,21 @@ def test_metrics_count_sessions_chunks_bytes_and_refusals(api: Api, settings: An
     assert grown('resumable_upload_chunks_received_total{protocol="raw"}') == 1
     assert grown('resumable_upload_bytes_received_total{protocol="raw"}') == 4
     assert grown('resumable_upload_refusals_total{code="bad_chunk_index"}') == 1
+
+
+def test_the_bytes_of_each_protocol_are_counted(api: Api, settings: Any) -> None:
+    settings.METRICS_OPEN = True
+    tus, draft, s3 = Tus(api), Draft(api), S3(api)
+    before = metrics(api)
+    tus.patch(tus.create(4), 0, b"0123")
+    draft.create(b"0123", ends=True)
+    s3.put(s3.create(), 1, b"0123")
+    s3.send(s3.parameters().json()["url"], b"0123")
+    api.post_chunk(api.init(b"0123"), 0, b"0123")
+    after = metrics(api)
+    for protocol, size in (("tus", 4), ("ietf", 4), ("s3", 8), ("json", 4)):
+        name = f'resumable_upload_bytes_received_total{{protocol="{protocol}"}}'
+        assert after[name] - before.get(name, 0) == size
 
 
 def test_metrics_can_be_kept_for_those_with_a_token(api: Api, settings: Any) -> None:
