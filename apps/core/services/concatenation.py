@@ -80,8 +80,9 @@ def waiting_finals(partial: UploadSession) -> list[UploadSession]:
 
 
 def is_awaited(session: UploadSession) -> bool:
-    """Whether it is a partial of finals that are open."""
-    return session.concat == Concat.PARTIAL and session.finals.filter(final__status__in=UploadSession.OPEN).exists()
+    """Whether it is a partial that is done, of finals that are open and wait for others."""
+    is_done = session.concat == Concat.PARTIAL and session.received_chunks == session.total_chunks
+    return is_done and session.finals.filter(final__status__in=UploadSession.OPEN).exists()
 
 
 def advance(final: UploadSession) -> bool:

@@ -65,7 +65,7 @@ def _try_to_remove(session: UploadSession, remove_bytes: Callable[[], object]) -
 def expire(session: UploadSession) -> bool:
     """Expire a session with all it had staged, unless it was prolonged or ended meanwhile; then read the row anew.
 
-    A partial upload waits for the end of the final ones that it is a part of.
+    A partial upload that is done stays for the final ones that wait for others; an unfinished one takes them with it.
 
     Raises:
         NotFound: the row is gone.
