@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -230,3 +231,15 @@ def test_quotas_may_come_from_a_callable(service: Any, uploads: Any) -> None:
 
 def as_many_bytes_as_the_name_is_long(user: Any) -> int:
     return len(user.get_username())
+
+
+def test_a_promised_id_that_is_taken_leaves_the_bytes_of_its_session(service: Any) -> None:
+    upload_id = uuid4()
+    session, _ = service.create(filename="a.bin", upload_id=upload_id, client_key="one")
+    sink = service.receive_chunk(session, 0)
+    sink.receive(b"0123")
+    sink.finish()
+    with pytest.raises(Conflict):
+        service.create(filename="a.bin", upload_id=upload_id, client_key="another")
+    digest = hashlib.sha256(b"0123").hexdigest()
+    assert service.complete(session, total_size=4, file_hash=digest).status == "completed"
