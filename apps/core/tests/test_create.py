@@ -242,4 +242,4 @@ def test_a_promised_id_that_is_taken_leaves_the_bytes_of_its_session(service: An
     with pytest.raises(Conflict):
         service.create(filename="a.bin", upload_id=upload_id, client_key="another")
     digest = hashlib.sha256(b"0123").hexdigest()
-    assert service.complete(session, total_size=4, file_hash=digest).status == "completed"
+    assert service.complete(service.find(upload_id), total_size=4, file_hash=digest).status == "completed"
