@@ -252,6 +252,12 @@ class TestCreation:
         answer = client.post("multipart", {"filename": "a" * 70_000})
         assert_problem(answer, 413, "too_large")
 
+    def test_its_memory_is_bounded(self, client: S3, uploads: Any) -> None:
+        uploads(JSON_MEMORY_BYTES=40)
+        assert_problem(client.post("multipart", {"filename": "a.bin"}), 429, "throttled")
+        uploads(JSON_MEMORY_BYTES=2**20)
+        client.create()
+
     def test_a_file_without_a_name_gets_one(self, client: S3) -> None:
         assert session_of(client.create("", type="image/png")).filename == "upload.png"
 
