@@ -64,7 +64,13 @@ def test_the_metadata_is_what_an_index_shows(wheel: Path) -> None:
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert set(metadata.get_all("Provides-Extra", [])) >= {"tokens", "openapi", "metrics", "server"}
     hard = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert [line.partition(">")[0].lower() for line in hard] == ["django", "djangorestframework", "orjson", "pybase64"]
+    assert [line.partition(">")[0].lower() for line in hard] == [
+        "django",
+        "djangorestframework",
+        "orjson",
+        "pybase64",
+        "python-multipart",
+    ]
     assert {line.partition(",")[0] for line in metadata.get_all("Project-URL", [])} == {
         "Changelog",
         "Documentation",

@@ -252,8 +252,9 @@ class TestCreation:
         answer = client.post("multipart", {"filename": "a" * 70_000})
         assert_problem(answer, 413, "too_large")
 
-    def test_its_memory_is_bounded(self, client: S3, uploads: Any) -> None:
-        uploads(JSON_MEMORY_BYTES=40)
+    def test_its_memory_is_bounded(self, client: S3, uploads: Any, settings: Any) -> None:
+        uploads(JSON_MEMORY_BYTES=20)
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
         assert_problem(client.post("multipart", {"filename": "a.bin"}), 429, "throttled")
         uploads(JSON_MEMORY_BYTES=2**20)
         client.create()
