@@ -60,7 +60,9 @@ def test_a_newer_request_ends_one_that_hangs(client: Client, method: str) -> Non
         else:
             assert client.patch(url, 2 * MIB, data[2 * MIB : -1]).status_code == 204
         # Its own patience would last longer than this test's.
-        answer_on(hanging)
+        answer = answer_on(hanging)
+        assert b" 409 " in answer
+        assert b"append_superseded" in answer
         hanging.close()
         if method != "DELETE":
             finish(client, url, data)
