@@ -31,6 +31,9 @@ from .sink_body import SinkBody
 
 _MAY_PASS = frozenset({"chunk_superseded", "conflict", "incomplete_body", "receive_timeout", "staging_lost"})
 
+_ENDS_BY_A_TWIN = frozenset({UploadSession.Status.ASSEMBLING, UploadSession.Status.COMPLETED})
+"""What was recorded may be sent again then, and is compared."""
+
 
 class _Transfer(S3Protocol):
     """What parts and whole files have in common."""
@@ -38,7 +41,7 @@ class _Transfer(S3Protocol):
     cors = CorsNeeds(exposed_headers=frozenset({"ETag", "Location"}))
 
     def refuse(self, problem: Problem) -> Answer:
-        if problem.code in _MAY_PASS or problem.extra.get("status_now") == UploadSession.Status.ASSEMBLING:
+        if problem.code in _MAY_PASS or problem.extra.get("status_now") in _ENDS_BY_A_TWIN:
             problem = replace(problem, status=503, more_headers={**problem.more_headers, "Retry-After": "1"})
         return super().refuse(problem)
 
