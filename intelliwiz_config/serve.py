@@ -11,6 +11,7 @@ import argparse
 import ipaddress
 import os
 import resource
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -156,7 +157,7 @@ def _print_banner(host: str, port: int) -> None:
     finally:
         connections.close_all()
     if not sys.stdout.isatty():  # It goes to where logs are kept, and secrets stay in their files.
-        token, password = "$(make -s token)", f"in {data_directory() / 'demo-password'}"
+        token, password = f"$({_token_command()})", f"in {data_directory() / 'demo-password'}"
     print(
         f"""  Log in          demo, password {password}
   Token           {token}
@@ -168,6 +169,12 @@ Try it:
 """,
         flush=True,
     )
+
+
+def _token_command() -> str:
+    """What prints the token in another terminal, where the environment is not this one."""
+    directory = os.environ.get("DATA_DIR")
+    return f"DATA_DIR={shlex.quote(str(data_directory()))} make -s token" if directory else "make -s token"
 
 
 def _asgi_command(arguments: argparse.Namespace) -> list[str]:

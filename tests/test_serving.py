@@ -100,6 +100,7 @@ class TestTheDemo:
         assert server.token not in log
         assert (data / "demo-password").read_text() not in log
         assert str(data / "demo-password") in log
+        assert f"$(DATA_DIR={data} make -s token)" in log
         server.stop()
 
         terminal, end = pty.openpty()

@@ -68,7 +68,7 @@ class S3Protocol(UploadProtocol):
     name = "s3"
 
     def refuse(self, problem: Problem) -> Answer:
-        # Uppy shows ``message`` to its user.
+        # Uppy 5 shows ``message`` to its user.
         return super().refuse(replace(problem, extra={**problem.extra, "message": problem.detail}))
 
 
