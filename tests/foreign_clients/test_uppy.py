@@ -248,6 +248,7 @@ def javascript(document: str) -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.parametrize("server", ["asgi"], indirect=True)
 @pytest.mark.parametrize(
     ("version", "snippet"),
     [
