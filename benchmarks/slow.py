@@ -31,25 +31,16 @@ def with_slow_clients(server: Server, clients: int, seconds: float) -> SlowResul
     payload = Payload(bytes(MIB), MIB, clients)
     client = OursClient(server)
     upload_id = client.init(payload)
-    idle = resident_bytes(server.pid)
-    stop = threading.Event()
-    ready = threading.Event()
-    crowd = threading.Thread(target=lambda: asyncio.run(_crowd(server, upload_id, clients, stop, ready)))
-    crowd.start()
-    ready.wait(120)
-    time.sleep(3)
-    result = measured_beside(server, clients, idle, seconds)
-    stop.set()
-    crowd.join()
-    return result
+    heads = [
+        f"PUT /api/v1/upload/chunk/{upload_id}/{index} HTTP/1.1\r\nHost: {HOST}\r\n"
+        f"Authorization: Bearer {server.token}\r\nContent-Length: {MIB}\r\n\r\n".encode()
+        for index in range(clients)
+    ]
+    return beside_a_crowd(server, heads, seconds)
 
 
-def measured_beside(server: Server, clients: int, idle: int, seconds: float) -> SlowResult:
-    """What a fast client notices while a crowd is at work, and the most memory that is seen meanwhile.
-
-    Args:
-        idle: bytes of memory before the crowd came.
-    """
+def _measured(server: Server, clients: int, idle: int, seconds: float) -> SlowResult:
+    """The most memory that is seen meanwhile; ``idle`` bytes were in use before the crowd came."""
     latencies, memory = _measure(server, seconds)
     latencies.sort()
     return SlowResult(
@@ -87,15 +78,26 @@ def _measure(server: Server, seconds: float) -> tuple[list[float], int]:
     return latencies, memory
 
 
-async def _crowd(server: Server, upload_id: str, clients: int, stop: threading.Event, ready: threading.Event) -> None:
+def beside_a_crowd(server: Server, heads: list[bytes], seconds: float) -> SlowResult:
+    """What a fast client notices of a crowd, each of whom begins with one of the heads, of a body of 1 MiB."""
+    idle = resident_bytes(server.pid)
+    stop, ready = threading.Event(), threading.Event()
+    crowd = threading.Thread(target=lambda: asyncio.run(_crowd(server, heads, stop, ready)))
+    crowd.start()
+    ready.wait(120)
+    time.sleep(3)
+    result = _measured(server, len(heads), idle, seconds)
+    stop.set()
+    crowd.join()
+    return result
+
+
+async def _crowd(server: Server, heads: list[bytes], stop: threading.Event, ready: threading.Event) -> None:
     block = bytes(RATE // 2)
     writers = []
-    for index in range(clients):
+    for head in heads:
         _, writer = await asyncio.open_connection(HOST, server.port)
-        writer.write(
-            f"PUT /api/v1/upload/chunk/{upload_id}/{index} HTTP/1.1\r\nHost: {HOST}\r\n"
-            f"Authorization: Bearer {server.token}\r\nContent-Length: {MIB}\r\n\r\n".encode()
-        )
+        writer.write(head)
         writers.append(writer)
     ready.set()
     sent = 0
@@ -104,7 +106,7 @@ async def _crowd(server: Server, upload_id: str, clients: int, stop: threading.E
         for number, writer in enumerate(writers):
             writer.write(block)
             if number % 100 == 0:
-                await asyncio.sleep(0.5 * number / clients - (time.monotonic() - started))
+                await asyncio.sleep(0.5 * number / len(heads) - (time.monotonic() - started))
         sent += len(block)
         await asyncio.sleep(max(0.0, 0.5 - (time.monotonic() - started)))
     for writer in writers:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 
 from .load import MIB, Payload
 from .servers import HOST, Server, resident_bytes
-from .slow import RATE, SlowResult, measured_beside
+from .slow import SlowResult, beside_a_crowd
 from .wire import Connection
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -49,40 +47,10 @@ def idle_streams(server: Server, streams: int) -> float:
 
 def with_slow_streams(server: Server, clients: int, seconds: float) -> SlowResult:
     """As ``slow.with_slow_clients``, each client an upload of its own by one PATCH."""
-    paths = _create_many(server, clients)
-    idle = resident_bytes(server.pid)
-    stop, ready = threading.Event(), threading.Event()
-    crowd = threading.Thread(target=lambda: asyncio.run(_crowd(server, paths, stop, ready)))
-    crowd.start()
-    ready.wait(120)
-    time.sleep(3)
-    result = measured_beside(server, clients, idle, seconds)
-    stop.set()
-    crowd.join()
-    return result
-
-
-async def _crowd(server: Server, paths: list[str], stop: threading.Event, ready: threading.Event) -> None:
-    block = bytes(RATE // 2)
-    writers = []
-    for path in paths:
-        _, writer = await asyncio.open_connection(HOST, server.port)
-        fields = {"Host": HOST, "Content-Length": str(MIB), **_headers(server, _PATCH)}
-        lines = [f"PATCH {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-        writer.write("\r\n".join(lines).encode())
-        writers.append(writer)
-    ready.set()
-    sent = 0
-    while not stop.is_set() and sent + len(block) < MIB:
-        started = time.monotonic()
-        for number, writer in enumerate(writers):
-            writer.write(block)
-            if number % 100 == 0:
-                await asyncio.sleep(0.5 * number / len(writers) - (time.monotonic() - started))
-        sent += len(block)
-        await asyncio.sleep(max(0.0, 0.5 - (time.monotonic() - started)))
-    for writer in writers:
-        writer.close()
+    fields = {"Host": HOST, "Content-Length": str(MIB), **_headers(server, _PATCH)}
+    rest = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    heads = [f"PATCH {path} HTTP/1.1\r\n{rest}\r\n".encode() for path in _create_many(server, clients)]
+    return beside_a_crowd(server, heads, seconds)
 
 
 def _create_many(server: Server, count: int) -> list[str]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, expect
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
-from .chromium import CHROMIUM, FLAGS
+from .chromium import launched
 from .pages import SCRIPT
 
 MIB = 2**20
@@ -27,13 +27,8 @@ expect.set_options(timeout=LONG * 1000)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium for the tests of one module; its event loop must not outlive them, for Django minds it."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ from .installed import require_installed
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 MIB = 2**20
-
-
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    require_installed("node_modules/tus-js-client")
-    process = ServerProcess(tmp_path_factory.mktemp(request.param), request.param, WORKERS="2")
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
@@ -43,6 +33,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ids=["one-stream", "steps", "four-streams", "draft-03", "draft-05"],
 )
 def test_a_file_arrives(server: ServerProcess, tmp_path: Path, options: dict[str, Any], cut: bool) -> None:
+    require_installed("node_modules/tus-js-client")
     path = tmp_path / "film.bin"
     data = os.urandom(24_000_000)
     path.write_bytes(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,6 @@ from ..server_process import ServerProcess
 pytestmark = pytest.mark.integration
 
 MIB = 2**20
-
-
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp(request.param), request.param, WORKERS="2")
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.mark.parametrize("has_checksums", [False, True])

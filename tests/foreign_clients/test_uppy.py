@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from ..browser.chromium import CHROMIUM, FLAGS
+from ..browser.chromium import launched
 from ..browser.pages import ModulePage, run_node
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -28,22 +28,10 @@ LONG = 120
 """Seconds in which everything happens, however busy the machine is."""
 
 
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp(request.param), request.param, WORKERS="2")
-    process.start()
-    yield process
-    process.stop()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -5,20 +5,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
 from ..errors import BadRequest
 from ..hashing import DIGEST_SIZE
+from ..services.checked_appending import ExpectedChecksum, RunningChecksum
 from .structured import byte_sequences
-
-
-class Checksum(Protocol):
-    """A checksum under way."""
-
-    def update(self, block: bytes, /) -> None: ...
-
-    def digest(self) -> bytes: ...
 
 
 class _Crc32:
@@ -34,15 +25,7 @@ class _Crc32:
         return self._value.to_bytes(4, "big")
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedChecksum:
-    """What a body must come to."""
-
-    begin: Callable[[], Checksum]
-    digest: bytes
-
-
-TUS_ALGORITHMS: Mapping[str, Callable[[], Checksum]] = {
+TUS_ALGORITHMS: Mapping[str, Callable[[], RunningChecksum]] = {
     "sha256": hashlib.sha256,
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "md5": lambda: hashlib.md5(usedforsecurity=False),
@@ -50,7 +33,7 @@ TUS_ALGORITHMS: Mapping[str, Callable[[], Checksum]] = {
 }
 """What ``Tus-Checksum-Algorithm`` lists, the best first."""
 
-_DIGEST_ALGORITHMS: Mapping[str, Callable[[], Checksum]] = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+_DIGEST_ALGORITHMS: Mapping[str, Callable[[], RunningChecksum]] = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 """Of RFC 9530, the first one that a field has counts; others are ignored."""
 
 

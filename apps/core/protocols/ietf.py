@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 from django.http import HttpRequest
@@ -33,9 +33,10 @@ from ..http.problems import problem_for
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, UploadProtocol, require_identity_encoding
 from ..http.throttles import require_init_allowed
 from ..models import UploadSession
+from ..services.checked_appending import ExpectedChecksum
 from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
-from .checksums import ExpectedChecksum, content_checksum, file_hash
+from .checksums import content_checksum, file_hash
 from .ietf_bodies import DraftBody, DraftVerdict, Upload
 from .ietf_fields import CONTENT_TYPE, LATEST, VERSION, filename_of, known_length, limits, media_type
 from .ietf_problems import InconsistentLength, PastTheEnd, mismatching_offset, require_open
@@ -43,7 +44,7 @@ from .labels import label
 from .nothing_more import NothingMore
 from .sequential_body import chunk_size_for
 from .session_document import session_document
-from .settled import settled
+from .settled import deleted, settled
 from .structured import boolean, boolean_item, byte_sequence, integer_item
 
 Status = UploadSession.Status
@@ -221,17 +222,10 @@ class DraftUpload(_Draft):
         service = ResumableUploadService(head.require_principal())
         upload_id = id_in(head)
         if head.method == "DELETE":
-            return self._cancel(service, upload_id)
+            return deleted(service, upload_id)  # *Upload Cancellation*.
         if head.method == "PATCH":
             return self._append(service, service.status(upload_id), head)
         return self._look(*settled(service, upload_id))
-
-    @staticmethod
-    def _cancel(service: ResumableUploadService, upload_id: UUID) -> Answer:
-        """*Upload Cancellation*."""
-        service.find(upload_id)
-        service.remove(upload_id)
-        return Answer(204)
 
     def _look(self, session: UploadSession, offset: int) -> Answer:
         """*Offset Retrieval*: "the response MUST include Upload-Offset, Upload-Complete and Upload-Limit"."""

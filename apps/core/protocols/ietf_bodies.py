@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..errors import BadRequest, Conflict, MissingChunks, TooLarge
 from ..http.protocol import Answer, Pending
 from ..models import UploadSession
+from ..services.checked_appending import ExpectedChecksum
 from ..services.resumable_upload_service import ResumableUploadService
-from .checksums import ExpectedChecksum
 from .ietf_problems import Closed, InconsistentLength, PastTheEnd
 from .sequential_body import SequentialBody
 from .verdict import Verdict

@@ -6,7 +6,6 @@ from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from uuid import UUID
 
-import orjson
 import pybase64
 
 from ..errors import BadRequest, BodyBroken, TooLarge
@@ -16,6 +15,7 @@ from ..services.principal import Principal
 from ..services.resumable_upload_service import ResumableUploadService
 from .chunk_answers import answer_chunk
 from .json_memory import held_bodies, json_body_limit
+from .small_json import bad_field, parse_object
 
 MOST_FIELDS = 32
 _DECODERS = BoundedSemaphore(2)
@@ -94,13 +94,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     # Structure takes many times the memory of its text; strings do not.
     if body.count(b",") > MOST_FIELDS or body.count(b"[") + body.count(b"{") > MOST_FIELDS:
         raise BadRequest("A chunk is one JSON object with few fields.", code="bad_json")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error}.", code="bad_json") from None
-    if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.", code="bad_json")
-    return document
+    return parse_object(body)
 
 
 def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
@@ -108,17 +102,17 @@ def _fields(document: dict[str, Any]) -> tuple[UUID, int, bytes, bytes]:
     parsed_id, index = _place(document)
     data, checksum = document.get("chunk_data"), document.get("checksum")
     if not isinstance(data, str):
-        raise _bad("chunk_data", "must be the bytes of the chunk in base64")
+        raise bad_field("chunk_data", "must be the bytes of the chunk in base64")
     if not isinstance(checksum, str):
-        raise _bad("checksum", "must be the SHA-256 of the decoded bytes in hex")
+        raise bad_field("checksum", "must be the SHA-256 of the decoded bytes in hex")
     try:
         digest = bytes.fromhex(parse_sha256(checksum))
     except ValueError as error:
-        raise _bad("checksum", f"is malformed. {error}".removesuffix(".")) from None
+        raise bad_field("checksum", f"is malformed. {error}".removesuffix(".")) from None
     try:
         decoded = pybase64.b64decode(data, validate=True)
     except ValueError:
-        raise _bad("chunk_data", "must be standard base64 with padding and nothing else") from None
+        raise bad_field("chunk_data", "must be standard base64 with padding and nothing else") from None
     return parsed_id, index, decoded, digest
 
 
@@ -129,9 +123,9 @@ def _place(document: dict[str, Any]) -> tuple[UUID, int]:
     except ValueError:
         parsed_id = None
     if parsed_id is None:
-        raise _bad("upload_id", "must be the upload_id that init returned")
+        raise bad_field("upload_id", "must be the upload_id that init returned")
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise _bad("chunk_index", "must be a whole number from 0 on")
+        raise bad_field("chunk_index", "must be a whole number from 0 on")
     return parsed_id, index
 
 
@@ -144,7 +138,3 @@ def _named_early(start: bytes) -> tuple[UUID, int] | None:
         return _place(_parse(before.rstrip().removesuffix(b",") + b"}"))
     except BadRequest:
         return None  # Other orders of fields are as good; the whole document decides.
-
-
-def _bad(name: str, requirement: str) -> BadRequest:
-    return BadRequest(f"{name} {requirement}.", code="bad_field", errors={name: [requirement]})

@@ -36,7 +36,7 @@ from ..services.secure_file_upload_service import SecureFileUploadService
 from .addresses import id_in
 from .labels import label
 from .s3_permits import PART_SECONDS, endpoint_permitted, permit_endpoint, permit_object, permit_part
-from .small_json import SmallJson
+from .small_json import SmallJson, bad_field
 from .verdict import Verdict
 
 Status = UploadSession.Status
@@ -107,7 +107,7 @@ def _create(service: ResumableUploadService, document: Mapping[str, Any]) -> Ans
     metadata = document.get("metadata")
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict):
-        raise _bad("metadata", "must be an object")
+        raise bad_field("metadata", "must be an object")
     filename, mime_type = label(_text(document, "filename"), _text(document, "type"))
     session, _ = service.create(
         filename=filename,
@@ -125,7 +125,7 @@ def _part_size(wanted: object) -> int:
     largest = upload_settings().max_chunk_size
     text = str(wanted)
     if not (text.isascii() and text.isdigit() and len(text) < 20 and PART_SIZE <= int(text) <= largest):
-        raise _bad("metadata.part_size", f"must be a number of bytes from {PART_SIZE} to {largest}")
+        raise bad_field("metadata.part_size", f"must be a number of bytes from {PART_SIZE} to {largest}")
     return int(text)
 
 
@@ -234,12 +234,12 @@ def _parts(document: Mapping[str, Any]) -> list[str]:
     """The ETags, in order; as S3's CompleteMultipartUpload: part numbers ascend, and here from 1 without a gap."""
     parts = document.get("parts")
     if not isinstance(parts, list) or not 0 < len(parts) <= MOST_PARTS:
-        raise _bad("parts", f"must be a list of 1 to {MOST_PARTS} parts")
+        raise bad_field("parts", f"must be a list of 1 to {MOST_PARTS} parts")
     etags = []
     for number, part in enumerate(parts, 1):
         found = part.get("ETag") if isinstance(part, dict) and part.get("PartNumber") == number else None
         if not isinstance(found, str):
-            raise _bad("parts", f"must have PartNumber {number} and its ETag at place {number}")
+            raise bad_field("parts", f"must have PartNumber {number} and its ETag at place {number}")
         etags.append(found.strip('"'))
     return etags
 
@@ -328,12 +328,8 @@ def part_number(text: object) -> int:
 def _text(document: Mapping[str, Any], name: str) -> str | None:
     value = document.get(name)
     if value is not None and not isinstance(value, str):
-        raise _bad(name, "must be a string")
+        raise bad_field(name, "must be a string")
     return value or None
-
-
-def _bad(name: str, requirement: str) -> BadRequest:
-    return BadRequest(f"{name} {requirement}.", code="bad_field", errors={name: [requirement]})
 
 
 def _json(document: object) -> Answer:

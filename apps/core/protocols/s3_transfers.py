@@ -59,9 +59,8 @@ class PartTransfer(_Transfer):
         require_identity_encoding(head.headers)
         service = ResumableUploadService(head.require_principal())
         session = service.find(id_in(head))
-        span = service.require_receivable(session, part_number(head.path_parameters["part_number"]) - 1)
-        _require_part_size(head.content_length, span)
-        sink = service.receive_chunk(session, span.index)
+        sink = service.receive_chunk(session, part_number(head.path_parameters["part_number"]) - 1)
+        _require_part_size(head.content_length, sink.span)
         return SinkBody(sink, lambda: _answer_part(sink))
 
 

@@ -1,10 +1,11 @@
-"""Looking at an upload whose bytes may still be on their way: what is told must be true when it arrives."""
+"""What protocols that send bytes in order do alike with an upload that there is: look at it, and end it."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from ..errors import Conflict, SessionGone
+from ..http.protocol import Answer
 from ..models import UploadSession
 from ..services.resumable_upload_service import ResumableUploadService
 
@@ -28,3 +29,14 @@ def settled(service: ResumableUploadService, upload_id: UUID) -> tuple[UploadSes
             raise
         # The older request brought the last bytes, or somebody ended the upload.
         return session, session.total_size or 0
+
+
+def deleted(service: ResumableUploadService, upload_id: UUID) -> Answer:
+    """The upload is removed, in any state: 204.
+
+    Raises:
+        NotFound: there is none.
+    """
+    service.find(upload_id)
+    service.remove(upload_id)
+    return Answer(204)

@@ -1,4 +1,4 @@
-"""The body of a request that is one small JSON object."""
+"""Bodies that are one JSON object, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,25 @@ from ..errors import BadRequest, TooLarge
 from ..http.protocol import Answer, Body, Pending
 from ..services.principal import Principal
 from .json_memory import held_bodies
+
+
+def parse_object(body: bytes | bytearray) -> dict[str, Any]:
+    """
+    Raises:
+        BadRequest: it is no JSON, or no object.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error}.", code="bad_json") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.", code="bad_json")
+    return document
+
+
+def bad_field(name: str, requirement: str) -> BadRequest:
+    """The error for a field that does not meet a requirement."""
+    return BadRequest(f"{name} {requirement}.", code="bad_field", errors={name: [requirement]})
 
 
 class SmallJson(Body):
@@ -51,13 +70,7 @@ class SmallJson(Body):
     def _parse(self) -> dict[str, Any]:
         if sum(self._body.count(mark) for mark in (b",", b"[", b"{")) > self._most_members:
             raise BadRequest("The JSON has more members than this request needs.", code="bad_json")
-        try:
-            document = orjson.loads(self._body)
-        except orjson.JSONDecodeError as error:
-            raise BadRequest(f"The body is not JSON: {error}.", code="bad_json") from None
-        if not isinstance(document, dict):
-            raise BadRequest("The body must be a JSON object.", code="bad_json")
-        return document
+        return parse_object(self._body)
 
     def abort(self) -> None:
         held_bodies.release(self._principal.key, len(self._body))

@@ -34,14 +34,15 @@ from ..http.problems import Problem, problem_for
 from ..http.protocol import Answer, Body, CorsNeeds, Pending, RequestHead, UploadProtocol, require_identity_encoding
 from ..http.throttles import require_init_allowed
 from ..models import UploadSession
+from ..services.checked_appending import ExpectedChecksum
 from ..services.creation import Concatenation
 from ..services.resumable_upload_service import ResumableUploadService
 from .addresses import address_of, id_in
-from .checksums import TUS_ALGORITHMS, ExpectedChecksum
+from .checksums import TUS_ALGORITHMS
 from .labels import label
 from .nothing_more import NothingMore
 from .sequential_body import SequentialBody, chunk_size_for
-from .settled import settled
+from .settled import deleted, settled
 from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata
 from .verdict import Verdict
 
@@ -226,17 +227,11 @@ class TusUpload(_Tus):
         service = ResumableUploadService(head.require_principal())
         upload_id = id_in(head)
         if head.method == "DELETE":
-            return self._delete(service, upload_id)
+            # Extension *termination*: "the Server MUST respond with the 204 No Content status".
+            return deleted(service, upload_id)
         if head.method == "HEAD":
             return self._look(service, upload_id)
         return self._append(service, upload_id, head)
-
-    @staticmethod
-    def _delete(service: ResumableUploadService, upload_id: UUID) -> Answer:
-        """Extension *termination*: "the Server MUST respond with the 204 No Content status"."""
-        service.find(upload_id)
-        service.remove(upload_id)
-        return Answer(204)
 
     def _look(self, service: ResumableUploadService, upload_id: UUID) -> Answer:
         """HEAD: "the Server MUST always include the Upload-Offset header", and says no-store."""

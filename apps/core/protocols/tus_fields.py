@@ -9,7 +9,8 @@ from uuid import UUID
 
 from ..errors import BadRequest
 from ..http.small_bodies import MOST_DIGITS
-from .checksums import TUS_ALGORITHMS, ExpectedChecksum
+from ..services.checked_appending import ExpectedChecksum
+from .checksums import TUS_ALGORITHMS
 
 
 def byte_count(name: str, text: str) -> int:

@@ -97,11 +97,13 @@ class PartialChunk(ChunkSink):
     def commit_to(self, run: ledger.Run, entry: Any) -> None:
         """Make the bytes the chunk's, and note what is to be recorded of it."""
         if self.room:
-            self._writer.commit_partial(entry)
-            state = resumable_hash.save(self._digest)
-            run.part = KeptPart(self.span.index, self.received, self.digest.hex(), state)
+            run.part = self._commit_partial(entry)
         else:
             run.chunks.append(ledger.Stored(self.span, self.received, self.digest, self._writer.commit(entry)))
+
+    def _commit_partial(self, entry: Any) -> KeptPart:
+        self._writer.commit_partial(entry)
+        return KeptPart(self.span.index, self.received, self.digest.hex(), resumable_hash.save(self._digest))
 
     def _fall_back(self) -> None:
         """Be again what reached the disk."""
@@ -130,10 +132,7 @@ class PartialChunk(ChunkSink):
         try:
             with self._store.exclusive(self.session.staged, index) as entry:
                 if ledger.recorded_digest(self.session, index, self._token) is None:
-                    self._writer.commit_partial(entry)
-                    state = resumable_hash.save(self._digest)
-                    part = KeptPart(index, self.received, self._digest.digest().hex(), state)
-                    ledger.record_partial(self.session, part, self._token)
+                    ledger.record_partial(self.session, self._commit_partial(entry), self._token)
         except (StorageFull, Unavailable):
             return False
         return True
@@ -207,18 +206,14 @@ class AppendSink:
 
     def finish(self) -> int:
         """The body ended; keep the rest. Returns the offset reached."""
-        return self.commit_partial()
+        return self.keep()
 
     def abort(self) -> int:
         """The body was cut short; keep what came. Returns the offset reached."""
-        return self.commit_partial()
+        return self.keep()
 
     def keep(self) -> int:
-        """Make everything that may be kept durable, and go on; the upload resumes at the offset returned."""
-        return self.commit_partial()
-
-    def commit_partial(self) -> int:
-        """Make everything that arrived so far durable; the upload resumes at the offset returned."""
+        """Make everything that arrived so far durable, and go on; the upload resumes at the offset returned."""
         chunk, self._chunk = self._chunk, None
         if chunk is not None:
             chunk.keep()

@@ -9,6 +9,8 @@ where it was, or at the body's end. What is recorded already is compared, never 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -30,15 +32,12 @@ class RunningChecksum(Protocol):
     def digest(self) -> bytes: ...
 
 
-class ExpectedChecksum(Protocol):
-    """The checksum that was announced for a body."""
+@dataclass(frozen=True, slots=True)
+class ExpectedChecksum:
+    """The checksum that was announced for a body: what it must be, and how one over nothing yet begins."""
 
-    @property
-    def digest(self) -> bytes:
-        """What it must be."""
-
-    def begin(self) -> RunningChecksum:
-        """One over nothing yet."""
+    begin: Callable[[], RunningChecksum]
+    digest: bytes
 
 
 class CheckedAppendSink(AppendSink):

@@ -40,19 +40,10 @@ def wait_for_assembly(session: UploadSession, work: threading.Thread | None, sec
     Args:
         work: the thread of this process that assembles it, if it is one.
     """
-    if seconds > 0 and _places.acquire(blocking=False):
-        try:
-            _wait(session, work, seconds)
-        finally:
-            _places.release()
-    ledger.refresh(session)
-
-
-def _wait(session: UploadSession, work: threading.Thread | None, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    if work is not None:
-        work.join(seconds)
-    ledger.refresh(session)
-    while session.status == UploadSession.Status.ASSEMBLING and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+    for _ in looks(seconds):
+        if work is not None:
+            work.join(seconds)
         ledger.refresh(session)
+        if session.status != UploadSession.Status.ASSEMBLING:
+            return
+    ledger.refresh(session)

@@ -114,7 +114,7 @@ def test_too_large_a_body_is_refused_before_it_is_held(body: Body, settings: Any
     "structure", [b'{"a":[' + b"[]," * 50 + b"0]}", b"[" * 50 + b"]" * 50, b"{" + b'"":0,' * 50 + b'"":0}']
 )
 def test_structure_is_refused_before_it_is_built(body: Body, structure: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.core.protocols.json_chunks.orjson.loads", None)
+    monkeypatch.setattr("apps.core.protocols.small_json.orjson.loads", None)
     body.receive(structure)
     with pytest.raises(BadRequest) as refusal:
         body.finish()
