@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,3 +136,42 @@ def test_a_block_is_a_share_of_the_memory_for_all(application: UploadApplication
     for application._receiving in (0, 1, 4, 1000):
         sizes.append(application._block_size())
     assert sizes == [640 * 1024, 640 * 1024, 160 * 1024, asgi.SMALLEST_BLOCK]
+
+
+def test_an_early_answer_is_sent_to_who_sends_no_more(
+    application: UploadApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+    connection = Connection(part(b"enough"))
+    asyncio.run(asyncio.wait_for(application(SCOPE, connection.receive, connection.send), 20))
+    assert connection.sent[0]["status"] == 409
+
+
+def test_a_server_that_stops_ends_the_request_behind_the_block_at_work(
+    application: UploadApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+
+    class Noting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.set()
+            return super().wait(timeout)
+
+    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+    monkeypatch.setattr(asgi, "Event", Noting)
+
+    async def stop() -> None:
+        connection = Connection(part(b"slow"))
+        request = asyncio.create_task(application(SCOPE, connection.receive, connection.send))
+        await connection.is_silent.wait()
+        await asyncio.to_thread(RECORDER.body.at_work.wait, 20)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    asyncio.run(stop())
+    assert waits.wait(20)
+    RECORDER.body.may_end.set()
+    application.threads.close()
+    del application.threads
+    assert RECORDER.body.happened == ["slow", "abort"]

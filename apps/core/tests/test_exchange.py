@@ -246,3 +246,12 @@ def test_only_what_a_browser_asks_for_a_page_is_a_preflight(
     answer = Exchange(Recorder(), RequestFactory().options("/", headers=headers), {}).begin()
     assert answer is not None
     assert set(answer.headers) == names
+
+
+def test_permits_in_a_path_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    exchange = Exchange(Recorder(), RequestFactory().put("/"), {"upload_id": "this", "endpoint": "secret"})
+    with caplog.at_level("INFO"):
+        exchange.log(Answer(200))
+    (record,) = caplog.records
+    assert "this" in vars(record).values()
+    assert "secret" not in str(vars(record))

@@ -61,3 +61,13 @@ def test_a_place_is_free_again_whatever_ends_the_wait(
     for _ in range(2):
         with pytest.raises(ConnectionError):
             service.complete(assembling, wait=60)
+
+
+def test_who_waits_is_told_as_soon_as_it_has_ended(assembling: UploadSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(seconds: float) -> None:
+        raise AssertionError("it has ended")
+
+    monkeypatch.setattr("time.sleep", fail)
+    UploadSession.objects.update(status=UploadSession.Status.COMPLETED)
+    waiting.wait_for_assembly(assembling, None, 60)
+    assert assembling.status == UploadSession.Status.COMPLETED

@@ -101,3 +101,20 @@ def test_a_silent_client_holds_its_thread_for_so_long(uploads: Any) -> None:
     with ours, theirs:
         assert protocol_view(Recorder())(chunked(Asking(b"01"), connection=ours)).status_code == 200
         assert ours.gettimeout() is None
+
+
+def test_one_that_is_superseded_in_mid_chunk_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    protocol = Recorder()
+    ends: list[Any] = []
+    monkeypatch.setattr(protocol.body, "on_superseded", ends.append)
+
+    class Superseded(Stream):
+        def read(self, size: int = -1) -> bytes:
+            ends[0]()
+            raise MalformedFraming
+
+    server, client = socket.socketpair()
+    with server, client:
+        response = protocol_view(protocol)(chunked(Superseded(), connection=server))
+    assert (response.status_code, code(response)) == (409, "append_superseded")
+    assert protocol.body.happened == ["abort"]
