@@ -32,7 +32,7 @@ SAVED_SIZE = _STAMP_SIZE + _CONTEXT_SIZE
 class RunningHash(Protocol):
     """What hashlib's hashes and :class:`_SavableSha256` have in common."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -46,12 +46,12 @@ def new() -> RunningHash:
 
 def save(running: RunningHash) -> bytes:
     """Its state; empty if that cannot be saved."""
-    return _stamp() + running.context if isinstance(running, _SavableSha256) else b""
+    return stamp() + running.context if isinstance(running, _SavableSha256) else b""
 
 
 def load(saved: bytes, size: int) -> RunningHash | None:
     """The hash over ``size`` bytes, continued from what :func:`save` gave in this boot; None if it was not that."""
-    if len(saved) != SAVED_SIZE or saved[:_STAMP_SIZE] != _stamp() or not _states_can_be_saved():
+    if len(saved) != SAVED_SIZE or not is_of_this_boot(saved) or not _states_can_be_saved():
         return None
     context = saved[_STAMP_SIZE:]
     low, high, buffered, digest_size = _LENGTHS.unpack(context)
@@ -73,8 +73,10 @@ class _SavableSha256:
     def context(self) -> bytes:
         return self._context.raw[:_CONTEXT_SIZE]
 
-    def update(self, data: bytes, /) -> None:
-        _libcrypto().SHA256_Update(self._context, ctypes.c_char_p(data), ctypes.c_size_t(len(data)))
+    def update(self, data: bytes | memoryview, /) -> None:
+        # A view must be of memory that can be written, as ctypes has it.
+        start: Any = ctypes.c_char_p(data) if isinstance(data, bytes) else (ctypes.c_char * len(data)).from_buffer(data)
+        _libcrypto().SHA256_Update(self._context, start, ctypes.c_size_t(len(data)))
 
     def digest(self) -> bytes:
         last = ctypes.create_string_buffer(self._context.raw, 4 * _CONTEXT_SIZE)
@@ -86,8 +88,13 @@ class _SavableSha256:
         return _SavableSha256(self.context)
 
 
+def is_of_this_boot(saved: bytes) -> bool:
+    """Whether what :func:`save` or :func:`stamp` gave was given in this boot."""
+    return saved[:_STAMP_SIZE] == stamp()
+
+
 @lru_cache(maxsize=1)
-def _stamp() -> bytes:
+def stamp() -> bytes:
     """This boot, and the library whose struct it is."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()

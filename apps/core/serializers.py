@@ -6,12 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from .hashing import parse_sha256
+from .hashing import parse_composite, parse_sha256
 from .models import UploadSession
 from .services.metadata import flaw_of
 from .services.names import MAX_GIVEN_CHARACTERS
 
-"""Levels, with the object itself: MariaDB's JSON has no more."""
 CLIENT_KEY_LIMIT = 128
 """Characters."""
 LARGEST_NUMBER = 2**63 - 1
@@ -43,6 +42,16 @@ class Sha256Field(StrictString):
     def to_internal_value(self, data: Any) -> str:
         try:
             return parse_sha256(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="bad_digest") from None
+
+
+class CompositeHashField(StrictString):
+    """A composite SHA-256, ``<64 hex>-<number of chunks>``; kept in lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return parse_composite(super().to_internal_value(data))
         except ValueError as error:
             raise serializers.ValidationError(str(error), code="bad_digest") from None
 
@@ -94,12 +103,23 @@ class InitRequest(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class StatusQuery(serializers.Serializer[Any]):
+    receipts_from = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+
+
 class UploadReference(serializers.Serializer[Any]):
     upload_id = UploadIdField()
 
 
 class CompleteRequest(UploadReference):
-    file_hash = Sha256Field(required=False, help_text="Required unless init had it.")
+    file_hash = Sha256Field(required=False, help_text="SHA-256 of the whole file, unless init had it.")
+    composite_hash = CompositeHashField(
+        required=False,
+        help_text="Instead: the SHA-256 of all chunks' SHA-256 (32 bytes each, in order), a hyphen, their number.",
+    )
+    unverified = serializers.BooleanField(
+        required=False, help_text="True from a sender that can compute neither: what arrived is then what is published."
+    )
     total_size = StrictInteger(
         required=False, min_value=0, max_value=LARGEST_NUMBER, help_text="Required unless init had it."
     )
@@ -122,7 +142,8 @@ class CompletedFile(serializers.Serializer[Any]):
     name = serializers.CharField(read_only=True)
     size = serializers.IntegerField(read_only=True)
     mime_type = serializers.CharField(read_only=True)
-    sha256 = serializers.CharField(read_only=True)
+    sha256 = serializers.CharField(read_only=True, allow_null=True)
+    composite_hash = serializers.CharField(read_only=True, allow_null=True)
     url = serializers.CharField(read_only=True)
 
 
@@ -148,6 +169,21 @@ class Session(serializers.Serializer[Any]):
     progress = Progress(read_only=True)
     file = CompletedFile(read_only=True, allow_null=True, help_text="Once completed.")
     error = Refusal(read_only=True, allow_null=True, help_text="Once failed.")
+
+
+class Receipt(serializers.Serializer[Any]):
+    index = serializers.IntegerField(read_only=True)
+    size = serializers.IntegerField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+
+
+class SessionWithReceipts(Session):
+    """A session as ``status`` answers it; the receipts only where they were asked for."""
+
+    receipts = Receipt(many=True, read_only=True, required=False)
+    receipts_next = serializers.IntegerField(
+        read_only=True, required=False, allow_null=True, help_text="The receipts_from of the next page."
+    )
 
 
 class SessionSummary(Session):

@@ -102,10 +102,16 @@ class UploadSession(models.Model):
 
     lease_token = models.UUIDField(null=True, help_text="The assembly at work.")
     lease_expires_at = models.DateTimeField(null=True)
-    assembled_bytes = models.PositiveBigIntegerField(default=0)
+    assembled_bytes = models.PositiveBigIntegerField(default=0, help_text="Verified so far, from the first on.")
+    assembled_state = models.BinaryField(
+        default=b"", max_length=128, help_text="Running hash of those bytes, worth something in its boot."
+    )
 
     sha256 = models.CharField(
-        max_length=64, blank=True, help_text="SHA-256 of the stored file, verified at completion."
+        max_length=64, blank=True, help_text="SHA-256 of the stored file, verified at completion; empty if left out."
+    )
+    composite_hash = models.CharField(
+        max_length=80, blank=True, default="", help_text="SHA-256 of all chunks' SHA-256, and their number."
     )
     file = PublishedFileField(max_length=255, blank=True, editable=False)
     counted_bytes = models.PositiveBigIntegerField(
@@ -147,6 +153,11 @@ class UploadSession(models.Model):
     def total_chunks(self) -> int | None:
         """Chunks in the whole file; None while its size is unknown."""
         return self.grid.total_chunks
+
+    @property
+    def published_digest(self) -> str:
+        """What tells the published bytes from others: their SHA-256, or where it was left out the composite."""
+        return self.sha256 or self.composite_hash
 
     @property
     def progress_percentage(self) -> float:

@@ -14,6 +14,7 @@ from ..serializers import (
     ProblemDocument,
     Session,
     SessionPage,
+    SessionWithReceipts,
     UploadReference,
 )
 from ..views import resumable_upload_views as views
@@ -50,7 +51,16 @@ _describe(
         },
     ),
 )
-_describe(views.UploadStatusView, get=extend_schema(operation_id="status", responses={200: Session, **_problems(404)}))
+_describe(
+    views.UploadStatusView,
+    get=extend_schema(
+        operation_id="status",
+        parameters=[
+            OpenApiParameter("receipts_from", int, description="Also the receipts, a page of them from this chunk on.")
+        ],
+        responses={200: SessionWithReceipts, **_problems(404)},
+    ),
+)
 _describe(
     views.CompleteUploadView,
     post=extend_schema(

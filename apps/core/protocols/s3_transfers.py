@@ -169,7 +169,7 @@ class _WholeFile(Body):
         return verdict(self._service, session, self._size, self._accepted)
 
     def _accepted(self, session: UploadSession) -> Answer:
-        return Answer(204, headers={"Location": self._location, "ETag": f'"{session.sha256}"'})
+        return Answer(204, headers={"Location": self._location, "ETag": f'"{session.published_digest}"'})
 
     def abort(self) -> None:
         if self._sink is not None:

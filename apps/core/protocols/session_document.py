@@ -38,6 +38,19 @@ def session_document(session: UploadSession, *, summary: bool = False) -> dict[s
     }
 
 
+RECEIPTS_PAGE = 1000
+"""Receipts in one answer."""
+
+
+def receipts_document(session: UploadSession, start: int) -> dict[str, Any]:
+    """One page of the ledger, from the chunk ``start`` on, and where the next page starts, if there is one."""
+    rows = session.receipts.filter(index__gte=start).order_by("index").values_list("index", "size", "sha256")
+    page = list(rows[: RECEIPTS_PAGE + 1])
+    receipts = [{"index": index, "size": size, "sha256": bytes(digest).hex()} for index, size, digest in page]
+    more = receipts[RECEIPTS_PAGE]["index"] if len(receipts) > RECEIPTS_PAGE else None
+    return {"receipts": receipts[:RECEIPTS_PAGE], "receipts_next": more}
+
+
 def _file_document(session: UploadSession) -> dict[str, Any] | None:
     if session.status != UploadSession.Status.COMPLETED:
         return None
@@ -45,7 +58,8 @@ def _file_document(session: UploadSession) -> dict[str, Any] | None:
         "name": session.filename,
         "size": session.total_size,
         "mime_type": session.mime_type,
-        "sha256": session.sha256,
+        "sha256": session.sha256 or None,
+        "composite_hash": session.composite_hash or None,
         "url": session.file.url,
     }
 

@@ -1,16 +1,13 @@
 """Assembling: verify the stored bytes, validate them, publish them.
 
 The work belongs to whoever holds the session's lease and survives the request that began it. A server that dies stops
-renewing; the next ``complete``, ``status`` or cleanup takes over. Verifying and publishing can be repeated without
-harm, and only the holder of the lease can end the state ``assembling``.
-
-A successor reads everything again. What its predecessor had read counts for nothing: bytes that were only in the page
-cache are gone after a power failure, and the file is published by the bytes it has now.
+renewing; the next ``complete``, ``status`` or cleanup takes over, and goes on at a verified chunk
+(:mod:`.verification`). Verifying and publishing can be repeated without harm, and only the holder of the lease can end
+the state ``assembling``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -19,8 +16,9 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from ..conf import MIB, upload_settings
+from ..conf import upload_settings
 from ..errors import ContentRefused, Unavailable
+from ..hashing import composite_of
 from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
@@ -30,6 +28,7 @@ from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_
 from .joined import JoiningLost
 from .removal import remove, remove_staged
 from .secure_file_upload_service import SecureFileUploadService
+from .verification import Progress, RecordedChunk, Verdict, Verification
 
 logger = logging.getLogger(__name__)
 
@@ -130,17 +129,18 @@ class _Assembly:
             self._store.seal(self._session.staged, self._parts(), self._lease)
         except PartsChanged as changed:
             return self._reopen(changed.indices)
-        digest = self._hash_stored()
-        if digest is None or (self._session.file_hash and digest != self._session.file_hash):
-            return self._repair_or_fail()
-        if not self._session.file_hash and (damaged := self._damaged_chunks()):
-            return self._reopen(damaged)
+        chunks = self._chunks()
+        verdict = self._verify(chunks)
+        if verdict.damaged:
+            return self._reopen(verdict.damaged)
+        if self._session.file_hash and verdict.sha256 != self._session.file_hash:
+            return self._fail(_wrong_hash())
         try:
             with self._store.open(self._session.staged) as stored:
                 SecureFileUploadService.check_stored(self._session, stored)
         except ContentRefused as refusal:
             return self._fail(refusal)
-        return self._publish(digest)
+        return self._publish(verdict.sha256, composite_of(chunk.sha256 for chunk in chunks))
 
     def _join(self) -> str:
         """Copy the partials of a final upload. What it came to, if it is not for verifying yet."""
@@ -165,39 +165,23 @@ class _Assembly:
         rows = self._session.receipts.order_by("index").values_list("index", "size", "etag")
         return (StoredPart(*row) for row in rows.iterator(chunk_size=1000))
 
-    def _hash_stored(self) -> str | None:
-        """SHA-256 of the stored bytes, or None if there are too few of them."""
-        digest, size = hashlib.sha256(), 0
-        for block in self._blocks(0, self._size):
-            digest.update(block)
-            size += len(block)
-            if self._is_time_to_renew():
-                self._require(transitions.note_progress(self._session, self._lease, size))
-        return digest.hexdigest() if size == self._size else None
+    def _chunks(self) -> list[RecordedChunk]:
+        rows = self._session.receipts.order_by("index").values_list("index", "size", "sha256")
+        chunk_size = self._session.chunk_size
+        return [RecordedChunk(index, index * chunk_size, size, bytes(sha256)) for index, size, sha256 in rows]
 
-    def _damaged_chunks(self) -> list[int]:
-        """The chunks whose stored bytes are not those of their receipts."""
-        damaged = []
-        receipts = self._session.receipts.order_by("index").values_list("index", "size", "sha256")
-        for index, size, recorded in receipts.iterator(chunk_size=1000):
-            digest = hashlib.sha256()
-            for block in self._blocks(index * self._session.chunk_size, size):
-                digest.update(block)
-            if digest.digest() != bytes(recorded):
-                damaged.append(index)
-            self._keep_lease()
-        return damaged
+    def _verify(self, chunks: list[RecordedChunk]) -> Verdict:
+        return Verification(
+            chunks,
+            lambda: self._store.open(self._session.staged),
+            with_sha256=bool(self._session.file_hash) or upload_settings().whole_file_sha256,
+            after=Progress(self._session.assembled_bytes, bytes(self._session.assembled_state)),
+            keep=self._note_progress,
+        ).run()
 
-    def _blocks(self, offset: int, size: int) -> Iterator[bytes]:
-        try:
-            stored = self._store.open(self._session.staged)
-        except StagingMissing:
-            return
-        with stored:
-            stored.seek(offset)
-            while size and (block := stored.read(min(size, MIB))):
-                size -= len(block)
-                yield block
+    def _note_progress(self, progress: Progress) -> None:
+        if self._is_time_to_renew():
+            self._require(transitions.note_progress(self._session, self._lease, progress.size, progress.state))
 
     def _is_time_to_renew(self) -> bool:
         if time.monotonic() < self._renew_at:
@@ -209,17 +193,6 @@ class _Assembly:
     def _require(kept: bool) -> None:
         if not kept:
             raise LeaseLost
-
-    def _repair_or_fail(self) -> str:
-        damaged = self._damaged_chunks()
-        if damaged:
-            return self._reopen(damaged)
-        return self._fail(
-            ContentRefused(
-                "Every chunk is stored as it was sent, but the file's SHA-256 is not the declared one.",
-                code="hash_mismatch",
-            )
-        )
 
     def _reopen(self, damaged: list[int]) -> str:
         """Ask for the damaged chunks again."""
@@ -239,14 +212,21 @@ class _Assembly:
         remove_staged(self._session)
         return "failed"
 
-    def _publish(self, digest: str) -> str:
+    def _publish(self, sha256: str, composite_hash: str) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
         name = self._store.publish(self._session.staged, self._size, self._lease)
-        self._require(transitions.finish_completed(self._session, self._lease, sha256=digest, name=name))
+        digests = {"sha256": sha256, "composite_hash": composite_hash}
+        self._require(transitions.finish_completed(self._session, self._lease, name=name, **digests))
         announce(self._session)
         for partial in partials_to_remove(self._session):
             remove(partial)
         return "completed"
+
+
+def _wrong_hash() -> ContentRefused:
+    return ContentRefused(
+        "Every chunk is stored as it was sent, but the file's SHA-256 is not the declared one.", code="hash_mismatch"
+    )
 
 
 def announce(session: UploadSession) -> bool:

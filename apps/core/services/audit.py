@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import MIB, upload_settings
+from ..hashing import composite_of
 from ..models import OwnerUsage, StoreIdentity, UploadSession
 from ..storage import PublishedObject, get_store
 from . import quotas
@@ -130,11 +131,8 @@ class Audit:
             return f"its file has {size} bytes, not {session.total_size}"
         if not self._rehash:
             return ""
-        digest = hashlib.sha256()
-        stored.seek(0)
-        while block := stored.read(MIB):
-            digest.update(block)
-        return "" if digest.hexdigest() == session.sha256 else "its file has another SHA-256 than at completion"
+        is_same = _digest_of(session, stored) == session.published_digest
+        return "" if is_same else "its file has another SHA-256 than at completion"
 
     def _compare_counters(self) -> None:
         for usage in OwnerUsage.objects.order_by("pk").iterator(chunk_size=500):
@@ -174,6 +172,24 @@ class Audit:
                 f"{max_share:.0%} that may be removed at once: is it the right database, or an old backup of it? "
                 "See --max-share."
             )
+
+
+def _digest_of(session: UploadSession, stored: File[bytes]) -> str:
+    """The whole file's SHA-256, or the composite of one that has none."""
+    stored.seek(0)
+    grid = session.grid
+    if session.sha256:
+        return _sha256_of(stored, grid.end).hex()
+    return composite_of(_sha256_of(stored, grid.span(index).size) for index in range(grid.total_chunks or 0))
+
+
+def _sha256_of(stored: File[bytes], size: int) -> bytes:
+    """Of the next ``size`` bytes."""
+    digest = hashlib.sha256()
+    while size and (block := stored.read(min(size, MIB))):
+        digest.update(block)
+        size -= len(block)
+    return digest.digest()
 
 
 def counted_usage(owner_id: Any) -> dict[str, int]:

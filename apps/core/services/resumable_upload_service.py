@@ -18,7 +18,7 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, concatenation, declaring, ledger, open_appends, removal, transitions
+from . import assembly, composite, concatenation, declaring, ledger, open_appends, removal, transitions
 from .appending import AppendSink, append_offset, record_kept_part, take_over
 from .checked_appending import CheckedAppendSink, ExpectedChecksum
 from .creation import Concatenation, NewUpload, require_allowed_size
@@ -235,12 +235,16 @@ class ResumableUploadService:
         session: UploadSession,
         *,
         file_hash: str | None = None,
+        composite_hash: str | None = None,
         total_size: int | None = None,
         wait: float | None = None,
     ) -> UploadSession:
         """Verify and publish the file. May be called again at any time, by anyone who may see the session.
 
         Args:
+            file_hash: SHA-256 of the whole file, in hex.
+            composite_hash: what :func:`~.hashing.composite_of` gives for the chunks of the sender's file. Nothing of
+                the request is kept if it is another.
             wait: seconds to wait for the end, if a place to wait in is free; the ``complete_wait`` setting by default.
 
         Returns:
@@ -251,21 +255,26 @@ class ResumableUploadService:
             ContentRefused: the content is refused, now and for good.
             Forbidden, QuotaExceeded: its owner may not store it any more.
             SessionGone: expired or cancelled.
-            Conflict: another size or hash was declared before.
+            Conflict: another size or hash was declared before; ``composite_mismatch``.
         """
         if session.concat == Concat.PARTIAL:
             raise Conflict("A partial upload is completed by the final one made of it.", code="partial_upload")
         if session.status == Status.ACTIVE:
-            self._begin_assembling(session, file_hash=file_hash, total_size=total_size)
+            self._begin_assembling(session, file_hash, composite_hash, total_size)
         else:
-            self._require_same_declaration(session, file_hash, total_size)
+            self._require_same_declaration(session, file_hash, composite_hash, total_size)
         if session.status == Status.ASSEMBLING:
             self._assemble(session, upload_settings().complete_wait if wait is None else wait)
         return self._require_no_refusal(session)
 
-    def _begin_assembling(self, session: UploadSession, *, file_hash: str | None, total_size: int | None) -> None:
+    def _begin_assembling(
+        self, session: UploadSession, file_hash: str | None, composite_hash: str | None, total_size: int | None
+    ) -> None:
         removal.require_active(session)
         require_allowed_size(total_size)
+        if composite_hash is not None:
+            _require_own_bytes(session)
+            composite.require_composite(session, composite_hash, total_size)
         declaring.declare(session, total_size=total_size, file_hash=file_hash)
         require_still_allowed(session)
         if session.total_size is None:
@@ -274,7 +283,10 @@ class ResumableUploadService:
             concatenation.advance(session)
         else:
             record_kept_part(session)
-            transitions.begin_assembling(session)
+            if composite_hash is None:
+                transitions.begin_assembling(session)
+            else:
+                composite.begin_assembling(session, composite_hash)
         ledger.refresh(session)
         if session.concat == Concat.FINAL and session.status == Status.ACTIVE:
             raise Conflict("A partial upload that this one is made of is unfinished.", code="partials_unfinished")
@@ -283,11 +295,15 @@ class ResumableUploadService:
             raise MissingChunks(missing, f"{len(missing)} of {session.total_chunks} chunks are missing.")
 
     @staticmethod
-    def _require_same_declaration(session: UploadSession, file_hash: str | None, total_size: int | None) -> None:
+    def _require_same_declaration(
+        session: UploadSession, file_hash: str | None, composite_hash: str | None, total_size: int | None
+    ) -> None:
         if total_size is not None and total_size != session.total_size:
             raise Conflict(f"The declared size is {session.total_size}, not {total_size}.", code="size_conflict")
         if file_hash is not None and file_hash not in (session.file_hash, session.sha256):
             raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
+        if composite_hash is not None and session.status in (Status.ASSEMBLING, Status.COMPLETED):
+            composite.require_composite(session, composite_hash)
 
     @staticmethod
     def _assemble(session: UploadSession, wait: float) -> None:

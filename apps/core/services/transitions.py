@@ -63,9 +63,9 @@ def renew_lease(session: UploadSession, lease: uuid.UUID) -> bool:
     return _renew(session, lease)
 
 
-def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int) -> bool:
-    """Keep the lease, and note for whoever waits how far the work got. False if it was lost."""
-    return _renew(session, lease, assembled_bytes=assembled_bytes)
+def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int, state: bytes = b"") -> bool:
+    """Keep the lease, and note how far the work got, for whoever waits or takes over. False if it was lost."""
+    return _renew(session, lease, assembled_bytes=assembled_bytes, assembled_state=state)
 
 
 def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
@@ -78,10 +78,11 @@ def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
     UploadSession.objects.filter(pk=session.pk, lease_token=lease).update(lease_expires_at=None)
 
 
-def finish_completed(session: UploadSession, lease: uuid.UUID, *, sha256: str, name: str) -> bool:
+def finish_completed(session: UploadSession, lease: uuid.UUID, *, sha256: str, composite_hash: str, name: str) -> bool:
     """assembling -> completed. False if the lease was lost."""
     size = session.total_size or 0
-    changes: dict[str, Any] = {"sha256": sha256, "file": name, "counted_bytes": size}
+    digests = {"sha256": sha256, "composite_hash": composite_hash}
+    changes: dict[str, Any] = {**digests, "file": name, "counted_bytes": size}
     guard = {"lease_token": lease}
     return _end(session, Status.ASSEMBLING, Status.COMPLETED, guard, stored=size, files=1, **changes)
 
@@ -126,6 +127,7 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             "expires_at": next_expiry(now, session.created_at),
             "lease_expires_at": None,
             "assembled_bytes": 0,
+            "assembled_state": b"",
             "store_handle": handle,
         },
     )
@@ -251,6 +253,7 @@ def _end(
         "dedupe_key": None,
         "reserved_bytes": 0,
         "spooled_bytes": 0,
+        "assembled_state": b"",
         **changes,
     }
     if held is None or not _move(session, before, after, changes=changes, **guard):

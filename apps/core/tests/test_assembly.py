@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.core import resumable_hash
 from apps.core.errors import Conflict, ContentRefused, MissingChunks, Unavailable
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger, transitions
 from apps.core.services.secure_file_upload_service import SecureFileUploadService
+from apps.core.services.verification import Verdict
 from apps.core.signals import upload_completed
 from apps.core.storage import StagingMissing, get_store
 
@@ -148,6 +150,7 @@ def test_the_type_is_checked_on_the_stored_bytes(service: Any, session: UploadSe
     part = next((store_root / "staging").glob("*.part"))
     part.write_bytes(b"MZ" + DATA[2:])
     UploadSession.objects.update(file_hash=hashlib.sha256(part.read_bytes()).hexdigest())
+    session.receipts.filter(index=0).update(sha256=hashlib.sha256(part.read_bytes()[:4]).digest())
     session.refresh_from_db()
     with pytest.raises(ContentRefused) as refused:
         service.complete(session)
@@ -209,17 +212,39 @@ def test_an_assembly_that_lost_its_lease_ends_nothing(service: Any, session: Upl
     assert session.status == "assembling"
 
 
-def test_a_successor_reads_everything_again(service: Any, session: UploadSession, store_root: Any) -> None:
-    """What was in the page cache when a predecessor read it may be gone after a power failure."""
-    transitions.begin_assembling(session)
-    lost = transitions.take_lease(session)
-    assert lost is not None
-    assert transitions.note_progress(session, lost, 9)
-    transitions.release_lease(session, lost)
-    part = next((store_root / "staging").glob("*.part"))
-    part.write_bytes(b"\0\0\0\0" + DATA[4:])
-    after = service.status(session.upload_id)
-    assert (after.status, after.missing_chunks) == ("active", [0])
+class TestASuccessor:
+    @staticmethod
+    def die_after(session: UploadSession, size: int) -> None:
+        """An assembly noted that so many bytes are verified, and its server was killed."""
+        running = resumable_hash.new()
+        running.update(DATA[:size])
+        transitions.begin_assembling(session)
+        lost = transitions.take_lease(session)
+        assert lost is not None
+        assert transitions.note_progress(session, lost, size, resumable_hash.save(running))
+        transitions.release_lease(session, lost)
+
+    @staticmethod
+    def spoil(store_root: Any) -> None:
+        next((store_root / "staging").glob("*.part")).write_bytes(b"\0\0\0\0" + DATA[4:])
+
+    def test_goes_on_at_a_verified_chunk(self, service: Any, session: UploadSession, store_root: Any) -> None:
+        self.die_after(session, 8)
+        self.spoil(store_root)
+        after = service.status(session.upload_id)
+        assert (after.status, after.sha256) == ("completed", hashlib.sha256(DATA).hexdigest())
+        assert bytes(after.assembled_state) == b""
+
+    def test_reads_everything_again_after_a_power_failure(
+        self, service: Any, session: UploadSession, store_root: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was in the page cache when its predecessor read it may be gone."""
+        self.die_after(session, 8)
+        self.spoil(store_root)
+        monkeypatch.setattr(resumable_hash, "stamp", lambda: b"another boot    ")
+        after = service.status(session.upload_id)
+        assert (after.status, after.missing_chunks) == ("active", [0])
+        assert (after.assembled_bytes, bytes(after.assembled_state)) == (0, b"")
 
 
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
@@ -327,7 +352,9 @@ class TestLease:
             transitions.renew_lease,
             transitions.release_lease,
             lambda session, lease: transitions.note_progress(session, lease, 9),
-            lambda session, lease: transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name"),
+            lambda session, lease: transitions.finish_completed(
+                session, lease, sha256="0" * 64, composite_hash="", name="aa/name"
+            ),
             lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
             lambda session, lease: transitions.finish_damaged(session, lease, [1], handle="another"),
         ],
@@ -352,7 +379,7 @@ class TestLease:
         assert row(session)["lease_expires_at"] > timezone.now() + timedelta(seconds=3000)
 
     def test_it_ends_with_the_assembly(self, session: UploadSession, lease: uuid.UUID) -> None:
-        assert transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name")
+        assert transitions.finish_completed(session, lease, sha256="0" * 64, composite_hash="", name="aa/name")
         assert not transitions.renew_lease(session, lease)
         assert row(session)["lease_expires_at"] is None
 
@@ -415,12 +442,12 @@ class TestLosingTheLeaseInMidAssembly:
     def test_while_damage_is_looked_for_nothing_is_reopened(
         self, session: UploadSession, lease: uuid.UUID, store_root: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def find_damage(attempt: Any) -> list[int]:
+        def find_damage(attempt: Any, chunks: Any) -> Verdict:
             take_lease(session)
-            return [0]
+            return Verdict([0], "")
 
         next((store_root / "staging").glob("*.part")).write_bytes(b"!" + DATA[1:])
-        monkeypatch.setattr(assembly._Assembly, "_damaged_chunks", find_damage)
+        monkeypatch.setattr(assembly._Assembly, "_verify", find_damage)
         self.forbid(monkeypatch, "reopen")
         assembly.assemble(session, lease)
 

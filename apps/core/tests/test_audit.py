@@ -77,6 +77,13 @@ def test_rot_is_found_on_request(done: UploadSession) -> None:
     assert "another SHA-256 than at completion" in check("--rehash")
 
 
+def test_rot_is_found_where_the_sha256_of_the_whole_was_left_out(done: UploadSession) -> None:
+    UploadSession.objects.update(sha256="")
+    assert "0 changed" in check("--rehash")
+    Path(done.file.path).write_bytes(b"012X")
+    assert "1 changed" in check("--rehash")
+
+
 def test_a_file_without_a_record_goes_to_the_trash_for_some_days(service: Any, store_root: Path) -> None:
     kept = [upload(service) for _ in range(9)]
     path = forget(upload(service))

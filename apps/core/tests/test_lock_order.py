@@ -49,7 +49,7 @@ def complete(service: Any) -> Callable[[], object]:
     transitions.begin_assembling(session)
     lease = transitions.take_lease(session)
     assert lease is not None
-    return lambda: transitions.finish_completed(session, lease, sha256="a" * 64, name="a")
+    return lambda: transitions.finish_completed(session, lease, sha256="a" * 64, composite_hash="", name="a")
 
 
 def remove(service: Any) -> Callable[[], object]:

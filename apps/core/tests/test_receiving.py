@@ -302,12 +302,12 @@ class TestInOrder:
         receiver = service.receive_from(session, 0)
         receiver.receive(b"012345")
         receiver.abort()
-        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"another boot    ")
+        monkeypatch.setattr(resumable_hash, "stamp", lambda: b"another boot    ")
         session.refresh_from_db()
         assert service.offset(session) == 6
         part = next((store_root / "staging").glob("*.part"))
         part.write_bytes(b"0123!!")
-        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"and another one ")
+        monkeypatch.setattr(resumable_hash, "stamp", lambda: b"and another one ")
         assert service.offset(session) == 4
         session.refresh_from_db()
         assert (session.partial_size, session.partial_sha256, bytes(session.partial_state)) == (0, "", b"")
@@ -439,7 +439,7 @@ class TestTheKeptPartWhenTheSizeIsKnown:
     ) -> None:
         session = begin(service, None)
         keep(service, session, 0, b"012345")
-        monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"another boot    ")
+        monkeypatch.setattr(resumable_hash, "stamp", lambda: b"another boot    ")
         next((store_root / "staging").glob("*.part")).write_bytes(b"0123!!")
         self.complete(service, session)
         assert service.offset(service.find(session.upload_id)) == 4

@@ -157,10 +157,10 @@ def test_an_assembly_at_work_does_not_publish_what_was_removed(service: Any, sto
     assert lease is not None
     session.refresh_from_db()
     at_work = assembly._Assembly(session, lease)
-    digest = at_work._hash_stored()
+    verdict = at_work._verify(at_work._chunks())
     service.remove(session.upload_id)
     with pytest.raises(assembly.LeaseLost):
-        at_work._publish(digest or "")
+        at_work._publish(verdict.sha256, "")
     assembly.assemble(session, lease)
     assert files(store_root) == []
 

@@ -48,7 +48,7 @@ def test_a_hash_over_another_number_of_bytes_is_worth_nothing(size: int) -> None
 
 def test_a_hash_of_another_boot_is_worth_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved(DATA)
-    monkeypatch.setattr(resumable_hash, "_stamp", lambda: b"another boot    ")
+    monkeypatch.setattr(resumable_hash, "stamp", lambda: b"another boot    ")
     assert resumable_hash.load(before, 1000) is None
 
 

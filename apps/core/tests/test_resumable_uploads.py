@@ -13,6 +13,7 @@ import pytest
 from django.utils import timezone
 
 from apps.core.grid import Grid, fit_chunk_size
+from apps.core.hashing import composite_of
 from apps.core.models import ChunkReceipt
 from apps.core.models.upload_session import UploadSession
 
@@ -207,6 +208,42 @@ class TestChunk:
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("small_chunks")
+class TestReceipts:
+    """On request, so that a client compares what is stored with the file it has."""
+
+    def test_are_in_the_status_where_they_are_asked_for(self, api: Api) -> None:
+        upload_id = api.init(b"0123456789")
+        api.put(upload_id, 2, b"89")
+        api.put(upload_id, 0, b"0123")
+        assert "receipts" not in api.status(upload_id).json()
+        document = api.get(f"status/{upload_id}?receipts_from=0").json()
+        assert document["receipts"] == [
+            {"index": 0, "size": 4, "sha256": sha256(b"0123")},
+            {"index": 2, "size": 2, "sha256": sha256(b"89")},
+        ]
+        assert document["receipts_next"] is None
+
+    def test_come_in_pages(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("apps.core.protocols.session_document.RECEIPTS_PAGE", 2)
+        upload_id = api.init(b"0123456789")
+        api.send(upload_id, b"0123456789", 4)
+        first = api.get(f"status/{upload_id}?receipts_from=0").json()
+        second = api.get(f"status/{upload_id}?receipts_from={first['receipts_next']}").json()
+        assert [receipt["index"] for receipt in first["receipts"]] == [0, 1]
+        assert ([receipt["index"] for receipt in second["receipts"]], second["receipts_next"]) == ([2], None)
+
+    @pytest.mark.parametrize("start", ["-1", "x", "1e3", str(2**31)])
+    def test_from_nowhere_are_refused(self, api: Api, start: str) -> None:
+        upload_id = api.init(b"0123456789")
+        assert_problem(api.get(f"status/{upload_id}?receipts_from={start}"), 400, "bad_field")
+
+    def test_of_strangers_do_not_exist(self, api: Api, strangers_api: Api) -> None:
+        upload_id = api.init(b"0123456789")
+        assert_problem(strangers_api.get(f"status/{upload_id}?receipts_from=0"), 404, "not_found")
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("small_chunks")
 class TestComplete:
     def test_names_the_missing_chunks(self, api: Api) -> None:
         upload_id = api.init(b"0123456789")
@@ -233,6 +270,33 @@ class TestComplete:
         api.put(upload_id, 0, b"0123")
         assert_problem(api.complete(upload_id), 400, "hash_required")
         assert api.complete(upload_id, file_hash=sha256(b"0123")).status_code == 200
+
+    def test_the_composite_hash_proves_it_too(self, api: Api) -> None:
+        upload_id = api.post("init", {"filename": "a.bin", "total_size": 10}).json()["upload_id"]
+        pieces = [b"0123", b"4567", b"89"]
+        composite = composite_of(hashlib.sha256(piece).digest() for piece in pieces)
+        assert_problem(api.complete(upload_id, composite_hash="abc"), 400, "bad_field")
+        for index, piece in enumerate(pieces):
+            api.put(upload_id, index, piece)
+        wrong = assert_problem(api.complete(upload_id, composite_hash=composite_of([])), 409, "composite_mismatch")
+        assert composite in wrong["detail"]
+        assert api.status(upload_id).json()["status"] == "active"
+        file = api.complete(upload_id, composite_hash=composite.upper()).json()["file"]
+        assert (file["composite_hash"], file["sha256"]) == (composite, sha256(b"0123456789"))
+
+    def test_who_can_compute_no_hash_says_so(self, api: Api) -> None:
+        upload_id = api.post("init", {"filename": "a.bin", "total_size": 4}).json()["upload_id"]
+        api.put(upload_id, 0, b"0123")
+        assert_problem(api.complete(upload_id, unverified=False), 400, "hash_required")
+        assert api.complete(upload_id, unverified=True).json()["file"]["sha256"] == sha256(b"0123")
+
+    def test_without_the_sha256_of_the_whole_the_composite_is_its_tag(self, api: Api, uploads: Any) -> None:
+        uploads(WHOLE_FILE_SHA256=False)
+        upload_id = api.post("init", {"filename": "a.bin", "total_size": 4}).json()["upload_id"]
+        api.put(upload_id, 0, b"0123")
+        file = api.complete(upload_id, unverified=True).json()["file"]
+        assert file["sha256"] is None
+        assert api.get(f"file/{upload_id}").headers["ETag"] == f'"{file["composite_hash"]}"'
 
     def test_another_hash_than_declared_is_a_conflict(self, api: Api) -> None:
         upload_id = api.init(b"0123")

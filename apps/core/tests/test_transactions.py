@@ -186,7 +186,9 @@ class TestDurable:
     @pytest.mark.parametrize(
         "move",
         [
-            lambda session, lease: transitions.finish_completed(session, lease, sha256="0" * 64, name="aa/name"),
+            lambda session, lease: transitions.finish_completed(
+                session, lease, sha256="0" * 64, composite_hash="", name="aa/name"
+            ),
             lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
             lambda session, lease: transitions.finish_damaged(session, lease, [0], handle=""),
             lambda session, lease: transitions.begin_removing(session),

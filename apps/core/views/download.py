@@ -25,7 +25,7 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
         Throttled: its owner is downloading too many already.
     """
     size = session.total_size or 0
-    etag = f'"{session.sha256}"'
+    etag = f'"{session.published_digest}"'
     headers = _headers(session, etag)
     if _none_match(request, etag):
         return HttpResponseNotModified(headers=headers)

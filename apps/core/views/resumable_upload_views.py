@@ -17,12 +17,13 @@ from ..errors import BadRequest, NotFound
 from ..http.responses import WithoutLength
 from ..http.throttles import InitPerAddress
 from ..models import UploadSession
-from ..protocols.session_document import session_document
+from ..protocols.session_document import receipts_document, session_document
 from ..serializers import (
     PUBLIC_STATUSES,
     CompleteRequest,
     InitRequest,
     Sha256Field,
+    StatusQuery,
     UploadReference,
 )
 from .api_base import UploadApiView
@@ -52,8 +53,13 @@ class UploadStatusView(UploadApiView):
     """Look at a session."""
 
     def get(self, request: Request, upload_id: UUID) -> Response:
-        """The whole session: state, progress, missing chunks, and the file once completed."""
-        return Response(session_document(self.service.status(upload_id)))
+        """The whole session: state, progress, missing chunks, receipts on request, and the file once completed."""
+        query = _checked(StatusQuery(data=request.query_params.dict()))
+        session = self.service.status(upload_id)
+        document = session_document(session)
+        if "receipts_from" in query:
+            document |= receipts_document(session, query["receipts_from"])
+        return Response(document)
 
 
 class CompleteUploadView(UploadApiView):
@@ -64,16 +70,23 @@ class CompleteUploadView(UploadApiView):
         fields = _checked(CompleteRequest(data=request.data))
         service = self.service
         session = service.find(fields["upload_id"])
-        file_hash = fields.get("file_hash")
-        is_empty = 0 in (session.total_size, fields.get("total_size"))
-        if not session.file_hash and file_hash is None and not is_empty:
-            raise BadRequest(
-                "Give file_hash, the SHA-256 of the whole file; init did not have it.", code="hash_required"
-            )
-        session = service.complete(session, file_hash=file_hash, total_size=fields.get("total_size"))
+        _require_proof(session, fields)
+        declared = {name: fields.get(name) for name in ("file_hash", "composite_hash", "total_size")}
+        session = service.complete(session, **declared)
         if session.status == UploadSession.Status.ASSEMBLING:
             return Response(session_document(session), status=202, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
         return Response(session_document(session))
+
+
+def _require_proof(session: UploadSession, fields: dict[str, Any]) -> None:
+    """Nobody leaves out by mistake what proves the file."""
+    is_empty = 0 in (session.total_size, fields.get("total_size"))
+    given = session.file_hash or fields.get("file_hash") or fields.get("composite_hash") or fields.get("unverified")
+    if not given and not is_empty:
+        raise BadRequest(
+            "Give composite_hash, or file_hash, the SHA-256 of the whole file; init did not have it.",
+            code="hash_required",
+        )
 
 
 class CancelUploadView(UploadApiView):
