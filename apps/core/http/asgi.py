@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from io import BytesIO
 from threading import Event
@@ -22,6 +22,8 @@ from django.urls import ResolverMatch, set_script_prefix
 from ..conf import KIB, MIB, upload_settings
 from .asgi_messages import Application, Message, Receive, Scope, Send, encoded, send_answer
 from .exchange import Exchange
+from .fast_body import ASGI_EXTENSION as BLOCKS_EXTENSION
+from .fast_body import FastBody
 from .informational import ASGI_EXTENSION
 from .protocol import Answer, Pending, UploadProtocol
 from .routing import protocol_of, resolve_path
@@ -84,7 +86,8 @@ class UploadApplication:
         if answer is None:
             self._receiving += 1
             try:
-                answer = await self._feed(exchange, receive, _interim_sender(scope, send))
+                with _blocks_taken(scope, exchange) as lender:
+                    answer = await self._feed(exchange, receive, lender, _interim_sender(scope, send))
             finally:
                 self._receiving -= 1
         if isinstance(answer, Pending):
@@ -105,10 +108,14 @@ class UploadApplication:
         return await self.threads.run(exchange.give_up, pending)
 
     async def _feed(
-        self, exchange: Exchange, receive: Receive, send_interim: Callable[[Answer], Awaitable[None]]
+        self,
+        exchange: Exchange,
+        receive: Receive,
+        lender: FastBody | None,
+        send_interim: Callable[[Answer], Awaitable[None]],
     ) -> Answer | Pending | None:
         """Feed the body. None: the client is gone."""
-        gathered = _Gathered()
+        gathered = _Gathered(lender)
         feeding = _Feeding(self.threads, exchange, send_interim)
         loop = asyncio.get_running_loop()
         if exchange.opening is not None:
@@ -126,22 +133,30 @@ class UploadApplication:
                         await feeding.end(gathered.take(), exchange.abort)
                         return None
                     more = message.get("more_body", False)
-                    gathered.add(message.get("body", b""))
                     if more:
                         pace.require(len(message.get("body", b"")))
-                    if more and gathered.size >= self._block_size():
+                    for block, release in self._due(gathered, message):
                         timeout.reschedule(None)
-                        answer = await feeding.feed(gathered.take())
+                        answer = await feeding.feed(block, release)
                         if answer is not None:
                             return answer
         except TimeoutError:
             end = exchange.supersede if patience.is_over else exchange.time_out
-            return await feeding.end(gathered.take(), end)
+            return await feeding.end(gathered.take_all(), end)
         except asyncio.CancelledError:
             # The server is stopping: what protocols keep of a broken body, they keep now.
-            feeding.end_unheard(gathered.take(), exchange.abort)
+            feeding.end_unheard(gathered.take_all(), exchange.abort)
             raise
         return await feeding.end(gathered.take(), exchange.finish)
+
+    def _due(self, gathered: _Gathered, message: Message) -> Iterator[tuple[bytes, Callable[[], None] | None]]:
+        """The blocks that go to a thread now that a message has come, with what gives back those that are lent."""
+        lent = message.get("block")
+        if lent and gathered.size:
+            yield gathered.take(), None
+        gathered.add(message.get("body", b""))
+        if message.get("more_body") and (lent or gathered.size >= self._block_size()):
+            yield gathered.take(), lent.release if lent else None
 
     def _block_size(self) -> int:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
@@ -150,14 +165,19 @@ class UploadApplication:
 
 
 class _Gathered:
-    """Bytes that arrived and have not gone to a thread yet."""
+    """Bytes that arrived and have not gone to a thread yet.
 
-    def __init__(self) -> None:
+    Args:
+        lender: who lends blocks, and may have more that arrived.
+    """
+
+    def __init__(self, lender: FastBody | None) -> None:
+        self._lender = lender
         self._parts: list[bytes] = []
         self.size = 0
 
     def add(self, part: bytes) -> None:
-        if part:
+        if len(part):
             self._parts.append(part)
             self.size += len(part)
 
@@ -166,6 +186,12 @@ class _Gathered:
         self._parts = []
         self.size = 0
         return block
+
+    def take_all(self) -> bytes:
+        """Also what the server has not handed over."""
+        if self._lender is not None:
+            self.add(self._lender.take_rest())
+        return self.take()
 
 
 class _Feeding:
@@ -184,16 +210,22 @@ class _Feeding:
         self.on_final_answer: Callable[[], None] = lambda: None
         """Called when a block brings one, while the next may be long in coming."""
 
-    async def feed(self, block: bytes) -> Answer | None:
-        """Begin to feed a block once the one before it is through; the final answer, if that one brought it."""
+    async def feed(self, block: bytes, release: Callable[[], None] | None) -> Answer | None:
+        """Begin to feed a block once the one before it is through; the final answer, if that one brought it.
+
+        Args:
+            release: what gives a block back that is lent.
+        """
         answer = await self._settle()
         if answer is None:
             self._is_idle.clear()
-            self._step = asyncio.create_task(self._take(block))
+            self._step = asyncio.create_task(self._take(block, release))
         return answer
 
-    async def _take(self, block: bytes) -> Answer | None:
+    async def _take(self, block: bytes, release: Callable[[], None] | None) -> Answer | None:
         answer = await self._threads.run(self._receive, block)
+        if release is not None:
+            release()
         if answer is not None and answer.is_interim:
             await self._send_interim(answer)
             return None
@@ -278,6 +310,16 @@ class _Patience:
         before = self._timeout.when()
         if before is None or deadline - before > 1:
             self._timeout.reschedule(deadline)
+
+
+@contextmanager
+def _blocks_taken(scope: Scope, exchange: Exchange) -> Iterator[FastBody | None]:
+    """Large bodies come in blocks that are lent, where the server lends them (see :mod:`.fast_body`)."""
+    extension = (scope.get("extensions") or {}).get(BLOCKS_EXTENSION)
+    lender: FastBody | None = extension["accept"]() if extension and exchange.takes_lent_blocks else None
+    yield lender
+    if lender is not None:
+        lender.stop()  # Not after an error: a thread may still be at work on a block.
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:

@@ -27,10 +27,12 @@ import termios
 from contextlib import suppress
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..conf import KIB, upload_settings
+from .fast_body import LEAST_LEFT, FastBody
 from .problems import Problem
 from .uvicorn_cycle import extend
 
@@ -104,8 +106,26 @@ class BoundedHttp1(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
-        extend(cycle)
+        cycle.fast_body = None
+        extend(cycle, lambda: self._accept_blocks(cycle))
         super()._start_asgi_task(cycle, app)
+
+    def _accept_blocks(self, cycle: Any) -> FastBody | None:
+        """The application takes blocks of this body: while it arrives the connection has another protocol."""
+        is_reading_it = cycle is self.cycle and cycle.more_body and not (self._is_closing or cycle.disconnected)
+        left = _content_length(self.headers) - self._body_size if is_reading_it else 0
+        if left < LEAST_LEFT or self.transport.is_closing():
+            return None
+        fast_body = cycle.fast_body = FastBody(self, left)
+        self.transport.set_protocol(fast_body)
+        return fast_body
+
+    def end_fast_body(self, parser: httptools.HttpRequestParser) -> None:
+        """A body that the parser did not see has ended."""
+        with suppress(AttributeError):  # As uvicorn has it.
+            parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser = parser
+        self.on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing and not self._is_body_wanted():
@@ -120,9 +140,9 @@ class BoundedHttp1(HttpToolsProtocol):
             self._framing_size += len(data) - (self._bodies_size - bodies_before)
             if self._framing_size > 2 * MAX_HEAD_SIZE + FRAMING_PER_BYTE * self._body_size:
                 self.transport.abort()
-        self._watch_what_follows_an_early_answer()
+        self.watch_what_follows_an_early_answer()
 
-    def _watch_what_follows_an_early_answer(self) -> None:
+    def watch_what_follows_an_early_answer(self) -> None:
         """Bytes of a body that is answered already stop uvicorn's timer of silence; start it again."""
         is_answered = self.cycle is not None and self.cycle.response_complete
         if is_answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
@@ -244,3 +264,8 @@ class BoundedHttp1(HttpToolsProtocol):
         if self._send_timer is not None:
             self._send_timer.cancel()
             self._send_timer = None
+
+
+def _content_length(headers: list[tuple[bytes, bytes]]) -> int:
+    """What the parser has found to be one number; 0 for a body whose length is not known."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)

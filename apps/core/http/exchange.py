@@ -64,6 +64,11 @@ class Exchange:
         """The interim answer to send before the body is read, if there is one."""
         return self._body.interim if self._body else None
 
+    @property
+    def takes_lent_blocks(self) -> bool:
+        """Whether blocks may be memory that is used again."""
+        return self._body is not None and self._body.takes_lent_blocks
+
     def on_superseded(self, end: Callable[[], None]) -> None:
         """Call ``end``, from any thread, once a newer request makes it pointless to read on."""
         if self._body is not None:

@@ -91,10 +91,14 @@ class Body(ABC):
 
     interim: Answer | None = None
     """Sent before the body is read, where the server can send it."""
+    takes_lent_blocks: ClassVar[bool] = False
+    """Whether blocks may be memory that is used again: the last one once ``finish`` has returned, those before it once
+    ``receive`` has."""
 
     @abstractmethod
     def receive(self, block: bytes) -> Answer | None:
-        """Take the next bytes. May raise an ``UploadError``, which ends the request; an interim answer does not."""
+        """Take the next bytes; as a memoryview, if they are lent. May raise an ``UploadError``, which ends the request;
+        an interim answer does not."""
 
     @abstractmethod
     def finish(self) -> Answer | Pending:

@@ -43,6 +43,8 @@ class SequentialBody(Body):
         OffsetMismatch, SessionGone, Conflict, StorageFull: as ``ResumableUploadService.receive_from``.
     """
 
+    takes_lent_blocks = True
+
     def __init__(
         self,
         service: ResumableUploadService,

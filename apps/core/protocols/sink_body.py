@@ -11,6 +11,8 @@ from ..services.receiving import ChunkSink
 class SinkBody(Body):
     """Feeds a sink; ``answer`` finishes it and says how it went."""
 
+    takes_lent_blocks = True
+
     def __init__(self, sink: ChunkSink, answer: Callable[[], Answer]) -> None:
         self._sink = sink
         self._answer = answer

@@ -373,11 +373,30 @@ def test_removing_what_is_not_there_is_a_success(store: LocalStore, name: str) -
 
 
 def test_a_write_that_stops_early_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pwrite = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:3], offset))
+    pwritev = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda fd, data, offset: pwritev(fd, [b"".join(data)[:3]], offset))
     with (tmp_path / "file").open("wb") as file:
-        store_writer.pwrite_all(file.fileno(), b"0123456789", 2)
+        store_writer.pwrite_all(file.fileno(), [b"01", b"", b"2345", b"6", b"789"], 2)
     assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
+
+
+def test_more_pieces_than_the_system_takes_at_once_are_written(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        store_writer.pwrite_all(file.fileno(), [b"x"] * 3000, 0)
+    assert (tmp_path / "file").read_bytes() == b"x" * 3000
+
+
+def test_lent_memory_is_not_kept(store: LocalStore, staged: Staged) -> None:
+    """A block whose memory is used again once it was taken; but for the last, which is committed with it."""
+    writer = store.writer(staged, SMALL.span(0), Guard())
+    lent = bytearray(b"01")
+    writer.write(memoryview(lent))
+    lent[:] = b"23"
+    writer.write(memoryview(lent))
+    with store.exclusive(staged, 0) as entry:
+        writer.commit(entry)
+    with store.open(staged) as file:
+        assert file.read() == b"0123"
 
 
 @pytest.mark.parametrize(("sync_chunks", "order"), [(True, ["pwrite", "fdatasync"]), (False, ["pwrite"])])

@@ -701,7 +701,7 @@ class TestAFullDisk:
         tus.patch(url, 0, data[: MIB + 7])
         write = writer.pwrite_all
 
-        def write_while_there_is_room(fd: int, block: bytes, offset: int) -> None:
+        def write_while_there_is_room(fd: int, block: Any, offset: int) -> None:
             if offset >= 2 * MIB:
                 raise OSError(errno.ENOSPC, "full")
             write(fd, block, offset)

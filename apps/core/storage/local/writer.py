@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from functools import cached_property
 from typing import BinaryIO
 from uuid import UUID
@@ -17,15 +18,20 @@ from .claims import COMMITTED, ENTRY_SIZE, FREE, PARTIAL, ClaimEntry
 from .staging import Staging
 
 BLOCK = MIB
+_MOST_VECTORS = 1024
+"""IOV_MAX of Linux."""
 
 
-def pwrite_all(fd: int, data: bytes, offset: int) -> None:
-    """Write all of ``data`` at ``offset``; a single ``pwrite`` may stop early."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        view = view[written:]
+def pwrite_all(fd: int, data: Sequence[bytes | memoryview], offset: int) -> None:
+    """Write all of ``data`` at ``offset``, without joining it; a single ``pwritev`` may stop early."""
+    views = [memoryview(each) for each in data]
+    while views:
+        written = os.pwritev(fd, views[:_MOST_VECTORS], offset)
         offset += written
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if written:
+            views[0] = views[0][written:]
 
 
 class LocalWriter:
@@ -46,7 +52,7 @@ class LocalWriter:
         self._supersede = supersede
         self._start = start
         self._written = start
-        self._held: list[bytes] = []
+        self._held: list[bytes | memoryview] = []
         self.held_bytes = 0
         self._claimed = False
         self._superseded = False
@@ -57,7 +63,7 @@ class LocalWriter:
     def _token(self) -> bytes:
         return secrets.token_bytes(ENTRY_SIZE)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | memoryview) -> None:
         self._held.append(block)
         self.held_bytes += len(block)
         memory_budget.take(len(block))
@@ -65,6 +71,8 @@ class LocalWriter:
             return  # Committed next: one write, no claim.
         if self.held_bytes >= BLOCK or memory_budget.exhausted(upload_settings().receive_buffer_bytes):
             self._write_out()
+        elif isinstance(block, memoryview):
+            self._held[-1] = bytes(block)  # Its memory is lent, and used again.
 
     def write_out(self) -> None:
         if self.held_bytes:
@@ -146,7 +154,7 @@ class LocalWriter:
             fd = self._staging.open(self._upload_id, "part", os.O_WRONLY)
             try:
                 self._copy_spool_to(fd)
-                pwrite_all(fd, self._joined(), self._span.offset + self._written)
+                pwrite_all(fd, self._held, self._span.offset + self._written)
                 if upload_settings().sync_chunks:
                     os.fdatasync(fd)
             finally:
@@ -155,11 +163,8 @@ class LocalWriter:
 
     def _append_to_spool(self, spool: BinaryIO) -> None:
         with storage_errors():
-            pwrite_all(spool.fileno(), self._joined(), self._written - self._start)
+            pwrite_all(spool.fileno(), self._held, self._written - self._start)
         self._note_written()
-
-    def _joined(self) -> bytes:
-        return self._held[0] if len(self._held) == 1 else b"".join(self._held)
 
     def _note_written(self) -> None:
         self._written += self.held_bytes
@@ -171,7 +176,7 @@ class LocalWriter:
         self._spool.seek(0)
         offset = self._span.offset + self._start
         while block := self._spool.read(BLOCK):
-            pwrite_all(fd, block, offset)
+            pwrite_all(fd, [block], offset)
             offset += len(block)
 
     def _close_spool(self) -> None:
