@@ -1,7 +1,8 @@
 """``make bench``: our server beside its peers on this machine, medians of several runs, as ratios within one run.
 
-nginx, @tus/server (``TUS_NODE_MODULES``) and tusd (``TUSD`` or on the PATH) are measured where they are installed; each
-round measures every server once, so that a noisy minute hits all of them. Numbers are MB/s (10^6 bytes) unless said.
+nginx, @tus/server (``TUS_NODE_MODULES``), tusd (``TUSD`` or on the PATH) and copyparty (``COPYPARTY``, a Python that
+has it) are measured where they are installed; each round measures every server once, so that a noisy minute hits all of
+them. Numbers are MB/s (10^6 bytes) unless said.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from tests.browser.chromium import CHROMIUM
 
+from . import cost as costs
 from . import durability, python_client, servers
 from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
@@ -37,13 +39,13 @@ class Bench:
     """Collects rates by case over several rounds."""
 
     def __init__(self, rounds: int, base: Path) -> None:
-        self._rounds = rounds
-        self._base = base
+        self.rounds = rounds
+        self.base = base
         self.rates: dict[str, list[float]] = defaultdict(list)
 
     @contextmanager
     def directory(self) -> Iterator[Path]:
-        path = Path(tempfile.mkdtemp(dir=self._base))
+        path = Path(tempfile.mkdtemp(dir=self.base))
         path.chmod(0o755)
         try:
             yield path
@@ -51,7 +53,7 @@ class Bench:
             shutil.rmtree(path, ignore_errors=True)
 
     def run(self, cases: list[tuple[str, Callable[[], float]]]) -> None:
-        for number in range(self._rounds):
+        for number in range(self.rounds):
             for name, case in cases:
                 rate = case()
                 self.rates[name].append(rate)
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp"))
     parts = {
         "throughput": throughput,
+        "cost": cost,
         "large": large,
         "stream": stream,
         "position": position,
@@ -112,6 +115,22 @@ def throughput(bench: Bench, megabytes: int) -> None:
     for name, _ in cases:
         print(f"| {name} | {bench.median(name):.0f} | {bench.median(name) / first:.2f} |")
     print()
+
+
+def cost(bench: Bench, megabytes: int) -> None:
+    """Seconds of processor per GiB, ours beside the least there can be and the peers."""
+    costs.touch_memory(bench.base)
+    measured: dict[str, list[costs.Cost]] = defaultdict(list)
+    for number in range(bench.rounds):
+        for case in costs.cases(megabytes):
+            with bench.directory() as directory:
+                found = case.measure(directory)
+            measured[case.name].append(found)
+            print(
+                f"  round {number + 1}: {case.name:<30}{found.user:6.2f} +{found.system:5.2f} s {found.rate:6.0f} MB/s",
+                flush=True,
+            )
+    print(f"\n{costs.table(measured)}\n")
 
 
 def durable(bench: Bench, megabytes: int) -> None:

@@ -129,6 +129,25 @@ def tus_node(directory: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def bound(directory: Path) -> Iterator[Server]:
+    """The bare loop of :mod:`.bound`."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.bound", str(port), str(directory / "file")]
+    with _running("bound", port, command) as pid:
+        yield Server("bound", port, pid)
+
+
+@contextmanager
+def copyparty(directory: Path) -> Iterator[Server]:
+    """copyparty, a Python with it being ``COPYPARTY``; everybody may write, and it keeps its database."""
+    port = free_port()
+    options = ["-i", HOST, "-p", str(port), "-v", f"{directory}::A:c,wram", "-e2d", "-q", "--no-thumb", "-j2"]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(directory / ".config")}
+    with _running("copyparty", port, [os.environ["COPYPARTY"], "-m", "copyparty", *options], environment) as pid:
+        yield Server("copyparty", port, pid)
+
+
+@contextmanager
 def _running(name: str, port: int, command: list[str], environment: dict[str, str] | None = None) -> Iterator[int]:
     log = open(os.devnull, "w") if not os.environ.get("BENCH_LOG") else open(os.environ["BENCH_LOG"], "a")  # noqa: SIM115
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -155,6 +174,17 @@ def _wait_until_open(name: str, port: int, process: subprocess.Popen[bytes]) -> 
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"{name} did not open port {port}")
+
+
+def processor_seconds(pid: int) -> tuple[float, float]:
+    """User and system time of a process and all below it."""
+    user = system = 0
+    for process in [pid, *_descendants(pid)]:
+        with suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            user, system = user + int(fields[11]), system + int(fields[12])
+    ticks = os.sysconf("SC_CLK_TCK")
+    return user / ticks, system / ticks
 
 
 def resident_bytes(pid: int) -> int:
