@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_directories_are_uploaded_with_their_paths(command: Command, tmp_path: P
     assert b"--recursive" in command("put", str(tmp_path / "trip"), code=2).stderr
     completed = [line for line in command.json("put", "--recursive", str(tmp_path / "trip")) if "upload_id" in line]
     sessions = [command.json("status", line["upload_id"])[0] for line in completed]
-    assert [session["metadata"]["relative_path"] for session in sessions] == ["trip/a.bin", "trip/day/b.bin"]
+    assert {session["metadata"]["relative_path"] for session in sessions} == {"trip/a.bin", "trip/day/b.bin"}
 
 
 def test_list_get_resume_and_cancel(command: Command, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy) -> None:
@@ -196,32 +197,32 @@ def test_empty_files_and_pipes_are_uploaded(command: Command, make_file: MakeFil
         0,
     )
     lines = command.json("put", "--recursive", str(tmp_path / "trip"))
-    assert [line["size"] for line in lines if line["event"] == "completed"] == [0, 1]
+    assert {line["size"] for line in lines if line["event"] == "completed"} == {0, 1}
 
 
-def test_delete_needs_a_yes_where_nobody_can_be_asked(command: Command, make_file: MakeFile) -> None:
+def test_rm_needs_a_yes_where_nobody_can_be_asked(command: Command, make_file: MakeFile) -> None:
     ids = [command.json("put", str(make_file(9, f"{number}.bin")))[-1]["upload_id"] for number in range(2)]
-    assert b"--yes" in command("delete", *ids, code=2, stdin=b"y\n").stderr
+    assert b"--yes" in command("rm", *ids, code=2, stdin=b"y\n").stderr
     command("status", ids[0])
-    assert command("delete", "--yes", *ids).stdout.decode() == "".join(f"{each}: deleted\n" for each in ids)
+    assert command("rm", "--yes", *ids).stdout.decode() == "".join(f"{each}: deleted\n" for each in ids)
     command("status", ids[0], code=1)
-    assert command.json("delete", "-y", ids[0]) == [{"event": "deleted", "upload_id": ids[0]}], "again is a success"
+    assert command.json("rm", "-y", ids[0]) == [{"event": "deleted", "upload_id": ids[0]}], "again is a success"
 
 
-def test_delete_tells_what_is_no_upload_id_and_deletes_the_others(command: Command, make_file: MakeFile) -> None:
+def test_rm_tells_what_is_no_upload_id_and_deletes_the_others(command: Command, make_file: MakeFile) -> None:
     upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
-    failed, deleted = command.json("delete", "-y", "nonsense", upload_id, code=1)
+    failed, deleted = command.json("rm", "-y", "nonsense", upload_id, code=1)
     assert (failed["event"], failed["upload_id"], failed["code"]) == ("failed", "nonsense", "not_found")
     assert deleted["event"] == "deleted"
-    assert b"'nonsense' is not an upload id" in command("delete", "-y", "nonsense", code=1).stderr
-    command("delete", "-y", code=2)
+    assert b"'nonsense' is not an upload id" in command("rm", "-y", "nonsense", code=1).stderr
+    command("rm", "-y", code=2)
 
 
 @pytest.mark.parametrize(("said", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
-def test_delete_asks_on_a_terminal(command: Command, make_file: MakeFile, said: bytes, code: int) -> None:
+def test_rm_asks_on_a_terminal(command: Command, make_file: MakeFile, said: bytes, code: int) -> None:
     upload_id = command.json("put", str(make_file(9)))[-1]["upload_id"]
     ours, theirs = pty.openpty()
-    process = command.start("delete", upload_id, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = command.start("rm", upload_id, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.close(theirs)
     os.write(ours, said)
     printed, asked = process.communicate(timeout=LONG)
@@ -257,6 +258,104 @@ def test_exit_codes_tell_what_happened(command: Command, make_file: MakeFile, tm
     assert (lines[-1]["event"], lines[-1]["code"]) == ("failed", "extension_not_allowed")
     command.environment["RESUMABLE_UPLOADS_TOKEN"] = "wrong"
     command("put", str(good), code=3)
+
+
+def events(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """What became of each file, by its name."""
+    return {Path(line["file"]).name: line["event"] for line in lines if line["event"] != "progress"}
+
+
+def test_what_is_stored_already_is_not_sent_again(command: Command, tmp_path: Path, proxy: FlakyProxy) -> None:
+    trip = tmp_path / "trip"
+    trip.mkdir()
+    for name in ("a.bin", "b.bin", "c.bin"):
+        (trip / name).write_bytes(name.encode() * 100_000)
+    put = ("put", "--recursive", str(trip))
+    assert set(events(command.json(*put)).values()) == {"completed"}
+    (trip / "b.bin").write_bytes(b"B.bin" * 100_000)
+    os.utime(trip / "c.bin")
+    proxy.bytes_sent = 0
+    changed = {"a.bin": "skipped", "b.bin": "would_upload", "c.bin": "would_upload"}
+    assert events(command.json(*put, "--dry-run")) == changed
+    assert proxy.bytes_sent < 100_000
+    assert events(command.json(*put, "--checksum")) == {"a.bin": "skipped", "b.bin": "completed", "c.bin": "skipped"}
+    assert events(command.json(*put)) == {"a.bin": "skipped", "b.bin": "skipped", "c.bin": "completed"}
+    said = command(*put)
+    assert said.stdout == b""
+    assert said.stderr.count(b"stored already") == 3
+    left = [path.name for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert all(name.startswith("rate-") for name in left), "of the line, and nothing of each upload"
+
+
+def test_the_same_name_in_another_directory_is_another_file(command: Command, tmp_path: Path) -> None:
+    for directory in ("one", "two"):
+        (tmp_path / directory).mkdir()
+        path = tmp_path / directory / "a.bin"
+        path.write_bytes(b"same")
+        os.utime(path, (1, 1))
+        assert events(command.json("put", "-r", str(tmp_path / directory))) == {"a.bin": "completed"}
+
+
+def test_put_takes_metadata_a_type_patterns_and_a_rate(command: Command, tmp_path: Path) -> None:
+    trip = tmp_path / "trip"
+    trip.mkdir()
+    (trip / "a.csv").write_bytes(b"1,2\n" * 50_000)
+    (trip / "b.tmp").write_bytes(b"b")
+    began = time.monotonic()
+    lines = command.json(
+        "put", "-r", str(trip), "--exclude", "*.tmp", "--metadata", "trip=7", "--mime-type", "text/plain",
+        "--bwlimit", "100k", "--sha256",
+    )  # fmt: skip
+    assert time.monotonic() - began > 1, "200 kB at 100 kB/s, of which the first block costs nothing"
+    assert events(lines) == {"a.csv": "completed"}
+    (session,) = command.json("status", lines[-1]["upload_id"])
+    assert (session["mime_type"], session["metadata"]["trip"]) == ("text/plain", "7")
+    assert session["file_hash"] == sha256_of(trip / "a.csv")
+    command("put", str(trip / "a.csv"), "--metadata", "trip", code=2)
+    command("put", str(trip / "a.csv"), "--bwlimit", "fast", code=2)
+
+
+def test_quiet_tells_errors_alone(command: Command, make_file: MakeFile) -> None:
+    done = command("put", "--quiet", str(make_file(9)), str(make_file(9, "page.html")), code=4)
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+    assert b"page.html" in done.stderr
+
+
+def test_a_small_file_does_not_wait_for_a_large_one(command: Command, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    large, small = make_file(30 * MIB, "large.bin"), make_file(100_000, "small.bin")
+    proxy.bytes_per_second = 10e6
+    lines = command.json("put", "--transfers", "1", str(large), str(small))
+    assert [Path(line["file"]).name for line in lines if line["event"] == "completed"] == ["small.bin", "large.bin"]
+
+
+@pytest.mark.parametrize("arguments", [("put", "-"), ("list",), ("status", "x")])
+def test_a_wrong_port_or_address_is_told_at_once(command: Command, arguments: tuple[str, ...]) -> None:
+    for url in ("http://127.0.0.1:9/api/v1/upload", "http://nowhere.invalid/api/v1/upload"):
+        said = command(*arguments, "--to", url, code=5, stdin=b"").stderr
+        assert b"cannot be reached" in said
+        assert b"Trying again" not in said
+    command("list", "--to", command.environment["RESUMABLE_UPLOADS_URL"] + "/wrong", code=1)
+
+
+def test_who_asks_for_retries_gets_them(command: Command, make_file: MakeFile) -> None:
+    said = command("put", "-", "--to", "http://127.0.0.1:9/", "--retries", "1", code=5, stdin=b"").stderr
+    assert said.count(b"Trying again") == 1
+
+
+def test_list_tells_size_and_date(command: Command, make_file: MakeFile) -> None:
+    command("put", str(make_file(1_400_000, "sized.bin")))
+    (line,) = (each for each in command("list").stdout.decode().splitlines() if each.endswith("sized.bin"))
+    assert re.search(r" completed  100\.00% 1\.4 MB \d{4}-\d\d-\d\d \d\d:\d\d sized\.bin$", line), line
+
+
+def test_logout_forgets_the_token(command: Command, tmp_path: Path) -> None:
+    url, token = (command.environment.pop(f"RESUMABLE_UPLOADS_{name}") for name in ("URL", "TOKEN"))
+    command("login", "--to", url, "--token", token)
+    command("list")
+    assert b"Logged out." in command("logout").stdout
+    assert b"Nobody" in command("logout").stdout
+    command("list", code=2)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

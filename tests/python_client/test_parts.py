@@ -26,9 +26,8 @@ from resumable_uploads_client.errors import (
     parse_retry_after,
 )
 from resumable_uploads_client.progress import ProgressMeter
-from resumable_uploads_client.reading import Chunk, Reading, hash_of
+from resumable_uploads_client.reading import Chunk, Reading, composite_of_source, sha256_of
 from resumable_uploads_client.retrying import Retrying
-from resumable_uploads_client.sessions import MIB, preferred_chunk_size
 from resumable_uploads_client.sources import open_source
 from resumable_uploads_client.state import StateDirectory
 
@@ -47,7 +46,7 @@ pytestmark = pytest.mark.unit
         (409, "chunk_conflict", Conflict, False),
         (409, "chunk_beyond_end", Conflict, False),
         (409, "client_key_conflict", Conflict, False),
-        (409, "duplicate_upload", Conflict, False),
+        (409, "composite_mismatch", Conflict, False),
         (409, "chunk_superseded", Conflict, True),
         (410, "session_expired", SessionEnded, False),
         (422, "hash_mismatch", Refused, False),
@@ -119,7 +118,12 @@ def test_what_is_final_is_not_tried_again_and_a_stop_ends_a_wait() -> None:
         retrying.run(lambda: None)
 
 
-def test_one_pass_gives_the_wanted_chunks_and_the_hash_of_the_whole(tmp_path: Path) -> None:
+def composite(content: bytes, size: int) -> str:
+    digests = [hashlib.sha256(content[at : at + size]).digest() for at in range(0, len(content), size)]
+    return f"{hashlib.sha256(b''.join(digests)).hexdigest()}-{len(digests)}"
+
+
+def test_the_wanted_chunks_are_read_and_the_others_for_the_composite(tmp_path: Path) -> None:
     content = os.urandom(2500)
     path = tmp_path / "file.bin"
     path.write_bytes(content)
@@ -127,10 +131,39 @@ def test_one_pass_gives_the_wanted_chunks_and_the_hash_of_the_whole(tmp_path: Pa
     with open_source(path) as source:
         reading = Reading(source, 1000)
         reading.run(lambda index: index != 1, chunks.append)
-        assert hash_of(source, 100) == reading.file_hash == hashlib.sha256(content).hexdigest()
-        assert reading.reread(2).digest == hashlib.sha256(content[2000:]).digest()
+        assert sorted(reading.digests) == [0, 2]
+        assert reading.composite() == composite_of_source(source, 1000) == composite(content, 1000)
+        assert reading.sha256() == sha256_of(source) == hashlib.sha256(content).hexdigest()
     assert [(chunk.index, bytes(chunk.data)) for chunk in chunks] == [(0, content[:1000]), (2, content[2000:])]
     assert chunks[0].digest == hashlib.sha256(content[:1000]).digest()
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 2000, 2500])
+def test_a_pipe_is_read_once_for_all_of_it(size: int) -> None:
+    content = os.urandom(size)
+    read_end, write_end = os.pipe()
+    os.write(write_end, content)
+    os.close(write_end)
+    chunks: list[Chunk] = []
+    with open(read_end, "rb") as pipe, open_source(pipe) as source:
+        reading = Reading(source, 1000, with_sha256=True)
+        reading.run(lambda index: True, chunks.append)
+        assert (reading.size, reading.composite()) == (size, composite(content, 1000))
+        assert reading.sha256() == hashlib.sha256(content).hexdigest()
+    assert b"".join(bytes(chunk.data) for chunk in chunks) == content
+
+
+def test_a_chunk_that_is_read_again_must_be_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"a" * 10)
+    with open_source(path) as source:
+        times = os.stat(path)
+        reading = Reading(source, 4)
+        reading.chunk(1)
+        path.write_bytes(b"b" * 10)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        with pytest.raises(FileChanged):
+            reading.chunk(1)
 
 
 @pytest.mark.parametrize("change", [b"grown" * 1000, b"x"])
@@ -156,6 +189,27 @@ def test_sources_tell_name_size_and_whether_they_can_be_rewound(tmp_path: Path) 
         assert memory.read(1, 5) == b"23"
     with open(read_end, "rb") as pipe, open_source(pipe) as stream:
         assert (stream.name, stream.size, stream.rewindable) == ("upload.bin", None, False)
+
+
+def test_what_has_no_place_is_known_by_its_edges() -> None:
+    def fingerprint(content: bytes) -> str:
+        with open_source(io.BytesIO(content), "memory.bin") as source:
+            return source.fingerprint
+
+    large = os.urandom(300_000)
+    assert fingerprint(large) == fingerprint(large)
+    assert len({fingerprint(content) for content in (large, b"x" + large[1:], large[:-1] + b"x", large + b"x")}) == 4
+
+
+def test_a_rate_is_remembered_beside_the_uploads(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    assert state.rate("http://a") is None
+    state.keep_rate("http://a", 1234.5)
+    assert (state.rate("http://a"), state.rate("http://b")) == (1234, None)
+    (file,) = (tmp_path / "state").iterdir()
+    for broken in ("{", '{"bytes_per_second": "fast"}', '{"bytes_per_second": 0}'):
+        file.write_text(broken)
+        assert state.rate("http://a") is None
 
 
 def test_the_fingerprint_changes_with_the_file(tmp_path: Path) -> None:
@@ -230,9 +284,3 @@ def test_progress_never_falls_and_ends_at_the_whole() -> None:
     assert seen[-1].percentage == 100
     assert Progress(5, None, 0, None).percentage is None
     assert Progress(0, 0, 0, None).percentage == 100
-
-
-def test_large_files_and_pipes_wish_for_large_chunks() -> None:
-    assert preferred_chunk_size(10 * MIB) is None
-    assert preferred_chunk_size(100 * MIB) == 8 * MIB
-    assert preferred_chunk_size(None) == 8 * MIB

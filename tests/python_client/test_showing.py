@@ -50,11 +50,18 @@ def test_names_from_the_server_are_listed_escaped(
     on_a_terminal(monkeypatch)
 
     def sessions(uploader: Uploader, **filters: str) -> Iterator[dict[str, Any]]:
-        yield {"upload_id": "id", "status": HOSTILE, "filename": HOSTILE, "progress": {"percentage": 1.0}}
+        yield {
+            "upload_id": "id",
+            "status": HOSTILE,
+            "filename": HOSTILE,
+            "progress": {"percentage": 1.0},
+            "total_size": 7,
+            "created_at": "2026-01-02T03:04:05Z",
+        }
 
     monkeypatch.setattr(Uploader, "list", sessions)
     run(monkeypatch, "list")
-    assert capsys.readouterr().out == f"id {SHOWN}   1.00% {SHOWN}\n"
+    assert capsys.readouterr().out == f"id {SHOWN}   1.00%    7 B 2026-01-02 03:04 {SHOWN}\n"
     run(monkeypatch, "list", "--json")
     assert not [character for character in capsys.readouterr().out.rstrip("\n") if not " " <= character <= "~"]
 
@@ -70,7 +77,7 @@ def test_what_the_server_says_is_told_escaped(
     for method in ("status", "delete"):
         monkeypatch.setattr(Uploader, method, refuse)
     run(monkeypatch, "status", "id")
-    run(monkeypatch, "delete", "--yes", "id")
+    run(monkeypatch, "rm", "--yes", "id")
     assert capsys.readouterr().err == f"{SHOWN}\nid: {SHOWN}\n"
 
 

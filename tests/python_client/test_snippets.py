@@ -81,7 +81,7 @@ def test_the_commands_of_the_reference_run(server: ServerProcess, environment: d
 
 def test_the_line_that_deletes_runs(environment: dict[str, str], home: Path) -> None:
     run("resumable-uploads put holiday.bin readings.bin", environment, home)
-    (snippet,) = (text for text in snippets(DOCUMENT, "bash") if "delete" in text)
+    (snippet,) = (text for text in snippets(DOCUMENT, "bash") if "xargs" in text)
     assert run(snippet, environment, home).count(": deleted") >= 2
     assert run(snippet, environment, home) == "", "nothing is left, and that is no failure"
 

@@ -96,7 +96,7 @@ OPERATIONS: dict[str, Callable[[UploadApi], object]] = {
     "status": lambda api: api.status(UPLOAD_ID),
     "list": lambda api: list(api.list()),
     "chunk": lambda api: api.put_chunk(UPLOAD_ID, 0, memoryview(b"1"), bytes(32), lambda sent: None),
-    "complete": lambda api: api.complete(UPLOAD_ID, "0" * 64, 1),
+    "complete": lambda api: api.complete(UPLOAD_ID, total_size=1, composite_hash="", file_hash=None),
     "cancel": lambda api: api.cancel(UPLOAD_ID),
     "delete": lambda api: api.delete(UPLOAD_ID),
     "download": lambda api: api.open_file(UPLOAD_ID, start=0, etag=""),

@@ -13,11 +13,14 @@ from uuid import UUID
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from .bandwidth import Bandwidth
 from .errors import ConnectionFailed, NotFound, UploadError, error_of
 
 Token = str | Callable[[], str]
 Session = dict[str, Any]
 """A session as the API reference has it."""
+Receipt = dict[str, Any]
+"""``index``, ``size`` and ``sha256`` (in hex) of a stored chunk."""
 
 # A block must leave within the stall timeout: small enough for slow lines, large enough for fast ones.
 BLOCK_BYTES = 64 * 1024
@@ -30,6 +33,8 @@ class UploadApi:
         url: where the API's URLs are included.
         token: a Bearer token, or a callable that gets one; called again when the server answers 401.
         connections: kept open.
+        bandwidth: bounds how fast the bytes of chunks leave.
+        wait_for_server: False: while a server has not answered once, a connection that fails is no reason to try again.
         stall_timeout: seconds without progress after which a request is given up.
         ca_certs: a file of certificates to trust instead of the system's.
         proxy: the address of an HTTP proxy.
@@ -40,13 +45,17 @@ class UploadApi:
         url: str,
         token: Token,
         *,
-        connections: int = 4,
+        connections: int = 16,
+        bandwidth: Bandwidth | None = None,
+        wait_for_server: bool = True,
         stall_timeout: float = 30.0,
         ca_certs: str | None = None,
         proxy: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._token = token
+        self._bandwidth = bandwidth
+        self._is_patient = wait_for_server
         self._current: str | None = None if callable(token) else token
         self._lock = Lock()
         options: dict[str, Any] = {
@@ -65,6 +74,11 @@ class UploadApi:
 
     def status(self, upload_id: str) -> Session:
         return self._json("GET", f"status/{upload_id}")
+
+    def receipts(self, upload_id: str, start: int) -> tuple[list[Receipt], int | None]:
+        """A page of the receipts of stored chunks, and the chunk that the next page starts with, if there is one."""
+        page = self._json("GET", f"status/{upload_id}?receipts_from={start}")
+        return page["receipts"], page["receipts_next"]
 
     def cancel(self, upload_id: str) -> Session:
         return self._json("POST", "cancel", json_body={"upload_id": upload_id})
@@ -99,14 +113,20 @@ class UploadApi:
         def blocks() -> Iterator[memoryview]:
             for start in range(0, len(data), BLOCK_BYTES):
                 block = data[start : start + BLOCK_BYTES]
+                if self._bandwidth is not None:
+                    self._bandwidth.take(len(block))
                 yield block
                 on_sent(len(block))
 
         return self._json("PUT", f"chunk/{upload_id}/{index}", body=blocks, headers=headers)
 
-    def complete(self, upload_id: str, file_hash: str, total_size: int) -> Session | float:
+    def complete(
+        self, upload_id: str, *, total_size: int, composite_hash: str | None, file_hash: str | None
+    ) -> Session | float:
         """The session once it is verified and published; otherwise the seconds to wait before asking again."""
-        fields = {"upload_id": upload_id, "file_hash": file_hash, "total_size": total_size}
+        proof = {"composite_hash": composite_hash, "file_hash": file_hash}
+        known = {name: value for name, value in proof.items() if value is not None}
+        fields = {"upload_id": upload_id, "total_size": total_size, **known}
         answer = self._request("POST", "complete", json_body=fields)
         if answer.status == 202:
             return float(answer.headers.get("Retry-After", 1))
@@ -159,7 +179,7 @@ class UploadApi:
     ) -> urllib3.BaseHTTPResponse:
         payload: Any = json.dumps(json_body).encode() if json_body is not None else body() if body else None
         try:
-            return self._pool.request(
+            answer = self._pool.request(
                 method,
                 url,
                 body=payload,
@@ -168,7 +188,11 @@ class UploadApi:
                 redirect=False,
             )
         except (HTTPError, OSError) as error:
-            raise ConnectionFailed(f"The server cannot be reached: {error}") from error
+            failed = ConnectionFailed(f"The server cannot be reached: {error}")
+            failed.retryable = self._is_patient
+            raise failed from error
+        self._is_patient = True
+        return answer
 
     def _bearer(self) -> str:
         with self._lock:

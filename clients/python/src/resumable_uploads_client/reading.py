@@ -1,13 +1,16 @@
-"""Reads a source once, in order: each byte goes into its chunk's SHA-256 and into that of the whole."""
+"""Reads a source chunk by chunk; each byte goes into its chunk's SHA-256 once, and into no other unless asked to."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .digests import composite_of
 from .errors import FileChanged
 from .sources import Source
+
+BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -20,50 +23,104 @@ class Chunk:
 
 
 class Reading:
-    """One pass over a source.
+    """The chunks of one source.
+
+    Args:
+        with_sha256: whether the SHA-256 of the whole is wanted of a stream, which passes by once.
 
     Attributes:
-        size: bytes, once the pass is through.
-        file_hash: SHA-256 of the whole in hex, once the pass is through.
+        size: bytes, once they are known.
+        digests: of the chunks that were read, by index.
     """
 
-    def __init__(self, source: Source, chunk_size: int) -> None:
+    def __init__(self, source: Source, chunk_size: int, *, with_sha256: bool = False) -> None:
         self._source = source
         self._chunk_size = chunk_size
-        self.size = 0
-        self.file_hash = ""
+        self._whole = hashlib.sha256() if with_sha256 and not source.rewindable else None
+        self.size = source.size or 0
+        self.digests: dict[int, bytes] = {}
 
     def run(self, wanted: Callable[[int], bool], deliver: Callable[[Chunk], None]) -> None:
-        """Read to the end; ``deliver`` gets the wanted chunks and may block while there are enough in memory.
+        """Read what is wanted; ``deliver`` gets the chunks and may block while there are enough in memory.
 
         Raises:
             FileChanged: the source is not what it was.
             OSError: it cannot be read.
         """
-        whole = hashlib.sha256()
-        index = 0
-        while data := self._source.read(self.size, self._chunk_size):
-            self.size += len(data)
-            whole.update(data)
+        if self._source.size is None:
+            self._run_to_the_end(deliver)
+            return
+        for index in self._indices():
             if wanted(index):
-                deliver(Chunk(index, memoryview(data), hashlib.sha256(data).digest()))
+                deliver(self.chunk(index))
+        self._source.check_unchanged()
+
+    def _run_to_the_end(self, deliver: Callable[[Chunk], None]) -> None:
+        index, size = 0, self._chunk_size
+        while size == self._chunk_size and (data := self._source.read(self.size, self._chunk_size)):
+            size = len(data)
+            self.size += size
+            if self._whole is not None:
+                self._whole.update(data)
+            deliver(self._digested(index, data))
             index += 1
-            if len(data) < self._chunk_size:
-                break
+
+    def chunk(self, index: int) -> Chunk:
+        """One chunk of a source that can be rewound.
+
+        Raises:
+            FileChanged: it is not what it was.
+            OSError: it cannot be read.
+        """
         self._source.check_unchanged()
-        if self._source.size not in (None, self.size):
+        start = index * self._chunk_size
+        data = self._source.read(start, self._chunk_size)
+        if len(data) != min(self._chunk_size, self.size - start):
             raise FileChanged(f"{self._source.name} changed while it was being uploaded.")
-        self.file_hash = whole.hexdigest()
+        return self._digested(index, data)
 
-    def reread(self, index: int) -> Chunk:
-        """One chunk again, of a source that can be rewound."""
+    def composite(self) -> str:
+        """The composite hash of the whole; chunks that were not read yet are read."""
+        for index in self._indices():
+            if index not in self.digests:
+                self.chunk(index)
         self._source.check_unchanged()
-        data = self._source.read(index * self._chunk_size, self._chunk_size)
-        return Chunk(index, memoryview(data), hashlib.sha256(data).digest())
+        return composite_of(self.digests[index] for index in self._indices())
+
+    def sha256(self) -> str:
+        """The SHA-256 of the whole in hex: read again, but of a stream that has passed."""
+        return self._whole.hexdigest() if self._whole is not None else sha256_of(self._source)
+
+    def _indices(self) -> range:
+        return range(-(-self.size // self._chunk_size))
+
+    def _digested(self, index: int, data: bytes) -> Chunk:
+        digest = hashlib.sha256(data).digest()
+        if self.digests.setdefault(index, digest) != digest:
+            raise FileChanged(f"{self._source.name} changed while it was being uploaded.")
+        return Chunk(index, memoryview(data), digest)
 
 
-def hash_of(source: Source, block_size: int = 2**20) -> str:
-    """The SHA-256 of a whole source that can be rewound, in hex."""
-    reading = Reading(source, block_size)
-    reading.run(lambda index: False, lambda chunk: None)
-    return reading.file_hash
+def sha256_of(source: Source) -> str:
+    """The SHA-256 of a whole source that can be rewound, in hex.
+
+    Raises:
+        FileChanged: it is not what it was.
+    """
+    digest = hashlib.sha256()
+    for block in _blocks(source):
+        digest.update(block)
+    source.check_unchanged()
+    return digest.hexdigest()
+
+
+def composite_of_source(source: Source, chunk_size: int) -> str:
+    """The composite hash that a source that can be rewound has in chunks of a size."""
+    return Reading(source, chunk_size).composite()
+
+
+def _blocks(source: Source) -> Iterator[bytes]:
+    offset = 0
+    while block := source.read(offset, BLOCK_BYTES):
+        yield block
+        offset += len(block)

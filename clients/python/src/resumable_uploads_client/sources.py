@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from .errors import FileChanged
 
 PathOrFile = str | os.PathLike[str] | IO[bytes]
 
+EDGE_BYTES = 64 * 1024
+
 
 class Source(Protocol):
     """Bytes to upload. ``size`` is None while it is not known."""
@@ -23,8 +26,8 @@ class Source(Protocol):
     rewindable: bool
 
     @property
-    def fingerprint(self) -> str | None:
-        """Tells this upload from others without reading it; None where nothing does."""
+    def fingerprint(self) -> str:
+        """Tells this upload from others without reading it all."""
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes at an offset, fewer only at the end. Streams are read in order."""
@@ -34,47 +37,26 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A regular file, read with ``pread``: no position to share between threads."""
+    """A file that can be rewound: a regular one, or an object with ``seek`` as ``BytesIO``. Safe to use from many
+    threads, which share its position.
+
+    Args:
+        path: where it is, if it has a place.
+    """
 
     rewindable = True
 
-    def __init__(self, descriptor: int, name: str, path: str | None) -> None:
+    def __init__(self, file: IO[bytes], name: str, path: str | None = None) -> None:
         self.name = name
-        self._descriptor = descriptor
+        self._file = file
         self._path = path
+        self._lock = Lock()
         self._seen = self._look()
         self.size: int | None = self._seen[0]
 
     @property
-    def fingerprint(self) -> str | None:
-        return None if self._path is None else f"{self._path}\n{self.name}\n{self._seen}"
-
-    def read(self, offset: int, size: int) -> bytes:
-        data = os.pread(self._descriptor, size, offset)
-        while len(data) < size and (more := os.pread(self._descriptor, size - len(data), offset + len(data))):
-            data += more
-        return data
-
-    def check_unchanged(self) -> None:
-        if self._look() != self._seen:
-            raise FileChanged(f"{self.name} changed while it was being uploaded.")
-
-    def _look(self) -> tuple[int, int]:
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns
-
-
-class SeekableSource:
-    """An object with ``seek`` but without a descriptor, as ``BytesIO``."""
-
-    rewindable = True
-    fingerprint = None
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self.name = name
-        self._file = file
-        self._lock = Lock()
-        self.size: int | None = file.seek(0, os.SEEK_END)
+    def fingerprint(self) -> str:
+        return f"{self._path or self._edges()}\n{self.name}\n{self._seen}"
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
@@ -82,10 +64,23 @@ class SeekableSource:
             return _read_fully(self._file, size)
 
     def check_unchanged(self) -> None:
-        with self._lock:
-            size = self._file.seek(0, os.SEEK_END)
-        if size != self.size:
+        if self._look() != self._seen:
             raise FileChanged(f"{self.name} changed while it was being uploaded.")
+
+    def _look(self) -> tuple[int, int]:
+        """Its size, and when it was written, if anybody knows."""
+        try:
+            status = os.fstat(self._file.fileno())
+        except OSError:
+            with self._lock:
+                return self._file.seek(0, os.SEEK_END), 0
+        return status.st_size, status.st_mtime_ns
+
+    def _edges(self) -> str:
+        """Of what has no place: the beginning and the end tell it from most others, and its chunks from all."""
+        size = self._seen[0]
+        edges = self.read(0, EDGE_BYTES) + self.read(max(size - EDGE_BYTES, 0), EDGE_BYTES)
+        return hashlib.sha256(edges).hexdigest()
 
 
 class StreamSource:
@@ -96,7 +91,7 @@ class StreamSource:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
         self.size: int | None = None
-        self.fingerprint: str | None = secrets.token_hex(16)
+        self.fingerprint = secrets.token_hex(16)
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
@@ -108,12 +103,20 @@ class StreamSource:
 
 def _read_fully(file: IO[bytes], size: int) -> bytes:
     """Fewer bytes only at the end: the server takes a short chunk for the last one."""
-    parts = bytearray()
-    while len(parts) < size and (block := file.read(size - len(parts))) != b"":
-        if block is None:
-            raise BlockingIOError("Open the pipe in blocking mode; where it ends cannot be told otherwise.")
+    data = _read_some(file, size)
+    if not data or len(data) == size:
+        return data
+    parts = bytearray(data)
+    while len(parts) < size and (block := _read_some(file, size - len(parts))):
         parts += block
     return bytes(parts)
+
+
+def _read_some(file: IO[bytes], size: int) -> bytes:
+    data: bytes | None = file.read(size)
+    if data is None:
+        raise BlockingIOError("Open the pipe in blocking mode; where it ends cannot be told otherwise.")
+    return data
 
 
 @contextmanager
@@ -137,11 +140,7 @@ def _source_of(file: Any, name: str, path: str | None) -> Source:
         raise TypeError("Open the file in binary mode.")
     if not file.seekable():
         return StreamSource(file, name)
-    try:
-        descriptor = file.fileno()
-    except OSError:
-        return SeekableSource(file, name)
-    source = FileSource(descriptor, name, path)
+    source = FileSource(file, name, path)
     if source.size == 0 and source.read(0, 1):
         # A device, or a file below /proc: nobody says how large it is.
         file.seek(0)

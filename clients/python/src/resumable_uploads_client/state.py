@@ -1,4 +1,5 @@
-"""Which uploads are unfinished, remembered between processes: one small file each, readable by its owner alone."""
+"""What is remembered between processes, in small files that their owner alone can read: which uploads are unfinished,
+one file each, and how fast the line to a server is."""
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ from platformdirs import user_state_path
 KEPT_SECONDS = 8 * 24 * 3600
 """The server forgets sessions after a week at the latest."""
 
-
 DEFAULT_STATE_DIRECTORY = user_state_path("resumable-uploads", appauthor=False)
 """``$XDG_STATE_HOME/resumable-uploads``, or what the platform has for it."""
 
@@ -31,29 +31,46 @@ class StateDirectory:
 
     def find(self, api_url: str, fingerprint: str) -> str | None:
         """The upload id of an earlier attempt."""
-        try:
-            upload_id = json.loads(self._path(api_url, fingerprint).read_text())["upload_id"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        upload_id = self._load(self._path(api_url, fingerprint), "upload_id")
         return upload_id if isinstance(upload_id, str) else None
 
     def remember(self, api_url: str, fingerprint: str, upload_id: str) -> None:
-        path = self._path(api_url, fingerprint)
-        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
-        with suppress(OSError):
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump({"upload_id": upload_id, "api_url": api_url}, file)
-            fresh.replace(path)
+        self._save(self._path(api_url, fingerprint), {"upload_id": upload_id, "api_url": api_url})
         self._forget_old()
 
     def forget(self, api_url: str, fingerprint: str) -> None:
         with suppress(OSError):
             self._path(api_url, fingerprint).unlink(missing_ok=True)
 
+    def rate(self, origin: str) -> float | None:
+        """Bytes per second of an earlier upload to a server."""
+        rate = self._load(self._rate_path(origin), "bytes_per_second")
+        return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+
+    def keep_rate(self, origin: str, rate: float) -> None:
+        self._save(self._rate_path(origin), {"bytes_per_second": round(rate), "origin": origin})
+
     def _path(self, api_url: str, fingerprint: str) -> Path:
-        name = hashlib.sha256(f"{api_url}\n{fingerprint}".encode(errors="surrogateescape")).hexdigest()[:32]
+        name = _short_digest(f"{api_url}\n{fingerprint}")
         return self._directory / f"{name}.json"
+
+    def _rate_path(self, origin: str) -> Path:
+        return self._directory / f"rate-{_short_digest(origin)}.json"
+
+    @staticmethod
+    def _load(path: Path, key: str) -> object:
+        try:
+            return json.loads(path.read_text())[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _save(self, path: Path, document: dict[str, object]) -> None:
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        with suppress(OSError):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(document, file)
+            fresh.replace(path)
 
     def _forget_old(self) -> None:
         oldest = time.time() - KEPT_SECONDS
@@ -61,3 +78,7 @@ class StateDirectory:
             for path in self._directory.iterdir():
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]

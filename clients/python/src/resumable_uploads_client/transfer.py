@@ -4,43 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Any
 
 from .api import Session, UploadApi
-from .errors import Conflict, ConnectionFailed, Interrupted, ServerFailed, SessionEnded, Throttled, UploadError
+from .errors import Conflict, ConnectionFailed, Interrupted, SessionEnded, UploadError
+from .line import Line
 from .progress import ProgressMeter
-from .reading import Chunk, Reading
+from .reading import Chunk, Reading, sha256_of
 from .retrying import Retrying
+from .slots import Slots
 from .sources import Source
 
 # Answers after which the server's view is asked for before the chunk is tried again.
 UNSURE_CODES = frozenset({"chunk_superseded", "append_superseded", "staging_lost", "conflict", "not_active"})
 POLL_SECONDS = 0.2
+COMPARED_FIRST_BYTES = 64 * 2**20
+"""So much of what a session had must be of this source before anything is sent: it may be another machine's upload."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What all uploads to one server share."""
+
+    api: UploadApi
+    line: Line
+    slots: Slots
 
 
 class Transfer:
     """Sends with a reading thread and some sending threads, while the caller's thread waits and can be interrupted.
 
-    In memory are the chunks in flight and two more.
+    In memory are the chunks in flight and two more. What the session had at the beginning is read on a thread of its
+    own meanwhile, and compared with the receipts.
     """
 
     def __init__(
-        self, api: UploadApi, session: Session, source: Source, *, parallel: int, retrying: Retrying, stop: Event,
-        meter: ProgressMeter,
+        self, connection: Connection, session: Session, source: Source, *, parallel: int, with_sha256: bool,
+        retrying: Retrying, stop: Event, meter: ProgressMeter,
     ) -> None:  # fmt: skip
-        self._api = api
+        self._api = connection.api
+        self._line = connection.line
+        self._slots = connection.slots
         self._session = session
         self._upload_id: str = session["upload_id"]
         self._source = source
         self._parallel = parallel
+        self._with_sha256 = with_sha256
         self._retrying = retrying
         self._stop = stop
         self._meter = meter
-        self._reading = Reading(source, session["chunk_size"])
+        self._reading = Reading(source, session["chunk_size"], with_sha256=with_sha256)
         self._lock = Lock()
         self._stored = _Stored(session)
+        self._sha256 = ""
+        self._may_send = Event()
         self._failure: BaseException | None = None
 
     def run(self) -> Session:
@@ -51,16 +71,17 @@ class Transfer:
             OSError: the source cannot be read.
         """
         self._meter.begin_at(self._session["progress"]["received_bytes"])
-        self._send(self._read_all)
+        self._send(self._read_missing, self._compare_stored, self._hash_whole)
+        composite = self._reading.composite()
         while True:
-            answer = self._retrying.run(self._complete)
+            answer = self._retrying.run(lambda: self._complete(composite))
             if isinstance(answer, dict):
                 self._meter.finish(self._reading.size)
                 return answer
             self._send_again(answer)
 
-    def _send(self, produce: Callable[[Callable[[Chunk], None]], None]) -> None:
-        """Run one producer and the senders until all is sent or one of them failed."""
+    def _send(self, produce: Callable[[Callable[[Chunk], None]], None], *beside: Callable[[Event], None]) -> None:
+        """Run one producer, the senders, and what else is to be done, until all is done or one of them failed."""
         queue: Queue[Chunk | None] = Queue(maxsize=1)
         done = Event()
 
@@ -82,7 +103,7 @@ class Transfer:
                     chunk = queue.get(timeout=POLL_SECONDS)
                     if chunk is None:
                         return
-                    self._send_chunk(chunk)
+                    self._send_chunk(chunk, done)
 
         def guarded(work: Callable[[], None]) -> None:
             try:
@@ -92,7 +113,9 @@ class Transfer:
                     self._failure = self._failure or error
                 done.set()
 
-        threads = [Thread(target=guarded, args=(work,), daemon=True) for work in (read, *[send] * self._parallel)]
+        works: list[Callable[[], None]] = [read, *[send] * self._parallel]
+        works += [lambda work=work: work(done) for work in beside]  # type: ignore[misc]
+        threads = [Thread(target=guarded, args=(work,), daemon=True) for work in works]
         for thread in threads:
             thread.start()
         try:
@@ -102,6 +125,9 @@ class Transfer:
                     thread.join(POLL_SECONDS)
                     if self._stop.is_set():
                         done.set()
+                        raise Interrupted("The upload was stopped.")  # The others end when their sockets let them.
+        except Interrupted:
+            raise
         except BaseException:
             done.set()
             self._stop.set()
@@ -110,8 +136,34 @@ class Transfer:
         if self._failure is not None:
             raise self._failure
 
-    def _read_all(self, deliver: Callable[[Chunk], None]) -> None:
+    def _read_missing(self, deliver: Callable[[Chunk], None]) -> None:
+        while not self._may_send.wait(POLL_SECONDS):
+            if self._failure is not None or self._stop.is_set():
+                return
         self._reading.run(lambda index: index not in self._stored, deliver)
+
+    def _compare_stored(self, done: Event) -> None:
+        """What the session had at the beginning is of this source, or another session is needed."""
+        has_some = self._session["status"] == "active" and self._session["progress"]["received_chunks"]
+        start: int | None = 0 if has_some and self._source.rewindable else None
+        compared = 0
+        while start is not None:
+            receipts, start = self._retrying.run(lambda start=start: self._api.receipts(self._upload_id, start))  # type: ignore[misc]
+            for receipt in receipts:
+                if done.is_set():
+                    return
+                if receipt["index"] in self._reading.digests:
+                    continue  # Sent from here, since.
+                if self._reading.chunk(receipt["index"]).digest.hex() != receipt["sha256"]:
+                    raise Conflict("The upload is of another version of this file.", code="other_version")
+                compared += receipt["size"]
+                if compared >= COMPARED_FIRST_BYTES:
+                    self._may_send.set()
+        self._may_send.set()
+
+    def _hash_whole(self, done: Event) -> None:
+        if self._with_sha256 and self._source.rewindable:
+            self._sha256 = sha256_of(self._source)
 
     def _send_again(self, missing: list[int]) -> None:
         """Only a source that can be rewound still has what the server lost."""
@@ -122,41 +174,44 @@ class Transfer:
 
         def produce(deliver: Callable[[Chunk], None]) -> None:
             for index in missing:
-                deliver(self._reading.reread(index))
+                deliver(self._reading.chunk(index))
 
         self._send(produce)
 
-    def _send_chunk(self, chunk: Chunk) -> None:
+    def _send_chunk(self, chunk: Chunk, done: Event) -> None:
         if chunk.index in self._stored:
             return
-        progress = self._retrying.run(lambda: self._put(chunk))
+        progress = self._retrying.run(lambda: self._put(chunk, done))
         self._stored.add(chunk.index)
         if progress and progress["received_chunks"] > len(self._stored) + self._parallel:
             # Somebody else sends this file too: ask what they have sent. If that fails, it was only a chance.
-            with suppress(ConnectionFailed, ServerFailed, Throttled):
+            with suppress(UploadError):
                 self._refresh()
 
-    def _put(self, chunk: Chunk) -> dict[str, Any] | None:
-        """The server's progress; None when it turned out to have the chunk."""
-        sent = 0
+    def _put(self, chunk: Chunk, done: Event) -> dict[str, Any]:
+        left = 0
 
         def on_sent(count: int) -> None:
-            nonlocal sent
+            nonlocal left
             if self._stop.is_set():
                 raise Interrupted("The upload was stopped.")
-            sent += count
+            left += count
             self._meter.add(count)
 
         try:
-            answer = self._api.put_chunk(self._upload_id, chunk.index, chunk.data, chunk.digest, on_sent)
+            with self._slots.hold(self._reading.size, done), self._line.sending(len(chunk.data)):
+                answer = self._api.put_chunk(self._upload_id, chunk.index, chunk.data, chunk.digest, on_sent)
         except UploadError as error:
-            self._meter.add(-sent)
+            self._meter.add(-left)
+            if isinstance(error, ConnectionFailed):
+                self._slots.narrow()
             if error.code not in UNSURE_CODES:
                 raise
             self._refresh()
-            if chunk.index in self._stored:
-                return None
-            raise
+            if chunk.index not in self._stored:
+                raise
+            return {}
+        self._slots.widen(min(self._line.in_flight(self._session["chunk_size"]), self._parallel))
         progress: dict[str, Any] = answer["progress"]
         return progress
 
@@ -170,11 +225,13 @@ class Transfer:
             raise Conflict(session["error"]["detail"], code=session["error"]["code"])
         self._stored.replace(session)
 
-    def _complete(self) -> Session | list[int]:
+    def _complete(self, composite: str) -> Session | list[int]:
         """The verified session, or the chunks that have to be sent (again)."""
+        file_hash = (self._sha256 or self._reading.sha256()) if self._with_sha256 else None
+        proof = {"composite_hash": composite, "file_hash": file_hash}
         while True:
             try:
-                answer = self._api.complete(self._upload_id, self._reading.file_hash, self._reading.size)
+                answer = self._api.complete(self._upload_id, total_size=self._reading.size, **proof)
             except Conflict as error:
                 if error.code != "missing_chunks":
                     raise
@@ -183,11 +240,6 @@ class Transfer:
                 return answer
             if self._stop.wait(answer):
                 raise Interrupted("The upload was stopped.")
-
-    @property
-    def file_hash(self) -> str:
-        """SHA-256 of the source in hex, once it was read to its end."""
-        return self._reading.file_hash
 
 
 class _Stored:

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import urljoin
 
 from .api import Session, Token, UploadApi
+from .bandwidth import Bandwidth
 from .downloading import download_file
 from .errors import UploadError
+from .line import Line
 from .progress import OnProgress, ProgressMeter
 from .retrying import RETRY_DELAYS, Retrying
 from .sessions import Sessions
+from .slots import Slots
 from .sources import PathOrFile, Source, open_source
 from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
-from .transfer import Transfer
+from .transfer import Connection, Transfer
 from .transport import warn_where_tokens_can_be_read
 
 SESSION_LOST = frozenset({"session_expired"})
-OTHER_BYTES = frozenset({"chunk_beyond_end", "chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"})
+OTHER_BYTES = frozenset(
+    {
+        "chunk_beyond_end",
+        "chunk_conflict",
+        "composite_mismatch",
+        "hash_conflict",
+        "hash_mismatch",
+        "other_version",
+        "size_conflict",
+    }
+)
 MOST_REPLACEMENTS = 2
 
 
 @dataclass(frozen=True)
 class UploadResult:
-    """A published file. ``sha256`` is that of the stored bytes and of those here, in hex; ``size`` is in bytes."""
+    """A published file, whose stored bytes are those here. ``size`` is in bytes; ``sha256``, in hex, is None where the
+    server leaves it out; ``composite_hash`` is the SHA-256 of all chunks' SHA-256, and their number."""
 
     upload_id: str
     name: str
     size: int
     mime_type: str
-    sha256: str
+    sha256: str | None
+    composite_hash: str
     url: str
     metadata: Mapping[str, Any]
 
@@ -50,6 +65,9 @@ class Uploader:
         stall_timeout: seconds without progress after which a request is given up and tried again.
         state_directory: where unfinished uploads are remembered; by default the user's state directory. None remembers
             nothing; the server finds an earlier attempt all the same, as long as it is open.
+        bandwidth_limit: bytes per second that the bytes of files leave with at most.
+        wait_for_server: False: a server that cannot be reached and has not answered once, as at a wrong address, is not
+            tried again.
         ca_certs: a file of certificates to trust instead of the system's.
         proxy: the address of an HTTP proxy.
 
@@ -65,13 +83,27 @@ class Uploader:
         retry_delays: Sequence[float] = RETRY_DELAYS,
         stall_timeout: float = 30.0,
         state_directory: Path | None = DEFAULT_STATE_DIRECTORY,
+        bandwidth_limit: float | None = None,
+        wait_for_server: bool = True,
         ca_certs: str | None = None,
         proxy: str | None = None,
     ) -> None:
         if token:
             warn_where_tokens_can_be_read(api_url, proxy)
-        self._api = UploadApi(api_url, token, stall_timeout=stall_timeout, ca_certs=ca_certs, proxy=proxy)
-        self._sessions = Sessions(self._api, StateDirectory(state_directory) if state_directory else None)
+        bandwidth = Bandwidth(bandwidth_limit) if bandwidth_limit else None
+        state = StateDirectory(state_directory) if state_directory else None
+        self._api = UploadApi(
+            api_url,
+            token,
+            stall_timeout=stall_timeout,
+            ca_certs=ca_certs,
+            proxy=proxy,
+            bandwidth=bandwidth,
+            wait_for_server=wait_for_server,
+        )
+        self._line = Line(api_url, state)
+        self._connection = Connection(self._api, self._line, Slots())
+        self._sessions = Sessions(self._api, state)
         self._retry_delays = retry_delays
 
     def __enter__(self) -> Uploader:
@@ -93,6 +125,7 @@ class Uploader:
         name: str | None = None,
         mime_type: str | None = None,
         chunk_size: int | None = None,
+        sha256: bool = False,
         stop: Event | None = None,
     ) -> UploadResult:
         """Upload a file, or resume it where an earlier attempt stopped.
@@ -102,22 +135,23 @@ class Uploader:
                 rewound is read once, as it comes.
             on_progress: called from any thread, ten times a second at most.
             metadata: a small JSON object that is kept with the upload.
-            parallel: chunks in flight at once.
+            parallel: chunks in flight at once, at most; fewer on slow lines.
             name: what the file is called there; by default as here.
             mime_type: by default what the server takes the name's suffix for.
-            chunk_size: bytes; a wish, the server's answer counts.
+            chunk_size: bytes; a wish, the server's answer counts. By default what the line carries in a second, once
+                that is known.
+            sha256: declare the SHA-256 of the whole file too, which hashes it a second time.
             stop: set it, from any thread, to stop; the server keeps what it has.
 
         Raises:
             UploadError: see :mod:`resumable_uploads_client.errors`.
             OSError: the file cannot be read.
         """
-        fields = {"metadata": metadata, "mime_type": mime_type, "chunk_size": chunk_size}
+        fields = {"metadata": metadata, "mime_type": mime_type}
         with open_source(path_or_file, name) as source:
-            work = self._work(source, on_progress, stop)
-            return self._upload(
-                work, source, parallel, lambda by_hash: self._sessions.open(source, by_hash=by_hash, **fields)
-            )
+            work = self._work(source, on_progress, stop, parallel=parallel, with_sha256=sha256)
+            wish = chunk_size or self._line.chunk_size_for(source.size)
+            return self._upload(work, source, {**fields, "chunk_size": wish})
 
     def resume(
         self,
@@ -126,13 +160,14 @@ class Uploader:
         *,
         on_progress: OnProgress | None = None,
         parallel: int = 4,
+        sha256: bool = False,
         stop: Event | None = None,
     ) -> UploadResult:
         """Resume an upload that may have been begun elsewhere. Arguments and errors as of :meth:`upload`."""
         with open_source(path_or_file) as source:
-            work = self._work(source, on_progress, stop)
+            work = self._work(source, on_progress, stop, parallel=parallel, with_sha256=sha256)
             session = work.retrying.run(lambda: self._sessions.resume(upload_id, source))
-            return self._finish(source, self._transfer(work, source, session, parallel))
+            return self._finish(work, source, session)
 
     def status(self, upload_id: str) -> Session:
         """The session as the API reference has it."""
@@ -181,10 +216,12 @@ class Uploader:
         retrying = self._retrying(stop, meter)
         return download_file(self._api, upload_id, Path(path), retrying, stop, meter, overwrite=overwrite)
 
-    def _work(self, source: Source, on_progress: OnProgress | None, stop: Event | None) -> _Work:
+    def _work(
+        self, source: Source, on_progress: OnProgress | None, stop: Event | None, *, parallel: int, with_sha256: bool
+    ) -> _Work:
         stop = stop or Event()
         meter = ProgressMeter(source.size, on_progress)
-        return _Work(stop, meter, self._retrying(stop, meter))
+        return _Work(stop, meter, self._retrying(stop, meter), parallel, with_sha256)
 
     def _retrying(self, stop: Event | None = None, meter: ProgressMeter | None = None) -> Retrying:
         def on_wait(error: UploadError, seconds: float) -> None:
@@ -193,32 +230,35 @@ class Uploader:
 
         return Retrying(self._retry_delays, stop or Event(), on_wait)
 
-    def _upload(
-        self, work: _Work, source: Source, parallel: int, open_session: Callable[[bool], Session]
-    ) -> UploadResult:
+    def _upload(self, work: _Work, source: Source, fields: dict[str, Any]) -> UploadResult:
         """A session that was lost, or has the bytes of another version of the file, is replaced."""
-        by_hash = False
+        own_key = ""
+
+        def attempt() -> UploadResult:
+            return self._finish(
+                work, source, work.retrying.run(lambda: self._sessions.open(source, own_key=own_key, **fields))
+            )
+
         for _ in range(MOST_REPLACEMENTS):
-            session = work.retrying.run(partial(open_session, by_hash))
             try:
-                return self._finish(source, self._transfer(work, source, session, parallel))
+                return attempt()
             except UploadError as error:
                 if not source.rewindable or error.code not in SESSION_LOST | OTHER_BYTES:
                     raise
-                by_hash = by_hash or error.code in OTHER_BYTES
+                own_key = secrets.token_hex(16) if error.code in OTHER_BYTES else own_key
                 self._sessions.forget(source)
-        session = work.retrying.run(partial(open_session, by_hash))
-        return self._finish(source, self._transfer(work, source, session, parallel))
+        return attempt()
 
-    def _finish(self, source: Source, transfer: Transfer) -> UploadResult:
-        completed = transfer.run()
+    def _finish(self, work: _Work, source: Source, session: Session) -> UploadResult:
+        try:
+            completed = Transfer(
+                self._connection, session, source, parallel=work.parallel, with_sha256=work.with_sha256,
+                retrying=work.retrying, stop=work.stop, meter=work.meter,
+            ).run()  # fmt: skip
+        finally:
+            self._line.remember()
         self._sessions.forget(source)
         return self._result(completed)
-
-    def _transfer(self, work: _Work, source: Source, session: Session, parallel: int) -> Transfer:
-        return Transfer(
-            self._api, session, source, parallel=parallel, retrying=work.retrying, stop=work.stop, meter=work.meter
-        )
 
     def _result(self, session: Session) -> UploadResult:
         file = session["file"]
@@ -228,6 +268,7 @@ class Uploader:
             size=file["size"],
             mime_type=file["mime_type"],
             sha256=file["sha256"],
+            composite_hash=file["composite_hash"],
             url=urljoin(self._api.url, file["url"]),
             metadata=session["metadata"],
         )
@@ -240,3 +281,5 @@ class _Work:
     stop: Event
     meter: ProgressMeter
     retrying: Retrying
+    parallel: int
+    with_sha256: bool

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
 from ..errors import UploadError
-from ..uploader import Uploader, UploadResult
+from ..retrying import RETRY_DELAYS
+from ..uploader import Uploader
 from . import credentials
+from .choosing import candidates
 from .output import Output
+from .putting import Putting, tell_completed
 from .showing import printable, say
+from .stored import StoredUploads
+from .units import key_value, rate, size_text
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,79 +38,75 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--to", "url", envvar="RESUMABLE_UPLOADS_URL", metavar="URL", help="Where the API is.")
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
+    @click.option("--quiet", "-q", is_flag=True, help="Errors alone.")
+    @click.option("--retries", type=click.IntRange(0), help="Further attempts of a request; 16 in ten minutes.")
     @click.option("--ca-certs", type=click.Path(exists=True), help="Trust these certificates instead of the system's.")
     @click.option("--proxy", envvar="RESUMABLE_UPLOADS_PROXY", metavar="URL", help="Go through this HTTP proxy.")
     @click.option("--stall-timeout", type=float, default=30.0, show_default=True, help="Seconds without progress.")
     @wraps(command)
     def with_uploader(
-        url: str | None, as_json: bool, ca_certs: str | None, proxy: str | None, stall_timeout: float, **options: Any
-    ) -> Any:
+        url: str | None, as_json: bool, quiet: bool, retries: int | None, ca_certs: str | None, proxy: str | None,
+        stall_timeout: float, bandwidth_limit: float | None = None, **options: Any,
+    ) -> Any:  # fmt: skip
         found = credentials.find(url)
-        uploader = Uploader(found.url, found.token, ca_certs=ca_certs, proxy=proxy, stall_timeout=stall_timeout)
+        uploader = Uploader(
+            found.url, found.token, ca_certs=ca_certs, proxy=proxy, stall_timeout=stall_timeout,
+            retry_delays=_retry_delays(retries), bandwidth_limit=bandwidth_limit, wait_for_server=retries is not None,
+        )  # fmt: skip
         with uploader:
-            return command(uploader=uploader, output=Output(as_json=as_json), **options)
+            return command(uploader=uploader, output=Output(as_json=as_json, quiet=quiet), **options)
 
     return with_uploader
 
 
+def _retry_delays(retries: int | None) -> Sequence[float]:
+    if retries is None:
+        return RETRY_DELAYS
+    return [*RETRY_DELAYS[:retries], *[RETRY_DELAYS[-1]] * (retries - len(RETRY_DELAYS))]
+
+
 @cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches in directories: '*.tmp'.")
+@click.option("--checksum", is_flag=True, help="Compare the bytes with what is stored, not the time.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would be uploaded.")
+@click.option("--transfers", type=click.IntRange(1, 64), default=4, show_default=True, help="Files at a time.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Chunks in flight at once.")
-@click.option("--recursive", is_flag=True, help="Directories with all that is in them.")
+@click.option("--bwlimit", "bandwidth_limit", type=rate, metavar="RATE", help="Bytes per second: 500k, 1.5M.")
 @click.option("--name", help="What the file is called there; for one file or standard input.")
+@click.option("--mime-type", help="The type; by default what the server takes the suffix for.")
+@click.option("--metadata", multiple=True, type=key_value, metavar="KEY=VALUE", help="Kept with the upload.")
 @click.option("--chunk-size", type=int, help="Bytes; a wish.")
+@click.option("--sha256", is_flag=True, help="Declare the SHA-256 of the whole file too.")
 @connected
 def put(
     uploader: Uploader,
     output: Output,
     files: tuple[str, ...],
-    parallel: int,
     recursive: bool,
+    exclude: tuple[str, ...],
+    checksum: bool,
+    dry_run: bool,
+    transfers: int,
+    metadata: tuple[tuple[str, str], ...],
     name: str | None,
-    chunk_size: int | None,
+    **options: Any,
 ) -> list[Exception]:
-    """Upload FILE..., or resume them; - is standard input."""
+    """Upload FILE..., or resume them; - is standard input. What is stored already, by its path, size and time, is left
+    out."""
     if name and len(files) > 1:
         raise click.UsageError("--name is for one file.")
-    failures: list[Exception] = []
-    for source, label, metadata in _sources(files, recursive):
-        options: dict[str, Any] = {"parallel": parallel, "chunk_size": chunk_size, "name": name, "metadata": metadata}
-        try:
-            with output.progress(label) as on_progress:
-                result = uploader.upload(source, on_progress=on_progress, **options)
-        except (UploadError, OSError) as error:
-            output.error(label, error)
-            failures.append(error)
-        else:
-            _tell_completed(output, label, result)
-    return failures
-
-
-def _sources(files: tuple[str, ...], recursive: bool) -> Iterator[tuple[str | IO[bytes], str, dict[str, str] | None]]:
-    for given in files:
-        path = Path(given)
-        if given == "-":
-            yield sys.stdin.buffer, "standard input", None
-        elif not path.is_dir():
-            yield given, given, None
-        elif recursive:
-            for file in sorted(path.rglob("*")):
-                if file.is_file():
-                    yield str(file), str(file), {"relative_path": str(file.relative_to(path.parent))}
-        else:
-            raise click.UsageError(f"{printable(given)} is a directory; use --recursive.")
-
-
-def _tell_completed(output: Output, label: str, result: UploadResult) -> None:
-    output.result(
-        f"{label}: {result.upload_id} {result.sha256}",
-        event="completed",
-        file=label,
-        upload_id=result.upload_id,
-        size=result.size,
-        sha256=result.sha256,
-        url=result.url,
-    )
+    chosen = list(candidates(files, recursive=recursive, exclude=exclude, name=name))
+    return Putting(
+        uploader=uploader,
+        output=output,
+        stored=StoredUploads(uploader, by_checksum=checksum),
+        transfers=transfers,
+        options={**options, "name": name},
+        metadata=dict(metadata),
+        dry_run=dry_run,
+    ).run(chosen)
 
 
 @cli.command()
@@ -118,7 +118,7 @@ def resume(uploader: Uploader, output: Output, upload_id: str, file: str, parall
     """Resume an upload that may have been begun elsewhere."""
     with output.progress(file) as on_progress:
         result = uploader.resume(upload_id, file, parallel=parallel, on_progress=on_progress)
-    _tell_completed(output, file, result)
+    tell_completed(output, file, result)
 
 
 @cli.command()
@@ -141,7 +141,8 @@ def list_(uploader: Uploader, output: Output, state: str | None) -> None:
 
 def _line(session: dict[str, Any]) -> str:
     percentage = session["progress"]["percentage"]
-    return f"{session['upload_id']} {session['status']:<10} {percentage:6.2f}% {session['filename']}"
+    size, begun = size_text(session["total_size"]), session["created_at"][:16].replace("T", " ")
+    return f"{session['upload_id']} {session['status']:<10} {percentage:6.2f}% {size:>6} {begun} {session['filename']}"
 
 
 @cli.command()
@@ -157,7 +158,7 @@ def cancel(uploader: Uploader, output: Output, upload_id: str) -> None:
 @click.argument("upload_ids", nargs=-1, required=True, metavar="UPLOAD_ID...")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @connected
-def delete(uploader: Uploader, output: Output, upload_ids: tuple[str, ...], yes: bool) -> list[Exception]:
+def rm(uploader: Uploader, output: Output, upload_ids: tuple[str, ...], yes: bool) -> list[Exception]:
     """Delete uploads in any state, records and files, for good."""
     if not yes:
         _confirm_deleting(upload_ids)
@@ -205,6 +206,12 @@ def login(url: str, token: str) -> None:
         next(uploader.list(), None)
     path = credentials.store(credentials.Credentials(url, token))
     say(f"Logged in. The token is in {path}.")
+
+
+@cli.command()
+def logout() -> None:
+    """Forget the stored token."""
+    say("Logged out." if credentials.forget() else "Nobody was logged in.")
 
 
 @cli.command()

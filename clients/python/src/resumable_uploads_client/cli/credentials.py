@@ -32,6 +32,15 @@ def store(credentials: Credentials) -> Path:
     return CREDENTIALS
 
 
+def forget() -> bool:
+    """Whether there was something to forget."""
+    try:
+        CREDENTIALS.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def find(url: str | None) -> Credentials:
     """The credentials to use. A stored token goes only to the server it was stored for.
 
