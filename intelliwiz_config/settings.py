@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "intelliwiz_config.body_limits.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Below WhiteNoise: a worker runs under the policy that its script is served with, and ours needs WebAssembly.
+    # Below WhiteNoise: static files need no policy.
     "intelliwiz_config.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

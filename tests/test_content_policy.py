@@ -42,7 +42,7 @@ def test_what_a_stranger_gets_has_a_policy(path: str, client: Any, db: None) -> 
     assert client.get(path).headers["Content-Security-Policy"] in (POLICY, CONTENT_SECURITY_POLICY)
 
 
-def test_the_worker_of_the_client_may_use_webassembly(client: Any, db: None) -> None:
+def test_static_files_go_without_a_policy(client: Any, db: None) -> None:
     script = client.get("/static/js/resumable-upload-client.js")
     script.close()
     assert script.status_code == 200

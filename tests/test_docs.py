@@ -171,7 +171,9 @@ def test_the_troubleshooting_command_runs(server: ServerProcess) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    documented = re.findall(r"^\| `([A-Z0-9_]+)` \|", (PROJECT / "docs/RESUMABLE_UPLOAD_API.md").read_text(), re.MULTILINE)
+    documented = re.findall(
+        r"^\| `([A-Z0-9_]+)` \|", (PROJECT / "docs/RESUMABLE_UPLOAD_API.md").read_text(), re.MULTILINE
+    )
     assert documented == [field.name.upper() for field in fields(UploadSettings)]
 
 

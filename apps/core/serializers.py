@@ -6,13 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from .conf import KIB
 from .hashing import parse_composite, parse_sha256
 from .models import UploadSession
 from .services.metadata import flaw_of
 from .services.names import MAX_GIVEN_CHARACTERS
 
-CLIENT_KEY_LIMIT = 128
-"""Characters."""
+CLIENT_KEY_LIMIT = 32 * KIB
+"""Characters; only a digest is kept. Metadata, which some clients make a part of it, may have half of that."""
 LARGEST_NUMBER = 2**63 - 1
 PUBLIC_STATUSES = [choice for choice in UploadSession.Status.choices if choice[0] != UploadSession.Status.REMOVING]
 """The states that an owner can see."""

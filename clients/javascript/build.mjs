@@ -1,13 +1,17 @@
-// node build.mjs [--package | --tests | --browser-file PATH [--without-hash]]: everything that is shipped, or a part of it.
+// node build.mjs [--package | --tests | --browser-files DIRECTORY]: everything that is shipped, or a part of it.
 import { readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
-const BROWSER_FILE = "../../apps/core/static/js/resumable-upload-client.js";
-const IN_PACKAGE = "dist/resumable-upload-client.js";
+const STATIC = "../../apps/core/static/js";
 const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "warning" };
 
-function browserFile(outfile, options = {}) {
-  return build({ ...common, ...options, entryPoints: ["src/browser.ts"], format: "iife", minify: true, outfile });
+/** The file for a <script> tag, and the one beside it that it loads on demand. */
+function browserFiles(outdir) {
+  const files = { ...common, minify: true, outdir };
+  return Promise.all([
+    build({ ...files, entryPoints: { "resumable-upload-client": "src/browser.ts" }, format: "iife" }),
+    build({ ...files, entryPoints: { "resumable-upload-file-hash": "src/file-hash.ts" }, format: "esm" }),
+  ]);
 }
 
 /** What is in the npm package, but for the types. */
@@ -22,9 +26,7 @@ function packaged() {
       packages: "external",
       jsx: "automatic",
     }),
-    // A worker is loaded by its address and resolves no package names.
-    build({ ...esm, entryPoints: { worker: "src/reading/worker.ts" }, minify: true }),
-    browserFile(IN_PACKAGE),
+    browserFiles("dist"),
   ]);
 }
 
@@ -42,24 +44,20 @@ function tests() {
   });
 }
 
-/** A page that uses the packages' modules as an application does, with its worker beside it. */
+/** A page that uses the packages' modules as an application does. */
 function page(entryPoint, outdir) {
   const alias = {
     "resumable-upload-client": "./src/index.ts",
     "resumable-upload-client/react": "./src/react/index.ts",
   };
   const define = { "process.env.NODE_ENV": '"development"' };
-  const esm = { ...common, format: "esm", outdir, define, sourcemap: false };
-  return Promise.all([
-    build({ ...esm, entryPoints: { page: entryPoint }, alias, jsx: "automatic", nodePaths: ["node_modules"] }),
-    build({ ...esm, entryPoints: { worker: "src/reading/worker.ts" } }),
-  ]);
+  const esm = { ...common, format: "esm", splitting: true, outdir, define, sourcemap: false };
+  return build({ ...esm, entryPoints: { page: entryPoint }, alias, jsx: "automatic", nodePaths: ["node_modules"] });
 }
 
-const [task, path, variant] = process.argv.slice(2);
+const [task, path, outdir] = process.argv.slice(2);
 if (task === "--tests") await tests();
 else if (task === "--package") await packaged();
-else if (task === "--page") await page(path, variant);
-else if (task === "--browser-file")
-  await browserFile(path, variant === "--without-hash" ? { external: ["hash-wasm"] } : {});
-else await Promise.all([browserFile(BROWSER_FILE), packaged()]);
+else if (task === "--page") await page(path, outdir);
+else if (task === "--browser-files") await browserFiles(path);
+else await Promise.all([browserFiles(STATIC), packaged()]);

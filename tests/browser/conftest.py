@@ -132,7 +132,7 @@ HELPERS = """(token) => {
   window.token = token;
   window.log = [];
   window.begin = (options = {}) => {
-    Object.assign(window, {outcome: undefined, log: [], percentages: [], speeds: [], chunkEvents: []});
+    Object.assign(window, {outcome: undefined, log: [], percentages: [], speeds: [], chunkEvents: [], restarts: []});
     window.uploader ??= new ResumableUploader({
       apiUrl: '/api/v1/upload', authToken: () => window.token, retryDelays: Array(3000).fill(100), chunkSize: 2 ** 20,
       ...options,
@@ -140,6 +140,7 @@ HELPERS = """(token) => {
     window.upload = window.uploader.uploadFile(document.querySelector('#file').files[0], {
       onProgress: (percentage) => window.percentages.push(percentage),
       onSpeed: (speed) => window.speeds.push(speed),
+      onRestart: ({code}) => window.restarts.push(code),
       onChunk: (event) => window.chunkEvents.push(event),
       onStateChange: (state, {error}) => window.log.push(error ? `${state} ${error.code}` : state),
     });

@@ -185,22 +185,6 @@ def test_two_tabs_with_the_same_file_share_the_work(
     assert sum(len(tab.chunk_requests) for tab in tabs) < 75, "hardly a chunk is sent twice"
 
 
-def test_two_tabs_that_know_nothing_of_each_other_end_with_one_file(
-    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
-) -> None:
-    """As two devices are with clients of two kinds: no shared locks, memory or keys, a session each."""
-    path = make_file(10 * MIB)
-    proxy.bytes_per_second = 15e6
-    tabs = [open_page(proxy), open_page(proxy)]
-    for tab in tabs:
-        tab.page.route("**/init", _send_without_key)
-        _be_another_device(tab)
-        tab.start(path)
-    results = [tab.result()["result"] for tab in tabs]
-    assert {files.sha256(result["uploadId"]) for result in results} == {sha256_of(path)}
-    assert not [session for session in files.list(status="active") if session["total_size"] == 10 * MIB]
-
-
 def _be_another_device(page: ClientPage) -> None:
     """Know nothing of what other tabs do."""
     page.evaluate(
@@ -215,12 +199,6 @@ def _be_another_device(page: ClientPage) -> None:
 def _fields_of(request: Request) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(request.post_data or "")
     return fields
-
-
-def _send_without_key(route: Route) -> None:
-    fields = _fields_of(route.request)
-    fields.pop("client_key")
-    route.continue_(post_data=fields)
 
 
 def test_two_devices_with_the_same_file_share_one_session(
@@ -330,7 +308,7 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
 
 
 @pytest.mark.parametrize("remembered", [True, False])
-def test_a_change_that_left_no_trace_is_found_by_the_hash(
+def test_a_change_that_left_no_trace_is_found_by_the_receipts(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, remembered: bool
 ) -> None:
     path = make_file(10 * MIB)
@@ -347,6 +325,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash(
     page.start(path)
     result = page.result()["result"]
     assert result["uploadId"] != first
+    assert page.evaluate("() => window.restarts") == ["other_version"]
     assert files.sha256(result["uploadId"]) == sha256_of(path)
 
 
@@ -560,7 +539,7 @@ def test_what_the_server_refuses_is_one_error_with_a_sentence(
     page.start(program)
     error = page.result()["error"]
     assert (error["name"], error["code"], error["status"]) == ("UploadError", "executable_refused", 422)
-    assert (error["retryable"], error["message"]) == (False, "Programs are not accepted.")
+    assert (error["retryable"], error["message"]) == (False, "The file is an executable.")
     page.start(make_file(10, "page.html"))
     assert page.result()["error"]["code"] == "extension_not_allowed"
     page.evaluate("() => { window.uploader = undefined; }")
@@ -588,12 +567,35 @@ def test_an_api_on_another_origin_is_used_with_a_token(
         page_server.stop()
 
 
-def test_without_a_worker_the_page_hashes_itself(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+def test_the_sha256_of_the_whole_is_declared_on_request(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
     path = make_file(5 * MIB)
     page = open_page()
-    page.evaluate("() => { window.Worker = class { constructor() { throw new DOMException('refused'); } }; }")
-    page.start(path)
-    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    loaded: list[str] = []
+    page.page.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
+    page.start(path, fileHash=True)
+    upload_id = page.result()["result"]["uploadId"]
+    assert files.status(upload_id)["file_hash"] == sha256_of(path)
+    assert loaded.count("resumable-upload-file-hash.js") == 1
+
+
+def test_a_page_without_webcrypto_sends_without_digests_and_says_so_once(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    """As browsers have it for http:// outside localhost."""
+    path = make_file(3 * MIB)
+    page = open_page()
+    said: list[str] = []
+    page.page.on("console", lambda message: said.append(message.text))
+    digests: list[str | None] = []
+    page.page.on("request", lambda request: digests.append(request.headers.get("content-digest")))
+    page.evaluate("() => Object.defineProperty(crypto, 'subtle', {value: undefined})")
+    for _ in range(2):
+        page.start(path)
+        result = page.result()["result"]
+        assert (result["verified"], result["sha256"]) == (False, sha256_of(path))
+    assert files.sha256(result["uploadId"]) == sha256_of(path)
+    assert [text for text in said if "not verified" in text] == said[:1]
+    assert not any(digests)
 
 
 def test_callbacks_alone_leave_no_rejection_unhandled(open_page: OpenPage, make_file: MakeFile) -> None:
@@ -624,7 +626,7 @@ def test_a_large_file_costs_a_few_chunks_of_memory(
         largest = max(largest, *map(_resident, _renderers()))
         time.sleep(0.2)
     assert page.result()["result"]["size"] == 1024 * MIB
-    assert largest < 350 * MIB, f"{largest / MIB:.0f} MiB"
+    assert largest < 500 * MIB, f"{largest / MIB:.0f} MiB"
 
 
 def _renderers() -> list[Path]:

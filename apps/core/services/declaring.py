@@ -96,19 +96,20 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
         raise Conflict("Another SHA-256 was declared before.", code="hash_conflict")
     changes: dict[str, Any] = {"file_hash": file_hash}
     if session.dedupe_key is None:
-        changes["dedupe_key"] = dedupe_key(
+        key = dedupe_key(
             Principal.owning(session),
             client_key="",
             filename=session.filename,
             total_size=session.total_size,
             file_hash=file_hash,
         )
+        # Unless another open upload is known by it: both go on, each with the bytes that it has.
+        if key is not None and not UploadSession.objects.filter(dedupe_key=key).exists():
+            changes["dedupe_key"] = key
     try:
         declared = _set_hash(session, changes)
-    except IntegrityError:
-        raise Conflict(
-            "Another open upload of yours has the same name, size and hash.", code="duplicate_upload"
-        ) from None
+    except IntegrityError:  # Taken meanwhile.
+        declared = _set_hash(session, {"file_hash": file_hash})
     if not declared:
         refresh(session)
         if session.file_hash == file_hash:

@@ -17,7 +17,7 @@ from .api_base import bounded_body
 # Nothing inline and nothing from elsewhere; thumbnails are blobs of the page's own.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 View = Callable[..., HttpResponseBase]

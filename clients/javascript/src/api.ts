@@ -1,3 +1,4 @@
+import { toBase64 } from "./digests.js";
 import { errorOf, UploadError } from "./errors.js";
 import { type HttpAnswer, send, sendBlob } from "./http.js";
 import { type Supplied, supply } from "./supplied.js";
@@ -17,7 +18,14 @@ export interface SessionDocument {
   created_at: string;
   expires_at: string;
   progress: SessionProgress;
-  file: { name: string; size: number; mime_type: string; sha256: string; url: string } | null;
+  file: {
+    name: string;
+    size: number;
+    mime_type: string;
+    sha256: string | null;
+    composite_hash: string | null;
+    url: string;
+  } | null;
   error: { code: string; detail: string } | null;
 }
 
@@ -29,6 +37,21 @@ export interface SessionProgress {
   /** Absent in lists and in the answers to chunks. */
   missing_chunks?: number[];
   assembled_percentage?: number;
+}
+
+/** What the server has recorded of its chunks: a page of them. */
+export interface ReceiptsPage {
+  receipts: { index: number; size: number; sha256: string }[];
+  /** Where the next page starts, if there is one. */
+  receipts_next: number | null;
+}
+
+/** What is said of the whole file when it is complete. */
+export interface Proof {
+  composite_hash?: string | undefined;
+  file_hash?: string | undefined;
+  /** True from a page that can compute neither. */
+  unverified?: true;
 }
 
 export interface InitFields {
@@ -80,9 +103,14 @@ export class UploadApi {
     return this.#json("GET", `status/${uploadId}`, { signal });
   }
 
+  /** The receipts from a chunk on. */
+  receipts(uploadId: string, from: number, signal: AbortSignal): Promise<ReceiptsPage> {
+    return this.#json("GET", `status/${uploadId}?receipts_from=${from}`, { signal });
+  }
+
   /** The session when it is verified and published; otherwise how many seconds to wait before asking again. */
-  async complete(uploadId: string, sha256: string, signal: AbortSignal): Promise<SessionDocument | number> {
-    const answer = await this.#call("POST", "complete", { json: { upload_id: uploadId, file_hash: sha256 }, signal });
+  async complete(uploadId: string, proof: Proof, signal: AbortSignal): Promise<SessionDocument | number> {
+    const answer = await this.#call("POST", "complete", { json: { upload_id: uploadId, ...proof }, signal });
     if (answer.status === 202) return Number(answer.retryAfter ?? 1);
     return parse(answer);
   }
@@ -103,17 +131,20 @@ export class UploadApi {
     return page.results;
   }
 
-  /** Send one chunk as it is, with its SHA-256 in base64 as RFC 9530 has it. */
+  /** Send one chunk as it is, with its SHA-256 as RFC 9530 has it, where there is one. */
   putChunk(
     uploadId: string,
     index: number,
-    chunk: { blob: Blob; digest: string },
+    { blob, digest }: { blob: Blob; digest: Uint8Array | undefined },
     signal: AbortSignal,
     onProgress: (loaded: number) => void,
   ): Promise<{ progress: SessionProgress }> {
     return this.#json("PUT", `chunk/${uploadId}/${index}`, {
-      blob: chunk.blob,
-      headers: { "Content-Type": "application/octet-stream", "Content-Digest": `sha-256=:${chunk.digest}:` },
+      blob,
+      headers: {
+        "Content-Type": "application/octet-stream",
+        ...(digest && { "Content-Digest": `sha-256=:${toBase64(digest)}:` }),
+      },
       signal,
       onProgress,
     });

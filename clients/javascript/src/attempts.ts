@@ -17,6 +17,7 @@ export interface AttemptEvents {
 /** How one upload uses the network: in its turn among the files, not while paused, and again after what may pass. */
 export class Attempts {
   readonly #files: Slots;
+  readonly #size: number;
   readonly #events: AttemptEvents;
   readonly #gate = new Gate();
   readonly #life = new AbortController();
@@ -25,8 +26,10 @@ export class Attempts {
   #giveTurn: (() => void) | undefined;
   #failure: UploadError | undefined;
 
-  constructor(settings: Settings, files: Slots, events: AttemptEvents) {
+  /** @param size of the file, in bytes: small ones have their turn before large ones */
+  constructor(settings: Settings, files: Slots, size: number, events: AttemptEvents) {
     this.#files = files;
+    this.#size = size;
     this.#events = events;
     this.#retrying = new Retrying(settings, (error, milliseconds) => events.onWait(error, milliseconds));
   }
@@ -45,7 +48,7 @@ export class Attempts {
     return this.#life.signal;
   }
 
-  /** Interrupt everything and give the turn to another file. */
+  /** Begin nothing from now on, and give the turn to another file. What is under way lands. */
   pause(): void {
     this.#gate.close();
     this.endTurn();
@@ -84,7 +87,7 @@ export class Attempts {
   /**
    * Do something on the network.
    *
-   * @param work is given a signal that aborts it when the upload is paused or ends
+   * @param work is given a signal that aborts it when the upload ends
    * @throws {UploadError} what is final, or lasted longer than the retry delays
    */
   async run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -121,7 +124,7 @@ export class Attempts {
   #waitForTurn(): Promise<void> {
     this.#events.onQueue();
     this.#turn ??= this.#files
-      .acquire(this.#life.signal)
+      .acquire(this.#life.signal, this.#size)
       .then((release) => {
         if (this.paused) release();
         else this.#giveTurn = release;

@@ -66,9 +66,14 @@ export class ChunkTable {
     this.#elsewhere.add(index);
   }
 
+  /** Whether a chunk may be left to take. */
+  get hasMissing(): boolean {
+    return this.#again.length > 0 || this.states.includes(ChunkState.Missing);
+  }
+
   /** The next chunk to send, marked as being sent; undefined when none is left. */
   take(): number | undefined {
-    const index = this.#again.shift() ?? (this.#scattered ? this.#anyMissing() : this.#nextMissing());
+    const index = this.#takeAgain() ?? (this.#scattered ? this.#anyMissing() : this.#nextMissing());
     if (index !== undefined) this.#set(index, ChunkState.Sending);
     return index;
   }
@@ -79,10 +84,17 @@ export class ChunkTable {
     this.#set(index, this.#resent.has(index) ? ChunkState.Repaired : ChunkState.Stored);
   }
 
-  /** It went wrong and is being sent again. */
+  /** It was not sent after all, and is to be taken again. */
+  giveBack(index: number): void {
+    this.#set(index, ChunkState.Missing);
+    this.#again.push(index);
+  }
+
+  /** It went wrong and is to be taken again. */
   resend(index: number): void {
     this.#resent.add(index);
     this.#set(index, ChunkState.Damaged);
+    this.#again.push(index);
   }
 
   /** Learn from the server what it lacks; damaged are those it once had. Chunks being sent stay so. */
@@ -97,7 +109,13 @@ export class ChunkTable {
   #lose(index: number): void {
     this.#count(index, -1);
     this.resend(index);
-    this.#again.push(index);
+  }
+
+  #takeAgain(): number | undefined {
+    let index = this.#again.shift();
+    // Somebody else may have sent it meanwhile.
+    while (index !== undefined && this.isStored(index)) index = this.#again.shift();
+    return index;
   }
 
   #nextMissing(): number | undefined {

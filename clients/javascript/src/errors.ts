@@ -15,6 +15,8 @@ export type ClientErrorCode =
   | "file_unreadable"
   | "network_error"
   | "not_an_upload_server"
+  | "other_version"
+  | "proxy_limit"
   | "redirected"
   | "stalled"
   | "unexpected"
@@ -34,27 +36,22 @@ const RETRYABLE_CODES = new Set([
   "throttled",
 ]);
 
+// For what happens here; what the server refuses it says itself, with the limit or the types that it accepts.
 const SENTENCES: Record<string, string> = {
   aborted: "The upload was stopped.",
-  executable_refused: "Programs are not accepted.",
-  extension_not_allowed: "Files of this kind are not accepted.",
   file_changed: "The file changed while it was being uploaded. Choose it again.",
   file_unreadable: "The file can no longer be read. It may have been changed, moved or deleted. Choose it again.",
-  hash_mismatch: "The file changed while it was being uploaded. Choose it again.",
   network_error: "The server cannot be reached.",
   not_an_upload_server: "There is no upload service at this address.",
   not_authenticated: "You are not logged in, or no longer.",
-  quota_exceeded: "Your storage is full, or too many uploads are open.",
+  other_version: "The file is not what it was.",
+  proxy_limit: "A proxy takes no requests of this size.",
   redirected: "The server refers to another address.",
   session_cancelled: "The upload was cancelled.",
   session_expired: "The upload expired. Start it again.",
   stalled: "The connection stands still.",
-  storage_full: "The server has no space left.",
   throttled: "The server is busy.",
-  too_large: "The file is too large.",
   unexpected: "Something went wrong in this browser.",
-  type_mismatch: "The file is not what its name says.",
-  type_not_allowed: "Files of this kind are not accepted.",
 };
 
 /** Everything that an upload can fail with. `message` is a sentence for the person in front of the screen. */
@@ -102,7 +99,7 @@ export function errorOf(status: number, body: string, retryAfterHeader: string |
     case 404:
       return new UploadError("not_an_upload_server", options);
     case 413:
-      return new UploadError("too_large", options);
+      return new UploadError("proxy_limit", options);
     case 408:
     case 429:
       return new UploadError("throttled", options);

@@ -1,6 +1,6 @@
 import { orAborted } from "./retrying.js";
 
-/** Lets through while open; while closed, all wait. What is under way can be interrupted. */
+/** Lets through while open; while closed, all wait. What is under way lands, unless it is interrupted. */
 export class Gate {
   #opened: Promise<void> | undefined;
   #open: () => void = () => {};
@@ -10,7 +10,7 @@ export class Gate {
     return this.#opened !== undefined;
   }
 
-  /** Aborted when the gate closes. */
+  /** Aborted when what is under way is interrupted. */
   get signal(): AbortSignal {
     return this.#interruption.signal;
   }
@@ -19,7 +19,6 @@ export class Gate {
     this.#opened ??= new Promise((resolve) => {
       this.#open = resolve;
     });
-    this.interrupt();
   }
 
   open(): void {

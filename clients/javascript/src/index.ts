@@ -6,7 +6,6 @@ export * from "./exports.js";
 /** Uploads files to one server: resumable, in parallel chunks, each verified, and the whole file too. */
 export class ResumableUploader extends Uploader {
   constructor(options: UploaderOptions) {
-    // Bundlers know this form and bring the worker along.
-    super(options, () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+    super(options, () => import("./file-hash.js"));
   }
 }

@@ -1,4 +1,4 @@
-import type { ApiOptions, SessionDocument } from "./api.js";
+import type { ApiOptions, Proof, SessionDocument } from "./api.js";
 import type { ChunkState } from "./chunk-table.js";
 import type { UploadError } from "./errors.js";
 import type { Speed } from "./progress.js";
@@ -33,8 +33,12 @@ export interface UploadResult {
   /** Bytes. */
   size: number;
   mimeType: string;
-  /** Of the stored bytes and of the file here, in hex. */
-  sha256: string;
+  /** Whether the stored bytes are proven to be those of the file here; not from pages without WebCrypto. */
+  verified: boolean;
+  /** Of the stored bytes, in hex; undefined where the server was told to leave it out. */
+  sha256: string | undefined;
+  /** The SHA-256 of all chunks' SHA-256, and their number: `<64 hex>-<chunks>`. */
+  compositeHash: string | undefined;
   /** Where its owner downloads it: of http or https, or undefined, whatever the server says. */
   url: string | undefined;
   metadata: Record<string, unknown>;
@@ -60,6 +64,8 @@ export interface UploadEvents {
   /** A chunk is being sent, was stored, was damaged, or was repaired. */
   onChunk?: (event: ChunkEvent) => void;
   onStateChange?: (state: UploadState, details: StateDetails) => void;
+  /** An earlier upload cannot be gone on with, and a new one begins: it was lost, or is of another version of the file. */
+  onRestart?: (reason: UploadError) => void;
   onComplete?: (result: UploadResult) => void;
   /** The promise is rejected with the same error, unless this is given: then nothing more needs to catch it. */
   onError?: (error: UploadError) => void;
@@ -69,8 +75,10 @@ export interface UploadEvents {
 export interface UploadOptions extends UploadEvents {
   /** A small JSON object that is kept with the upload. */
   metadata?: Record<string, unknown>;
-  /** Bytes; a wish, the server's answer counts. By default the server's own, larger for large files on fast lines. */
+  /** Bytes; a wish, the server's answer counts. Default: what the line carries in a second, once that is known. */
   chunkSize?: number;
+  /** Declare the SHA-256 of the whole file too; costs a second pass over it, in WebAssembly, whose code is loaded then. */
+  fileHash?: boolean;
   /** Default: what the server takes the name's suffix for. */
   mimeType?: string;
   /** Default: the file's. */
@@ -93,9 +101,9 @@ export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filen
   headers?: Supplied<Record<string, string>>;
   /** `include` sends cookies to another origin too. Default: `same-origin`. */
   credentials?: RequestCredentials;
-  /** Chunks in flight at once, over all files. Default: 4. */
+  /** Chunks in flight at once, over all files, at most; fewer on slow lines. Default: 4. */
   parallel?: number;
-  /** Files in progress at once; the others are queued. Default: 3. */
+  /** Files in progress at once; the others are queued, but for small ones, which overtake. Default: 3. */
   parallelFiles?: number;
   /** Milliseconds before each further attempt of a request. Default: half a second, doubling, for about ten minutes. */
   retryDelays?: readonly number[];
@@ -144,15 +152,17 @@ export function settingsOf(options: UploaderOptions): Settings {
   };
 }
 
-export function resultOf(session: SessionDocument, apiUrl: string): UploadResult {
+export function resultOf(session: SessionDocument, proof: Proof, apiUrl: string): UploadResult {
   const { file } = session;
-  if (!file) throw new TypeError("The session has no file yet.");
+  if (!file) throw new TypeError("no file");
   return {
     uploadId: session.upload_id,
     name: file.name,
     size: file.size,
     mimeType: file.mime_type,
-    sha256: file.sha256,
+    verified: proof.composite_hash !== undefined || proof.file_hash !== undefined,
+    sha256: file.sha256 ?? undefined,
+    compositeHash: file.composite_hash ?? undefined,
     url: webAddress(file.url, apiUrl),
     metadata: session.metadata,
   };

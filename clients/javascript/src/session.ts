@@ -1,18 +1,20 @@
 import type { SessionDocument, UploadApi } from "./api.js";
-import { preferredChunkSize } from "./chunk-size.js";
 import { UploadError } from "./errors.js";
 import { clientKeyOf, fingerprintOf, freshKey } from "./fingerprint.js";
+import type { Line } from "./line.js";
 import type { UploadOptions } from "./options.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
+import type { Shared } from "./upload.js";
 
 /** The states of sessions that can be resumed, or are done. */
-export const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
+const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
 
 /** Asks for a session of one file: the one that is remembered or wished for, the one under its key, or a new one. */
 export class SessionOpener {
   readonly #api: UploadApi;
   readonly #storage: UploadStorage;
+  readonly #line: Line;
   readonly #file: File;
   readonly #options: UploadOptions;
   readonly #fingerprint: string;
@@ -21,9 +23,10 @@ export class SessionOpener {
   /** Once a session of its own is wanted, whatever is open under the file's key. */
   #ownKey: string | undefined;
 
-  constructor(api: UploadApi, storage: UploadStorage, file: File, options: UploadOptions) {
+  constructor({ api, settings, line }: Shared, file: File, options: UploadOptions) {
     this.#api = api;
-    this.#storage = storage;
+    this.#storage = settings.storage;
+    this.#line = line;
     this.#file = file;
     this.#options = options;
     this.#fingerprint = fingerprintOf(file, api.url);
@@ -57,11 +60,6 @@ export class SessionOpener {
     this.#wished = undefined;
     this.#anew = true;
     this.#ownKey = freshKey();
-  }
-
-  /** Resume this session when opening the next time. */
-  wish(uploadId: string): void {
-    this.#wished = uploadId;
   }
 
   /**
@@ -120,7 +118,7 @@ export class SessionOpener {
   /** May be repeated: while a session with this key is open, the server answers it. */
   #init(signal: AbortSignal): Promise<SessionDocument> {
     const { filename, mimeType, metadata } = this.#options;
-    const chunkSize = this.#options.chunkSize ?? preferredChunkSize(this.#file.size);
+    const chunkSize = this.#options.chunkSize ?? this.#line.chunkSizeFor(this.#file.size);
     return this.#api.init(
       {
         filename: filename ?? this.#file.name,

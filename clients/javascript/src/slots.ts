@@ -1,26 +1,40 @@
 import { UploadError } from "./errors.js";
 
-/** A bound on how much happens at once; who asked first is served first. */
+// Whoever was passed over this often by smaller ones is next, so that nobody starves.
+const MOST_PASSED_OVER = 3;
+
+interface Waiting {
+  size: number;
+  passedOver: number;
+  admit: () => void;
+}
+
+/** A bound on how much happens at once. Small ones overtake large ones; among equals, who asked first is first. */
 export class Slots {
   readonly #most: number;
   #limit: number;
   #used = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
 
-  constructor(count: number) {
-    this.#most = count;
-    this.#limit = count;
+  /**
+   * @param most at once, ever
+   * @param atFirst at once, until {@link widen} allows more
+   */
+  constructor(most: number, atFirst = most) {
+    this.#most = most;
+    this.#limit = atFirst;
   }
 
   /**
    * Wait for a slot. Call what it resolves to, once, to give the slot back.
    *
+   * @param size of what it is for; the smallest is admitted next
    * @throws {UploadError} `aborted` when the signal comes first
    */
-  async acquire(signal: AbortSignal): Promise<() => void> {
+  async acquire(signal: AbortSignal, size = 0): Promise<() => void> {
     if (signal.aborted) throw new UploadError("aborted");
     if (this.#used < this.#limit) this.#used++;
-    else await this.#turn(signal);
+    else await this.#turn(signal, size);
     let held = true;
     return () => {
       if (held) this.#used--;
@@ -34,23 +48,24 @@ export class Slots {
     this.#limit = 1;
   }
 
-  /** One more than now, up to the count this was made with. */
-  widen(): void {
-    this.#limit = Math.min(this.#limit + 1, this.#most);
+  /** One more at once than now, up to `most` and to what this was made with; fewer at once if `most` is less. */
+  widen(most = this.#most): void {
+    this.#limit = Math.max(Math.min(this.#limit + 1, most, this.#most), 1);
     this.#admit();
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal, size: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(new UploadError("aborted"));
       };
-      const turn = () => {
+      const admit = () => {
         signal.removeEventListener("abort", onAbort);
         resolve();
       };
-      this.#waiting.push(turn);
+      const waiting = { size, passedOver: 0, admit };
+      this.#waiting.push(waiting);
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }
@@ -58,7 +73,15 @@ export class Slots {
   #admit(): void {
     while (this.#used < this.#limit && this.#waiting.length > 0) {
       this.#used++;
-      this.#waiting.shift()?.();
+      this.#takeNext().admit();
     }
+  }
+
+  #takeNext(): Waiting {
+    const smallest = Math.min(...this.#waiting.map(({ size }) => size));
+    const starving = this.#waiting.findIndex(({ passedOver }) => passedOver >= MOST_PASSED_OVER);
+    const place = starving >= 0 ? starving : this.#waiting.findIndex(({ size }) => size === smallest);
+    for (const earlier of this.#waiting.slice(0, place)) earlier.passedOver++;
+    return this.#waiting.splice(place, 1)[0] as Waiting;
   }
 }

@@ -1,10 +1,13 @@
-import type { SessionDocument, UploadApi } from "./api.js";
+import type { Proof, SessionDocument, UploadApi } from "./api.js";
 import type { Attempts } from "./attempts.js";
+import { ChunkReader } from "./chunk-reader.js";
 import { type ChunkState, ChunkTable } from "./chunk-table.js";
+import { ChunkDigests } from "./digests.js";
 import { UploadError } from "./errors.js";
-import type { Reader } from "./reading/reader.js";
+import type { Line } from "./line.js";
 import { sleep } from "./retrying.js";
 import type { Slots } from "./slots.js";
+import { compareStored } from "./stored-chunks.js";
 import { Tabs } from "./tabs.js";
 
 // Answers after which the server's view is asked for before the chunk is tried again.
@@ -16,10 +19,12 @@ export interface TransferParts {
   session: SessionDocument;
   api: UploadApi;
   attempts: Attempts;
+  line: Line;
   /** The uploader's connections. */
   requests: Slots;
   parallel: number;
-  openReader: (expected: number[]) => Promise<Reader>;
+  /** The SHA-256 of the whole file, for those who want it; asked for once. */
+  fileHash: (() => Promise<string>) | undefined;
   onChunk: (index: number, state: ChunkState) => void;
   /** Bytes acknowledged and in flight; may fall when a chunk has to be sent again. */
   onBytes: (bytes: number) => void;
@@ -32,18 +37,20 @@ export interface TransferParts {
 export class Transfer {
   readonly #parts: TransferParts;
   readonly #table: ChunkTable;
-  readonly #missing: number[];
   readonly #tabs: Tabs;
+  readonly #reader: ChunkReader;
+  readonly #digests: ChunkDigests;
   readonly #inFlight = new Map<number, number>();
-  #reader: Reader | undefined;
   #refreshing: Promise<void> | undefined;
-  #sha256 = "";
+  #proof: Proof = {};
 
   constructor(parts: TransferParts) {
     const { file, session, onChunk } = parts;
     this.#parts = parts;
-    this.#missing = session.status === "active" ? (session.progress.missing_chunks ?? []) : [];
-    this.#table = new ChunkTable(file.size, session.chunk_size, this.#missing, onChunk);
+    const missing = session.status === "active" ? (session.progress.missing_chunks ?? []) : [];
+    this.#table = new ChunkTable(file.size, session.chunk_size, missing, onChunk);
+    this.#reader = new ChunkReader(file, session.chunk_size);
+    this.#digests = new ChunkDigests(this.#table.length);
     this.#tabs = new Tabs(session.upload_id, ({ index, stored }) => {
       if (stored) this.#storedElsewhere(index);
       else this.#table.leave(index);
@@ -55,9 +62,9 @@ export class Transfer {
     return this.#table.states;
   }
 
-  /** The SHA-256 of the file here in hex, once `run()` came to its proof. */
-  get sha256(): string {
-    return this.#sha256;
+  /** What was said of the whole file, once `run()` came to that. */
+  get proof(): Proof {
+    return this.#proof;
   }
 
   /**
@@ -66,15 +73,24 @@ export class Transfer {
    * @throws {UploadError}
    */
   async run(): Promise<SessionDocument> {
-    const reader = await this.#parts.openReader(this.#missing);
-    this.#reader = reader;
-    this.#parts.attempts.throwIfOver();
+    const { attempts, fileHash } = this.#parts;
+    attempts.throwIfOver();
+    let compared: Promise<void> | undefined;
+    await new Promise<void>((trust) => {
+      compared = this.#compareStored(trust).finally(trust);
+    });
+    // Whoever awaits it hears of its failure.
+    const hashed = fileHash?.();
+    hashed?.catch((error) => attempts.fail(error));
     for (;;) {
+      attempts.throwIfOver();
       this.#parts.onUploading();
       this.#update();
-      await this.#sendMissing(reader);
+      await this.#sendMissing();
+      await compared;
+      attempts.throwIfOver();
       this.#parts.onVerifying();
-      this.#sha256 = await reader.wholeHash();
+      this.#proof = await this.#prove(await hashed);
       const answer = await this.#complete();
       if (!Array.isArray(answer)) return answer;
       this.#table.update(answer);
@@ -82,57 +98,87 @@ export class Transfer {
   }
 
   close(): void {
-    this.#reader?.close();
+    this.#reader.close();
     this.#tabs.close();
   }
 
+  /** What the session had at first is of the file here, or the upload fails. */
+  async #compareStored(trust: () => void): Promise<void> {
+    const { file, session, attempts } = this.#parts;
+    if (session.status !== "active") return;
+    await compareStored(file, session, this.#digests, this.#parts, trust).catch((error) => attempts.fail(error));
+  }
+
+  async #prove(fileHash: string | undefined): Promise<Proof> {
+    for (let index = 0; index < this.#table.length; index++) {
+      this.#parts.attempts.throwIfOver();
+      // Sent by another tab or device.
+      if (!this.#digests.has(index)) this.#digests.note(index, await this.#reader.digest(index));
+    }
+    const composite = await this.#digests.composite();
+    if (composite === undefined && fileHash === undefined) return { unverified: true };
+    return { composite_hash: composite, file_hash: fileHash };
+  }
+
   /** Send what is missing over the uploader's connections. One final failure stops them all. */
-  async #sendMissing(reader: Reader): Promise<void> {
+  async #sendMissing(): Promise<void> {
     const { attempts, parallel } = this.#parts;
     const lane = async () => {
-      for (let index = this.#table.take(); index !== undefined; index = this.#table.take()) {
-        this.#tabs.tell({ index, stored: false });
-        await this.#sendChunk(reader, index);
-      }
+      while (this.#table.hasMissing) await attempts.run((signal) => this.#sendNext(signal));
     };
     const lanes = Array.from({ length: parallel }, () => lane().catch((error) => attempts.fail(error)));
     await Promise.all(lanes);
     attempts.throwIfOver();
   }
 
-  #sendChunk(reader: Reader, index: number): Promise<void> {
-    const { api, attempts, file, requests, session } = this.#parts;
+  /** Send the next chunk, when a connection is free for it. What fails is missing again. */
+  async #sendNext(signal: AbortSignal): Promise<void> {
+    const { attempts, requests, file } = this.#parts;
+    const release = await requests.acquire(signal, file.size);
+    const index = attempts.paused ? undefined : this.#table.take();
+    try {
+      if (index !== undefined) await this.#sendChunk(index, signal);
+    } catch (error) {
+      if (index !== undefined) await this.#recover(index, error);
+    } finally {
+      release();
+      if (index !== undefined) this.#inFlight.delete(index);
+      this.#update();
+    }
+  }
+
+  async #sendChunk(index: number, signal: AbortSignal): Promise<void> {
+    const { api, file, line, requests, session } = this.#parts;
+    this.#tabs.tell({ index, stored: false });
+    const digest = await this.#reader.digest(index);
+    if (!this.#digests.note(index, digest)) throw new UploadError("file_changed");
     const start = index * this.#table.chunkSize;
+    // Not the bytes that were read: a slice costs the page no memory, and cannot be read once the file has changed.
     const blob = file.slice(start, start + this.#table.sizeOf(index));
-    return attempts.run(async (signal) => {
-      const release = await requests.acquire(signal);
-      try {
-        if (this.#table.isStored(index)) return;
-        const chunk = { blob, digest: await reader.digest(index) };
-        const { progress } = await api.putChunk(session.upload_id, index, chunk, signal, (loaded) => {
-          this.#inFlight.set(index, Math.min(loaded, blob.size));
-          this.#update();
-        });
-        requests.widen();
-        this.#table.store(index);
-        this.#tabs.tell({ index, stored: true });
-        this.#noticeOthers(progress.received_chunks);
-      } catch (error) {
-        await this.#recover(index, error);
-      } finally {
-        release();
-        this.#inFlight.delete(index);
+    const landed = line.begin();
+    let bytes = 0;
+    try {
+      const { progress } = await api.putChunk(session.upload_id, index, { blob, digest }, signal, (loaded) => {
+        this.#inFlight.set(index, Math.min(loaded, blob.size));
         this.#update();
-      }
-    });
+      });
+      bytes = blob.size;
+      this.#table.store(index);
+      this.#tabs.tell({ index, stored: true });
+      this.#noticeOthers(progress.received_chunks);
+    } finally {
+      landed(bytes);
+    }
+    requests.widen(line.inFlight(session.chunk_size));
   }
 
   /** After a chunk's request failed: returns if the server has it all the same. */
   async #recover(index: number, error: unknown): Promise<void> {
-    if (!(error instanceof UploadError)) throw error;
-    if (error.code === "network_error" || error.code === "stalled") this.#parts.requests.narrow();
-    if (error.code === "checksum_mismatch") this.#table.resend(index);
-    if (!UNSURE.has(error.code)) throw error;
+    const code = error instanceof UploadError ? error.code : "";
+    if (code === "network_error" || code === "stalled") this.#parts.requests.narrow();
+    if (code === "checksum_mismatch") this.#table.resend(index);
+    else if (!this.#table.isStored(index)) this.#table.giveBack(index);
+    if (!UNSURE.has(code)) throw error;
     await this.#refresh();
     if (!this.#table.isStored(index)) throw error;
   }
@@ -141,16 +187,16 @@ export class Transfer {
   async #complete(): Promise<SessionDocument | number[]> {
     const { api, attempts, session } = this.#parts;
     if (session.status === "completed") {
-      if (session.file?.sha256 !== this.#sha256) throw new UploadError("hash_conflict");
+      if (!isOf(session, this.#proof)) throw new UploadError("other_version");
       return session;
     }
-    return attempts.run(async (signal) => {
-      for (;;) {
-        const answer = await api.complete(session.upload_id, this.#sha256, signal).catch(missingChunks);
-        if (typeof answer !== "number") return answer;
-        await sleep(answer * 1000, signal);
-      }
-    });
+    for (;;) {
+      const answer = await attempts.run((signal) =>
+        api.complete(session.upload_id, this.#proof, signal).catch(missingChunks),
+      );
+      if (typeof answer !== "number") return answer;
+      await sleep(answer * 1000, attempts.signal);
+    }
   }
 
   /** Chunks that we did not send arrive: another device sends this file too. Ask what it has sent. */
@@ -181,7 +227,6 @@ export class Transfer {
   #storedElsewhere(index: number): void {
     if (this.#table.isStored(index)) return;
     this.#table.store(index);
-    this.#reader?.skip(index);
     this.#update();
   }
 
@@ -190,6 +235,14 @@ export class Transfer {
     for (const [index, loaded] of this.#inFlight) if (!this.#table.isStored(index)) bytes += loaded;
     this.#parts.onBytes(bytes);
   }
+}
+
+/** Whether a completed session is of the file that a proof is of. */
+function isOf({ file }: SessionDocument, { composite_hash, file_hash }: Proof): boolean {
+  return (
+    (composite_hash === undefined || file?.composite_hash === composite_hash) &&
+    (file_hash === undefined || file?.sha256 === file_hash)
+  );
 }
 
 function missingChunks(error: unknown): number[] {

@@ -1,6 +1,8 @@
-import type { SessionDocument, UploadApi } from "./api.js";
+import type { Proof, SessionDocument, UploadApi } from "./api.js";
 import { Attempts } from "./attempts.js";
+import { canDigest } from "./digests.js";
 import { UploadError } from "./errors.js";
+import type { Line } from "./line.js";
 import {
   resultOf,
   type Settings,
@@ -11,8 +13,7 @@ import {
   type UploadState,
 } from "./options.js";
 import { Progress } from "./progress.js";
-import { openReader, type SpawnWorker } from "./reading/open.js";
-import { ALIVE, SessionOpener } from "./session.js";
+import { SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
 import { Transfer } from "./transfer.js";
 
@@ -21,14 +22,30 @@ export interface Shared {
   api: UploadApi;
   settings: Settings;
   files: Slots;
+  /** The same for small files, which wait for no large one. */
+  smallFiles: Slots;
   requests: Slots;
-  spawn: SpawnWorker;
+  line: Line;
+  loadFileHash: LoadFileHash;
 }
+
+/** Loads what computes the SHA-256 of a whole file. */
+export type LoadFileHash = () => Promise<typeof import("./file-hash.js")>;
+
+/** Bytes of a file that overtakes. */
+const SMALL = 2 ** 20;
 
 // Answers that end a session through no fault of the file's.
 const SESSION_LOST = new Set(["session_expired", "not_found"]);
 // Answers that say: what the session has is of another version of the file.
-const OTHER_BYTES = new Set(["chunk_conflict", "hash_conflict", "hash_mismatch", "size_conflict"]);
+const OTHER_BYTES = new Set([
+  "chunk_conflict",
+  "composite_mismatch",
+  "hash_conflict",
+  "hash_mismatch",
+  "other_version",
+  "size_conflict",
+]);
 const MOST_REPLACEMENTS = 2;
 
 /** One file on its way. Awaiting it gives the {@link UploadResult} or throws an {@link UploadError}. */
@@ -46,16 +63,19 @@ export class Upload implements Promise<UploadResult> {
   #doing: UploadState = "starting";
   #uploadId: string | undefined;
   #transfer: Transfer | undefined;
+  #fileHash: Promise<string> | undefined;
 
   constructor(file: File, options: UploadOptions, shared: Shared) {
     this.file = file;
     this.#options = options;
     this.#shared = shared;
-    this.#sessions = new SessionOpener(shared.api, shared.settings.storage, file, options);
-    this.#attempts = new Attempts(shared.settings, shared.files, {
+    this.#sessions = new SessionOpener(shared, file, options);
+    const turns = file.size <= SMALL ? shared.smallFiles : shared.files;
+    this.#attempts = new Attempts(shared.settings, turns, file.size, {
       onQueue: () => this.#setState("queued"),
       onGo: () => this.#setState(this.#doing),
       onWait: (error, retryIn) => {
+        if (this.#attempts.paused) return;
         this.#setState("waiting", { error, ...(retryIn !== undefined && { retryIn }) });
         this.#progress.pause();
       },
@@ -100,7 +120,7 @@ export class Upload implements Promise<UploadResult> {
     return this.#promise.finally(onFinally);
   }
 
-  /** Stop sending until `resume()`; chunks in flight are dropped. */
+  /** Begin no chunk until `resume()`; those in flight land. */
   pause(): void {
     if (this.#ended || this.#attempts.paused) return;
     this.#attempts.pause();
@@ -138,9 +158,10 @@ export class Upload implements Promise<UploadResult> {
       // The caller has the upload in hand before the first event comes.
       await Promise.resolve();
       if (this.#options.signal?.aborted) throw new UploadError("aborted");
-      const session = await this.#untilVerified();
+      warnWithoutDigests();
+      const [session, proof] = await this.#untilVerified();
       await this.#sessions.forget(session.upload_id);
-      const result = resultOf(session, this.#shared.api.url);
+      const result = resultOf(session, proof, this.#shared.api.url);
       this.#setState("completed");
       this.#tell("onComplete", result);
       return result;
@@ -155,20 +176,20 @@ export class Upload implements Promise<UploadResult> {
     }
   }
 
-  /** A session that was lost, has the bytes of another version of the file, or a duplicate, is replaced. */
-  async #untilVerified(): Promise<SessionDocument> {
+  /** A session that was lost, or has the bytes of another version of the file, is replaced. */
+  async #untilVerified(): Promise<[SessionDocument, Proof]> {
     for (let replaced = 0; ; replaced++) {
       const session = await this.#open();
       const transfer = this.#newTransfer(session);
       try {
-        return await transfer.run();
+        return [await transfer.run(), transfer.proof];
       } catch (error) {
-        const code = error instanceof UploadError ? error.code : "";
+        if (!(error instanceof UploadError)) throw error;
+        const { code } = error;
         const otherBytes = OTHER_BYTES.has(code) && this.#sessions.mayHaveOtherBytes;
-        const duplicate = code === "duplicate_upload";
-        if (replaced === MOST_REPLACEMENTS || !(SESSION_LOST.has(code) || otherBytes || duplicate)) throw error;
+        if (replaced === MOST_REPLACEMENTS || !(SESSION_LOST.has(code) || otherBytes)) throw error;
         this.#attempts.forgive();
-        if (duplicate) await this.#giveWayToDuplicate(session.upload_id, transfer.sha256);
+        this.#tell("onRestart", error);
         if (otherBytes) this.#sessions.beginAnew();
         await this.#sessions.forget(session.upload_id);
       } finally {
@@ -186,15 +207,16 @@ export class Upload implements Promise<UploadResult> {
   }
 
   #newTransfer(session: SessionDocument): Transfer {
-    const { api, requests, settings, spawn } = this.#shared;
+    const { api, line, requests, settings } = this.#shared;
     this.#transfer = new Transfer({
       file: this.file,
       session,
       api,
       attempts: this.#attempts,
       requests,
+      line,
       parallel: settings.parallel,
-      openReader: (expected) => openReader({ file: this.file, chunkSize: session.chunk_size, expected }, spawn),
+      fileHash: this.#options.fileHash ? () => this.#wholeHash() : undefined,
       onChunk: (index, state) => this.#tell("onChunk", { index, state }),
       onBytes: (bytes) => this.#progress.update(Math.min(bytes, this.file.size)),
       onUploading: () => this.#do("uploading"),
@@ -203,19 +225,12 @@ export class Upload implements Promise<UploadResult> {
     return this.#transfer;
   }
 
-  /** Another open session of mine has the same file, whole or nearly: drop ours, and resume that one. */
-  #giveWayToDuplicate(uploadId: string, sha256: string): Promise<void> {
-    const { api } = this.#shared;
-    return this.#attempts.run(async (signal) => {
-      const sessions = await api.list({ file_hash: sha256 }, signal);
-      const duplicate = sessions.find(
-        ({ upload_id, status, total_size }) =>
-          upload_id !== uploadId && ALIVE.includes(status) && total_size === this.file.size,
-      );
-      if (!duplicate) throw new UploadError("conflict");
-      await api.cancel(uploadId, signal);
-      this.#sessions.wish(duplicate.upload_id);
-    });
+  /** The SHA-256 of the whole file, computed once. */
+  #wholeHash(): Promise<string> {
+    this.#fileHash ??= this.#shared
+      .loadFileHash()
+      .then(({ sha256OfFile }) => sha256OfFile(this.file, this.#attempts.signal));
+    return this.#fileHash;
   }
 
   #do(state: UploadState): void {
@@ -238,4 +253,13 @@ export class Upload implements Promise<UploadResult> {
       reportError(error);
     }
   }
+}
+
+let warned = false;
+
+/** Once a page. */
+function warnWithoutDigests(): void {
+  if (canDigest() || warned) return;
+  warned = true;
+  console.warn("Uploads are not verified: this page is neither of https nor of localhost.");
 }

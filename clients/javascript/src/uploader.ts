@@ -1,27 +1,30 @@
 import { type SessionDocument, UploadApi } from "./api.js";
 import { fingerprintOf } from "./fingerprint.js";
+import { Line } from "./line.js";
 import { type PreviousUpload, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
-import type { SpawnWorker } from "./reading/open.js";
 import { persistently } from "./retrying.js";
 import { Slots } from "./slots.js";
 import { findRemembered } from "./storage.js";
-import { type Shared, Upload } from "./upload.js";
+import { type LoadFileHash, type Shared, Upload } from "./upload.js";
 
-/** Uploads files to one server. Entry points make it a `ResumableUploader` by saying how its worker starts. */
+/** Uploads files to one server. Entry points make it a `ResumableUploader` by saying how to load what is rarely needed. */
 export class Uploader {
   readonly #defaults: UploadOptions;
   readonly #shared: Shared;
   readonly #uploads = new Set<Upload>();
 
-  constructor(options: UploaderOptions, spawn: SpawnWorker) {
+  constructor(options: UploaderOptions, loadFileHash: LoadFileHash) {
     const settings = settingsOf(options);
+    const api = new UploadApi(settings.api);
     this.#defaults = options;
     this.#shared = {
-      api: new UploadApi(settings.api),
+      api,
       settings,
       files: new Slots(settings.parallelFiles),
-      requests: new Slots(settings.parallel),
-      spawn,
+      smallFiles: new Slots(settings.parallelFiles),
+      requests: new Slots(settings.parallel, 1),
+      line: new Line(api.url),
+      loadFileHash,
     };
   }
 

@@ -8,12 +8,20 @@ import { Slots } from "../src/slots.js";
 function attempts(files = new Slots(1)) {
   const events: string[] = [];
   const settings = settingsOf({ apiUrl: "/", retryDelays: [1, 1] });
-  const subject = new Attempts(settings, files, {
+  const subject = new Attempts(settings, files, 1, {
     onQueue: () => events.push("queue"),
     onWait: (error) => events.push(`wait ${error.code}`),
     onGo: () => events.push("go"),
   });
   return { subject, events };
+}
+
+function landable() {
+  let land = (_: string) => {};
+  const promise = new Promise<string>((resolve) => {
+    land = resolve;
+  });
+  return { promise, land };
 }
 
 const untilAborted = (signal: AbortSignal) =>
@@ -29,18 +37,26 @@ test("what may pass is tried again, what is final is thrown", async () => {
   assert.deepEqual(events, ["queue", "go", "wait stalled", "go"]);
 });
 
-test("a pause interrupts, gives the turn to another file, and costs no attempt", async () => {
+test("in a pause the turn is another file's, what is under way lands, and nothing begins", async () => {
   const files = new Slots(1);
   const { subject } = attempts(files);
-  let runs = 0;
-  const running = subject.run((signal) => (++runs === 1 ? untilAborted(signal) : Promise.resolve("done")));
+  const { promise, land } = landable();
+  const landing = subject.run(() => promise);
   await new Promise((resolve) => setTimeout(resolve));
   subject.pause();
   const release = await files.acquire(new AbortController().signal);
+  land("landed");
+  assert.equal(await landing, "landed");
+  let begun = false;
+  const next = subject.run(async () => {
+    begun = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(begun, false);
   subject.resume();
   release();
-  assert.equal(await running, "done");
-  assert.equal(runs, 2);
+  await next;
+  assert.equal(begun, true);
 });
 
 test("one final failure ends all that run, until it is forgiven", async () => {

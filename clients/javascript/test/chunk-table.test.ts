@@ -48,10 +48,30 @@ test("what the server lost is taken again, and shown as damaged and then as repa
   assert.equal(table.storedBytes, 12);
 });
 
+test("a chunk that was given back is missing, and taken again", () => {
+  const table = new ChunkTable(8, 4, [0, 1]);
+  assert.deepEqual([table.take(), table.take(), table.hasMissing], [0, 1, false]);
+  table.giveBack(0);
+  assert.equal(table.states[0], ChunkState.Missing);
+  assert.equal(table.hasMissing, true);
+  assert.deepEqual([table.take(), table.take()], [0, undefined]);
+});
+
+test("a chunk that was given back and that somebody else sent is not taken", () => {
+  const table = new ChunkTable(8, 4, [0, 1]);
+  table.take();
+  table.giveBack(0);
+  table.store(0);
+  assert.deepEqual(takeAll(table), [1]);
+  assert.equal(table.hasMissing, false, "once nothing was left to take");
+});
+
 test("a chunk refused for its checksum counts as repaired once it is stored", () => {
   const table = new ChunkTable(4, 4, [0]);
   table.take();
   table.resend(0);
+  assert.equal(table.hasMissing, true);
+  assert.equal(table.take(), 0);
   table.store(0);
   assert.equal(table.states[0], ChunkState.Repaired);
 });

@@ -16,7 +16,7 @@ test("a problem document becomes an error with its code, detail and status", () 
 });
 
 test("a proxy's page is told from the server's answer", () => {
-  assert.equal(errorOf(413, "<html>", null).code, "too_large");
+  assert.equal(errorOf(413, "<html>", null).code, "proxy_limit");
   assert.equal(errorOf(404, "<html>", null).code, "not_an_upload_server");
   assert.equal(errorOf(502, "<html>", null).retryable, true);
   assert.equal(errorOf(400, "<html>", null).retryable, false);
@@ -26,7 +26,7 @@ test("what may pass is retryable, what is final is not", () => {
   for (const code of ["network_error", "stalled", "throttled", "checksum_mismatch", "storage_full"]) {
     assert.equal(new UploadError(code).retryable, true, code);
   }
-  for (const code of ["too_large", "hash_mismatch", "aborted", "quota_exceeded", "not_authenticated"]) {
+  for (const code of ["proxy_limit", "hash_mismatch", "aborted", "quota_exceeded", "not_authenticated"]) {
     assert.equal(new UploadError(code).retryable, false, code);
   }
 });
@@ -36,6 +36,11 @@ test("the message is a sentence, also for codes that are new to this client", ()
   assert.equal(new UploadError("unexpected").message, "Something went wrong in this browser.");
   const problem = { code: "virus_found", detail: "The scanner found EICAR.", status: 422 };
   assert.equal(new UploadError("virus_found", { status: 422, problem }).message, "The scanner found EICAR.");
+  const limit = { code: "too_large", detail: "Files may have at most 7 bytes.", status: 413 };
+  assert.equal(
+    new UploadError("too_large", { status: 413, problem: limit }).message,
+    "Files may have at most 7 bytes.",
+  );
 });
 
 test("Retry-After is seconds or a date", () => {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SessionDocument } from "../src/api.js";
+import type { Proof, SessionDocument } from "../src/api.js";
 import { resultOf } from "../src/options.js";
 
-function resultWith(url: unknown) {
-  const file = { name: "a.bin", size: 1, mime_type: "application/octet-stream", sha256: "00", url };
+function resultWith(url: unknown, proof: Proof = { composite_hash: "11-1" }, sha256: string | null = "00") {
+  const digests = { sha256, composite_hash: "11-1" };
+  const file = { name: "a.bin", size: 1, mime_type: "application/octet-stream", ...digests, url };
   const session = { upload_id: "id", metadata: { trip: 7 }, file } as unknown as SessionDocument;
-  return resultOf(session, "https://uploads.example/api/v1/upload/");
+  return resultOf(session, proof, "https://uploads.example/api/v1/upload/");
 }
 
 test("a result has the file's absolute address", () => {
@@ -17,7 +18,9 @@ test("a result has the file's absolute address", () => {
     name: "a.bin",
     size: 1,
     mimeType: "application/octet-stream",
+    verified: true,
     sha256: "00",
+    compositeHash: "11-1",
     metadata: { trip: 7 },
   });
 });
@@ -27,4 +30,13 @@ test("what would run or fail as a link is no address, and the upload is a succes
     assert.equal(resultWith(url).url, undefined);
     assert.equal(resultWith(url).uploadId, "id");
   }
+});
+
+test("a file is verified by either of its digests, and not without one", () => {
+  assert.equal(resultWith("/", { file_hash: "00" }).verified, true);
+  assert.equal(resultWith("/", { unverified: true }).verified, false);
+});
+
+test("a server that leaves out the SHA-256 of the whole says nothing of it", () => {
+  assert.equal(resultWith("/", { composite_hash: "11-1" }, null).sha256, undefined);
 });

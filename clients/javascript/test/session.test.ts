@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { InitFields, SessionDocument, UploadApi } from "../src/api.js";
+import type { InitFields, SessionDocument } from "../src/api.js";
 import { UploadError } from "../src/errors.js";
 import type { UploadOptions } from "../src/options.js";
 import { SessionOpener } from "../src/session.js";
 import { MemoryStorage } from "../src/storage.js";
+import type { Shared } from "../src/upload.js";
 
 const { signal } = new AbortController();
 
@@ -15,7 +16,8 @@ class Server {
 
   opener(options: UploadOptions = {}, { name = "a.bin", storage = new MemoryStorage() } = {}): SessionOpener {
     const file = new File(["bytes"], name, { lastModified: 1 });
-    return new SessionOpener(this as unknown as UploadApi, storage, file, options);
+    const shared = { api: this, settings: { storage }, line: { chunkSizeFor: () => 7 } };
+    return new SessionOpener(shared as unknown as Shared, file, options);
   }
 
   readonly url = "http://127.0.0.1/api/";
@@ -83,16 +85,6 @@ test("another name, other metadata and another file are other uploads", async ()
   assert.equal(new Set(sessions.map(({ upload_id }) => upload_id)).size, 5);
 });
 
-test("a key has at most 128 characters", async () => {
-  const server = new Server();
-  const name = `${"long".repeat(50)}.bin`;
-  await server.opener({}, { name }).open(signal);
-  await server.opener({}, { name: `other-${name}` }).open(signal);
-  const keys = server.inits.map(({ client_key }) => client_key ?? "");
-  assert.ok(keys.every((key) => key.length > 0 && key.length <= 128));
-  assert.notEqual(keys[0], keys[1]);
-});
-
 test("a file that begins anew is not given the session under its key, and repeats its init under one key", async () => {
   const server = new Server();
   const opener = server.opener();
@@ -130,4 +122,14 @@ test("a key that another file has is given up for one that nothing has", async (
   await server.init({ ...(other.inits[0] as InitFields), filename: "theirs.bin" });
   const session = await server.opener().open(signal);
   assert.equal(session.filename, "a.bin");
+});
+
+test("the chunk size is what fits the line, unless the application wishes for another", async () => {
+  const server = new Server();
+  await server.opener().open(signal);
+  await server.opener({ chunkSize: 9, resume: false }).open(signal);
+  assert.deepEqual(
+    server.inits.map(({ chunk_size }) => chunk_size),
+    [7, 9],
+  );
 });
