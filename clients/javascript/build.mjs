@@ -1,17 +1,43 @@
 // node build.mjs [--package | --tests | --browser-files DIRECTORY]: everything that is shipped, or a part of it.
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const STATIC = "../../apps/core/static/js";
 const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "warning" };
 
 /** The file for a <script> tag, and the one beside it that it loads on demand. */
 function browserFiles(outdir) {
-  const files = { ...common, minify: true, outdir };
   return Promise.all([
-    build({ ...files, entryPoints: { "resumable-upload-client": "src/browser.ts" }, format: "iife" }),
-    build({ ...files, entryPoints: { "resumable-upload-file-hash": "src/file-hash.ts" }, format: "esm" }),
+    browserFile(outdir, "resumable-upload-client", "src/browser.ts", "iife"),
+    browserFile(outdir, "resumable-upload-file-hash", "src/file-hash.ts", "esm"),
   ]);
+}
+
+/** Terser after esbuild: it finds three in a hundred more. */
+async function browserFile(outdir, name, entryPoint, format) {
+  const file = join(outdir, `${name}.js`);
+  const options = {
+    entryPoints: [entryPoint],
+    format,
+    minify: true,
+    sourcemap: "external",
+    outfile: file,
+    write: false,
+  };
+  const { outputFiles } = await build({ ...common, ...options });
+  const [map, bundle] = outputFiles.map(({ text }) => text);
+  const small = await minify(bundle, {
+    module: format === "esm",
+    toplevel: true,
+    ecma: 2022,
+    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false },
+    sourceMap: { content: map, url: `${name}.js.map` },
+  });
+  mkdirSync(outdir, { recursive: true });
+  writeFileSync(file, small.code);
+  writeFileSync(`${file}.map`, small.map);
 }
 
 /** What is in the npm package, but for the types. */

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 const run = (command) => execSync(command, { stdio: ["ignore", process.stderr, process.stderr] });
 
 // What npm was called with for another folder reaches it here as environment variables; the options undo that.
-if (!["esbuild", "typescript"].every((name) => existsSync(`node_modules/${name}`)))
+if (!["esbuild", "terser", "typescript"].every((name) => existsSync(`node_modules/${name}`)))
   run("npm ci --silent --ignore-scripts --include=dev --dry-run=false --global=false --package-lock");
 run("node build.mjs --package");
 run("node node_modules/typescript/bin/tsc -p tsconfig.build.json");

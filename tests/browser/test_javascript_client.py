@@ -191,7 +191,7 @@ def _be_another_device(page: ClientPage) -> None:
         """() => {
           Object.defineProperty(navigator, 'locks', {value: undefined});
           Object.defineProperty(window, 'BroadcastChannel', {value: undefined});
-          Object.defineProperty(window, 'indexedDB', {value: undefined});
+          Object.defineProperty(window, 'localStorage', {value: undefined});
         }"""
     )
 
@@ -279,7 +279,7 @@ def test_another_file_under_the_same_key_is_left_alone(
     page.page.on("request", note)
     first = page.begin(path)
     page.load()
-    page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+    page.evaluate("() => { localStorage.clear(); }")
     mend(proxy)
     page.page.route(
         "**/init",
@@ -320,7 +320,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_receipts(
     path.write_bytes(os.urandom(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     if not remembered:
-        page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+        page.evaluate("() => { localStorage.clear(); }")
     mend(proxy)
     page.start(path)
     result = page.result()["result"]
@@ -443,7 +443,7 @@ def test_an_upload_is_deleted_in_any_state_and_may_be_deleted_twice(
     for _ in range(2):
         assert page.evaluate(DELETE, completed) == "deleted"
     assert not {completed, under_way} & {each["upload_id"] for each in files.list()}
-    assert page.evaluate("() => new ResumableUploader.IndexedDbStorage().list()") == []
+    assert page.evaluate("() => new ResumableUploader.BrowserStorage().list()") == []
 
 
 def test_a_deletion_is_tried_again_until_the_server_answers(
@@ -516,7 +516,7 @@ def test_earlier_uploads_of_a_file_are_found_here_and_from_elsewhere(
     (found,) = page.evaluate(find)
     assert (found["uploadId"], found["filename"], found["here"]) == (upload_id, "found.bin", True)
     assert 0 < found["percentage"] < 100
-    page.evaluate("() => { indexedDB.deleteDatabase('resumable-uploads'); }")
+    page.evaluate("() => { localStorage.clear(); }")
     page.load()
     page.choose(path)
     page.evaluate("() => { window.uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: token}); }")
@@ -596,6 +596,65 @@ def test_a_page_without_webcrypto_sends_without_digests_and_says_so_once(
     assert files.sha256(result["uploadId"]) == sha256_of(path)
     assert [text for text in said if "not verified" in text] == said[:1]
     assert not any(digests)
+
+
+def test_a_file_of_one_chunk_takes_one_request(open_page: OpenPage, make_file: MakeFile, files: Files) -> None:
+    path = make_file(MIB, "small ä.bin")
+    page = open_page()
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.method + request.url.partition("/upload")[2]))
+    page.start(path, metadata={"trip": "ä"})
+    result = page.result()["result"]
+    assert asked == ["POST/files/"]
+    assert (result["name"], result["metadata"], result["verified"]) == ("small ä.bin", {"trip": "ä"}, True)
+    assert files.sha256(result["uploadId"]) == result["sha256"] == sha256_of(path)
+    assert page.evaluate("() => window.percentages.at(-1)") == 100
+    assert page.log == ["starting", "uploading", "verifying", "completed"]
+
+
+def test_one_request_whose_answer_is_lost_is_repeated_and_there_is_one_upload(
+    open_page: OpenPage, make_file: MakeFile, files: Files
+) -> None:
+    path = make_file(100_000, "lost.bin")
+    page = open_page()
+    asked: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        asked.append(route.request.headers["idempotency-key"])
+        if len(asked) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.page.route("**/files/", lose_the_first_answer)
+    page.start(path)
+    assert files.sha256(page.result()["result"]["uploadId"]) == sha256_of(path)
+    assert len(asked) == 2
+    assert len(set(asked)) == 1
+    assert len([each for each in files.list() if each["filename"] == "lost.bin"]) == 1
+
+
+def test_a_small_file_overtakes_a_large_one(
+    open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy
+) -> None:
+    paths = [*(make_file(20 * MIB, f"large-{number}.bin") for number in range(3)), make_file(100_000, "small.bin")]
+    proxy.bytes_per_second = 5e6
+    page = open_page(proxy)
+    page.choose(*paths)
+    order = page.evaluate(
+        """async () => {
+          const uploader = new ResumableUploader({apiUrl: '/api/v1/upload', authToken: window.token});
+          const order = [];
+          const [...files] = document.querySelector('#file').files;
+          const uploads = files.map((file) => uploader.uploadFile(file).then(({name}) => order.push(name)));
+          await Promise.any(uploads);
+          await uploader.abort({cancel: true});
+          await Promise.allSettled(uploads);
+          return order;
+        }"""
+    )
+    assert order == ["small.bin"]
 
 
 def test_callbacks_alone_leave_no_rejection_unhandled(open_page: OpenPage, make_file: MakeFile) -> None:

@@ -6,6 +6,7 @@ The headings below are the draft's. An upload resource is a session of the engin
   session stays, and can be repaired by the other protocols.
 * Whether an upload is complete says who sends the last bytes, not its length; so its length may be known only then.
 * A request past a known length ends the upload.
+* A creation may say what is kept with the upload by tus's Upload-Metadata, and may be repeated (:mod:`.repeats`).
 * Interim responses (104) tell the address of the upload before its body is read, and how much of it is kept.
 """
 
@@ -42,10 +43,12 @@ from .ietf_fields import CONTENT_TYPE, LATEST, VERSION, filename_of, known_lengt
 from .ietf_problems import InconsistentLength, PastTheEnd, mismatching_offset, require_open
 from .labels import label
 from .nothing_more import NothingMore
+from .repeats import FIELD, earlier, idempotency_key
 from .sequential_body import chunk_size_for
 from .session_document import session_document
 from .settled import deleted, settled
 from .structured import boolean, boolean_item, byte_sequence, integer_item
+from .tus_fields import parse_metadata, texts_of
 
 Status = UploadSession.Status
 
@@ -59,11 +62,13 @@ class _Draft(UploadProtocol):
             {
                 "Content-Digest",
                 "Content-Disposition",
+                FIELD,
                 "Repr-Digest",
                 "Upload-Complete",
                 VERSION,
                 "Upload-Incomplete",
                 "Upload-Length",
+                "Upload-Metadata",
                 "Upload-Offset",
                 "Want-Repr-Digest",
             }
@@ -195,14 +200,24 @@ class DraftCreation(_Draft):
             raise BadRequest("Say with Upload-Complete whether these bytes are the last.", code="bad_field")
         length, checksum = known_length(head, ends, 0), content_checksum(headers.get("Content-Digest"))
         filename, mime_type = label(filename_of(headers), media_type(headers))
+        raw_metadata = headers.get("Upload-Metadata", "")
+        metadata, declared = texts_of(parse_metadata(raw_metadata)), file_hash(headers.get("Repr-Digest"))
         service = ResumableUploadService(head.require_principal())
+        key = idempotency_key(headers)
+        upload_id = uuid4() if key is None else service.promised_id(key)
+        if key is not None and (session := earlier(service, upload_id, total_size=length, file_hash=declared)):
+            repeated = Upload(service, session, ends)
+            return NothingMore(lambda: self.verdict(repeated), 0, length or 0)
         session, _ = service.create(
             filename=filename,
             mime_type=mime_type,
             total_size=length,
             chunk_size=chunk_size_for(length),
-            file_hash=file_hash(headers.get("Repr-Digest")),
-            client_key=uuid4().hex,  # Each creation makes an upload resource of its own.
+            file_hash=declared,
+            metadata=metadata,
+            raw_metadata=raw_metadata,
+            client_key=upload_id.hex,  # Each creation makes an upload resource of its own.
+            upload_id=upload_id,
         )
         upload = Upload(service, session, ends)
         opening = self.interim({"Location": address_of(session), **limits(session)})

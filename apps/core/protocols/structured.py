@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 _PARAMETERS = r"(?:[ ]*;[ ]*[a-z*][a-z0-9_.*-]*(?:=[!#-+\--:<-~]*)?)*"
 _INTEGER = re.compile(rf" *(-?[0-9]{{1,15}}){_PARAMETERS} *")
+_STRING = re.compile(rf' *"((?:[ !#-\[\]-~]|\\["\\])*)"{_PARAMETERS} *')
 _BOOLEAN = re.compile(rf" *\?([01]){_PARAMETERS} *")
 
 
@@ -23,6 +24,12 @@ def boolean_item(field: str | None) -> bool | None:
     """An Item that is a Boolean (3.3.6)."""
     found = _BOOLEAN.fullmatch(field or "")
     return found[1] == "1" if found else None
+
+
+def string_item(field: str | None) -> str | None:
+    """An Item that is a String (3.3.3)."""
+    found = _STRING.fullmatch(field or "")
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else None
 
 
 def boolean(value: bool) -> str:

@@ -43,7 +43,7 @@ from .labels import label
 from .nothing_more import NothingMore
 from .sequential_body import SequentialBody, chunk_size_for
 from .settled import deleted, settled
-from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata
+from .tus_fields import byte_count, parse_checksum, parse_final, parse_metadata, texts_of
 from .verdict import Verdict
 
 Status = UploadSession.Status
@@ -184,7 +184,7 @@ class TusCreation(_Tus):
             mime_type=mime_type,
             total_size=length,
             chunk_size=chunk_size_for(length),
-            metadata=_texts(metadata),
+            metadata=texts_of(metadata),
             raw_metadata=raw_metadata,
             concat=concat,
         )
@@ -411,16 +411,3 @@ def _undecided() -> Problem:
 
 def _first(metadata: Mapping[str, bytes], keys: tuple[str, ...]) -> str | None:
     return next((metadata[key].decode("utf-8", "replace") for key in keys if metadata.get(key)), None)
-
-
-def _texts(metadata: Mapping[str, bytes]) -> dict[str, str]:
-    """What of the metadata is text, for those who read it in JSON; the client gets back what it sent."""
-    texts = {}
-    for key, value in metadata.items():
-        try:
-            text = value.decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            texts[key] = text
-    return texts

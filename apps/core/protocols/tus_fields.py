@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -40,6 +41,19 @@ def parse_metadata(field: str) -> dict[str, bytes]:
         except (ValueError, binascii.Error):
             raise _bad_metadata() from None
     return found
+
+
+def texts_of(metadata: Mapping[str, bytes]) -> dict[str, str]:
+    """What of the metadata is text, for those who read it in JSON; the client gets back what it sent."""
+    texts = {}
+    for key, value in metadata.items():
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            texts[key] = text
+    return texts
 
 
 def _bad_metadata() -> BadRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -110,6 +111,11 @@ class ResumableUploadService:
         """A partial upload is done: join what waited for it."""
         for final in concatenation.waiting_finals(partial):
             self.advance(final)
+
+    def promised_id(self, key: str) -> UUID:
+        """The id of the upload that this owner begins with this key: the same whenever they ask, and nobody else's."""
+        digest = hashlib.sha256("\0".join([self.principal.key, "promised", key]).encode()).digest()
+        return UUID(bytes=digest[:16], version=4)
 
     def find(self, upload_id: UUID) -> UploadSession:
         """The owner's session.

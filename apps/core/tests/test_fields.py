@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from apps.core.errors import BadRequest
 from apps.core.protocols.fields import content_digest
+from apps.core.protocols.structured import string_item
 
 pytestmark = pytest.mark.unit
 
@@ -60,3 +61,16 @@ def test_the_cost_is_linear_in_the_header(repeated: str) -> None:
     with suppress(BadRequest):
         content_digest(repeated * (65536 // len(repeated)))
     assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [('"a b"', "a b"), (' "a"; q=1 ', "a"), (r'"a\"b\\"', 'a"b\\'), ('""', "")],
+)
+def test_a_string_item(field: str, text: str) -> None:
+    assert string_item(field) == text
+
+
+@pytest.mark.parametrize("field", [None, "", "a", '"a', 'a"', r'"\a"', '"ä"', '"a\tb"', '"a" b', "'a'"])
+def test_what_is_no_string_item(field: str | None) -> None:
+    assert string_item(field) is None

@@ -123,6 +123,12 @@ class TestCreation:
         answers = [latest.create(b"", ends=False, Upload_Length="10", Repr_Digest=digest(DATA)) for _ in range(2)]
         assert answers[0].headers["Location"] != answers[1].headers["Location"]
 
+    def test_it_may_bring_metadata(self, latest: Draft, tus: Tus) -> None:
+        field = f"path {base64.b64encode('a/ä'.encode()).decode()}, mark"
+        document = latest.create(DATA, ends=True, Upload_Metadata=field).json()
+        assert document["metadata"] == {"path": "a/ä", "mark": ""}
+        assert_problem(latest.create(DATA, ends=True, Upload_Metadata="a b c"), 400, "bad_metadata")
+
     @pytest.mark.parametrize("value", ["true", "1", "?2", '"?1"', ""])
     def test_a_malformed_field_is_as_if_absent(self, latest: Draft, value: str) -> None:
         assert_problem(latest.create(DATA, ends=True, Upload_Complete=value), 400, "bad_field")
@@ -178,6 +184,55 @@ class TestCreation:
     def test_a_body_of_unknown_length_may_be_the_whole(self, latest: Draft, tus: Tus) -> None:
         answer = latest.create(iter([DATA[:3], DATA[3:]]), ends=True)
         assert stored(tus, answer.json()["upload_id"]) == DATA
+
+
+class TestRepeatedCreation:
+    """Idempotency-Key: whoever did not hear the answer asks again."""
+
+    KEY = '"8e03978e-40d5"'
+
+    def whole(self, draft: Draft, data: bytes = DATA, key: str = KEY) -> Response:
+        return draft.create(data, ends=True, Idempotency_Key=key, Repr_Digest=digest(data))
+
+    def test_there_is_one_upload_in_the_end(self, draft: Draft, tus: Tus) -> None:
+        answers = [self.whole(draft) for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {201}
+        (upload_id,) = {answer.json()["upload_id"] for answer in answers}
+        assert stored(tus, upload_id) == DATA
+        assert self.whole(draft, key='"another"').json()["upload_id"] != upload_id
+
+    def test_what_was_cut_is_begun_anew(self, latest: Draft, tus: Tus) -> None:
+        cut = latest.create(DATA[:5], ends=False, Idempotency_Key=self.KEY, Upload_Length=str(len(DATA)))
+        assert cut.headers["Upload-Offset"] == "5"
+        again = self.whole(latest)
+        assert again.json()["status"] == "completed"
+        assert stored(tus, again.json()["upload_id"]) == DATA
+        assert UploadSession.objects.count() == 1
+
+    def test_what_was_refused_is_refused_again(self, latest: Draft) -> None:
+        wrong = {"Idempotency_Key": self.KEY, "Repr_Digest": digest(b"else")}
+        answers = [latest.create(DATA, ends=True, **wrong) for _ in range(2)]
+        for answer in answers:
+            assert_problem(answer, 422, "hash_mismatch")
+
+    def test_a_key_stands_for_one_file(self, latest: Draft) -> None:
+        self.whole(latest)
+        assert_problem(self.whole(latest, b"another file"), 409, "client_key_conflict")
+        assert_problem(self.whole(latest, DATA[::-1]), 409, "client_key_conflict")
+
+    def test_a_key_is_its_owners(self, latest: Draft, strangers_api: Api) -> None:
+        assert self.whole(latest).json()["upload_id"] != self.whole(Draft(strangers_api)).json()["upload_id"]
+
+    def test_once_its_upload_is_removed_a_key_is_free(self, latest: Draft, api: Api) -> None:
+        upload_id = self.whole(latest).json()["upload_id"]
+        api.http.delete(f"{api.url}/{upload_id}", timeout=30)
+        assert self.whole(latest).json()["status"] == "completed"
+
+    @pytest.mark.parametrize("key", ["8e03978e", '""', f'"{"k" * 129}"', '"a', '"ä"'])
+    def test_a_malformed_key_begins_nothing(self, latest: Draft, key: str) -> None:
+        answer = latest.create(DATA, ends=True, Idempotency_Key=key.encode())  # type: ignore[arg-type]
+        assert_problem(answer, 400, "bad_field")
+        assert UploadSession.objects.count() == 0
 
 
 class TestOffsetRetrieval:

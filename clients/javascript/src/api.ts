@@ -63,6 +63,18 @@ export interface InitFields {
   metadata?: Record<string, unknown>;
 }
 
+/** A file that goes in one request. */
+export interface WholeFile {
+  filename: string;
+  mimeType: string | undefined;
+  /** As tus's Upload-Metadata has it. */
+  metadata: string;
+  /** The same for every repetition. */
+  key: string;
+  blob: Blob;
+  digest: Uint8Array | undefined;
+}
+
 export interface ApiOptions {
   apiUrl: string;
   authToken?: Supplied<string> | undefined;
@@ -144,6 +156,27 @@ export class UploadApi {
       headers: {
         "Content-Type": "application/octet-stream",
         ...(digest && { "Content-Digest": `sha-256=:${toBase64(digest)}:` }),
+      },
+      signal,
+      onProgress,
+    });
+  }
+
+  /** Send a whole file with its creation, as the IETF draft has it. */
+  createWhole(
+    { filename, mimeType, metadata, key, blob, digest }: WholeFile,
+    signal: AbortSignal,
+    onProgress: (loaded: number) => void,
+  ): Promise<SessionDocument> {
+    return this.#json("POST", "files/", {
+      blob,
+      headers: {
+        "Content-Type": mimeType ?? "application/octet-stream",
+        "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
+        "Idempotency-Key": `"${key}"`,
+        "Upload-Complete": "?1",
+        ...(metadata && { "Upload-Metadata": metadata }),
+        ...(digest && { "Repr-Digest": `sha-256=:${toBase64(digest)}:` }),
       },
       signal,
       onProgress,

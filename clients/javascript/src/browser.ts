@@ -1,4 +1,4 @@
-import { ChunkState, IndexedDbStorage, MemoryStorage, UploadError } from "./exports.js";
+import { BrowserStorage, ChunkState, MemoryStorage, UploadError } from "./exports.js";
 import type { UploaderOptions } from "./options.js";
 import { Uploader } from "./uploader.js";
 
@@ -11,5 +11,5 @@ class ResumableUploader extends Uploader {
   }
 }
 
-const members = { ChunkState, IndexedDbStorage, MemoryStorage, UploadError };
+const members = { BrowserStorage, ChunkState, MemoryStorage, UploadError };
 Object.assign(globalThis, { ResumableUploader: Object.assign(ResumableUploader, members) });

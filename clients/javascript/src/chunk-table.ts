@@ -13,7 +13,6 @@ export class ChunkTable {
   #scattered = false;
   readonly #again: number[] = [];
   readonly #resent = new Set<number>();
-  readonly #elsewhere = new Set<number>();
   readonly #onChange: (index: number, state: ChunkState) => void;
 
   /**
@@ -59,11 +58,6 @@ export class ChunkTable {
   /** Take chunks in any order from now on: somebody else sends this file too, and need not send the same ones. */
   scatter(): void {
     this.#scattered = true;
-  }
-
-  /** Somebody else is sending this chunk: leave it to them while there are others. */
-  leave(index: number): void {
-    this.#elsewhere.add(index);
   }
 
   /** Whether a chunk may be left to take. */
@@ -120,18 +114,12 @@ export class ChunkTable {
 
   #nextMissing(): number | undefined {
     while (this.#next < this.length && this.states[this.#next] !== ChunkState.Missing) this.#next++;
-    if (this.#next === this.length) return undefined;
-    for (let index = this.#next; index < this.length; index++) {
-      if (this.states[index] === ChunkState.Missing && !this.#elsewhere.has(index)) return index;
-    }
-    return this.#next;
+    return this.#next < this.length ? this.#next : undefined;
   }
 
   #anyMissing(): number | undefined {
-    const start = Math.floor(Math.random() * this.length);
-    const found = this.states.indexOf(ChunkState.Missing, start);
-    const index = found >= 0 ? found : this.states.indexOf(ChunkState.Missing);
-    return index >= 0 ? index : undefined;
+    const found = this.states.indexOf(ChunkState.Missing, Math.floor(Math.random() * this.length));
+    return found >= 0 ? found : this.#nextMissing();
   }
 
   #count(index: number, sign: 1 | -1): void {

@@ -12,6 +12,6 @@ export type {
   UploadState,
 } from "./options.js";
 export type { Speed } from "./progress.js";
-export { IndexedDbStorage, MemoryStorage, type RememberedUpload, type UploadStorage } from "./storage.js";
+export { BrowserStorage, MemoryStorage, type RememberedUpload, type UploadStorage } from "./storage.js";
 export type { Supplied } from "./supplied.js";
 export type { Upload } from "./upload.js";

@@ -2,7 +2,7 @@ import type { ApiOptions, Proof, SessionDocument } from "./api.js";
 import type { ChunkState } from "./chunk-table.js";
 import type { UploadError } from "./errors.js";
 import type { Speed } from "./progress.js";
-import { IndexedDbStorage, type UploadStorage } from "./storage.js";
+import { BrowserStorage, type UploadStorage } from "./storage.js";
 import type { Supplied } from "./supplied.js";
 import { webAddress } from "./transport.js";
 
@@ -111,7 +111,7 @@ export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filen
   shouldRetry?: (error: UploadError, attempt: number) => boolean;
   /** Milliseconds without progress after which a request is given up and tried again. Default: 30,000. */
   stallTimeout?: number;
-  /** Where unfinished uploads are remembered. Default: IndexedDB. */
+  /** Where unfinished uploads are remembered. Default: localStorage. */
   storage?: UploadStorage;
 }
 
@@ -148,7 +148,7 @@ export function settingsOf(options: UploaderOptions): Settings {
     parallelFiles: options.parallelFiles ?? 3,
     retryDelays: options.retryDelays ?? RETRY_DELAYS,
     shouldRetry: options.shouldRetry ?? (() => true),
-    storage: options.storage ?? new IndexedDbStorage(),
+    storage: options.storage ?? new BrowserStorage(),
   };
 }
 

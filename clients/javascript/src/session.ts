@@ -3,9 +3,11 @@ import { UploadError } from "./errors.js";
 import { clientKeyOf, fingerprintOf, freshKey } from "./fingerprint.js";
 import type { Line } from "./line.js";
 import type { UploadOptions } from "./options.js";
+import type { Slots } from "./slots.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
 import type { Shared } from "./upload.js";
+import { goesInOneRequest, wholeFile } from "./whole-file.js";
 
 /** The states of sessions that can be resumed, or are done. */
 const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
@@ -15,6 +17,8 @@ export class SessionOpener {
   readonly #api: UploadApi;
   readonly #storage: UploadStorage;
   readonly #line: Line;
+  readonly #requests: Slots;
+  readonly #wholeKey = freshKey();
   readonly #file: File;
   readonly #options: UploadOptions;
   readonly #fingerprint: string;
@@ -23,10 +27,11 @@ export class SessionOpener {
   /** Once a session of its own is wanted, whatever is open under the file's key. */
   #ownKey: string | undefined;
 
-  constructor({ api, settings, line }: Shared, file: File, options: UploadOptions) {
+  constructor({ api, settings, line, requests }: Shared, file: File, options: UploadOptions) {
     this.#api = api;
     this.#storage = settings.storage;
     this.#line = line;
+    this.#requests = requests;
     this.#file = file;
     this.#options = options;
     this.#fingerprint = fingerprintOf(file, api.url);
@@ -43,10 +48,11 @@ export class SessionOpener {
     return !this.#anew || this.#wished !== undefined;
   }
 
-  open(signal: AbortSignal): Promise<SessionDocument> {
+  /** @param onProgress told of bytes that left, of a file that goes along in one request */
+  open(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
     // Two tabs that are given the same file share one session instead of opening two.
     return exclusively(this.#fingerprint, signal, async () => {
-      const session = (await this.#earlier(signal)) ?? (await this.#begin(signal));
+      const session = (await this.#earlier(signal)) ?? (await this.#begin(signal, onProgress));
       await this.#remember(session);
       return session;
     });
@@ -105,13 +111,29 @@ export class SessionOpener {
     }
   }
 
-  async #begin(signal: AbortSignal): Promise<SessionDocument> {
+  async #begin(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
+    if (goesInOneRequest(this.#file, this.#options)) return this.#sendWhole(signal, onProgress);
     try {
       return await this.#init(signal);
     } catch (error) {
       if (!(error instanceof UploadError) || error.code !== "client_key_conflict") throw error;
       this.#ownKey = freshKey();
       return this.#init(signal);
+    }
+  }
+
+  async #sendWhole(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
+    const release = await this.#requests.acquire(signal, this.#file.size);
+    const landed = this.#line.begin();
+    let bytes = 0;
+    try {
+      const file = await wholeFile(this.#file, this.#options, this.#wholeKey);
+      const session = await this.#api.createWhole(file, signal, onProgress);
+      bytes = this.#file.size;
+      return session;
+    } finally {
+      landed(bytes);
+      release();
     }
   }
 

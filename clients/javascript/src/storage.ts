@@ -38,60 +38,45 @@ export class MemoryStorage implements UploadStorage {
   }
 }
 
-const STORE = "uploads";
+const PREFIX = "resumable-uploads upload ";
 // The server forgets sessions after a week at the latest.
 const KEPT_MILLISECONDS = 8 * 24 * 3600 * 1000;
 
-/** Remembers in IndexedDB, shared by all tabs of the origin; where the browser denies it, for the life of the page. */
-export class IndexedDbStorage implements UploadStorage {
-  readonly #name: string;
+/** Remembers in localStorage, shared by all tabs of the origin; where the browser denies it, for the life of the page. */
+export class BrowserStorage implements UploadStorage {
   readonly #memory = new MemoryStorage();
-  #database: Promise<IDBDatabase> | undefined;
-
-  constructor(name = "resumable-uploads") {
-    this.#name = name;
-  }
 
   async list(): Promise<RememberedUpload[]> {
-    const stored = await this.#request<RememberedUpload[]>("readonly", (store) => store.getAll());
     const oldest = Date.now() - KEPT_MILLISECONDS;
-    for (const upload of stored ?? []) if (upload.startedAt < oldest) await this.remove(upload.uploadId);
-    return [...(stored ?? []).filter((upload) => upload.startedAt >= oldest), ...(await this.#memory.list())];
+    const kept = stored();
+    for (const upload of kept) if (upload.startedAt < oldest) await this.remove(upload.uploadId);
+    return [...kept.filter((upload) => upload.startedAt >= oldest), ...(await this.#memory.list())];
   }
 
   async put(upload: RememberedUpload): Promise<void> {
-    const done = await this.#request("readwrite", (store) => store.put(upload));
-    if (done === undefined) await this.#memory.put(upload);
-  }
-
-  async remove(uploadId: string): Promise<void> {
-    await this.#request("readwrite", (store) => store.delete(uploadId));
-    await this.#memory.remove(uploadId);
-  }
-
-  async #request<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest): Promise<T | undefined> {
     try {
-      this.#database ??= this.#open();
-      const database = await this.#database;
-      const request = ask(database.transaction(STORE, mode).objectStore(STORE));
-      return await settled<T>(request);
+      localStorage.setItem(PREFIX + upload.uploadId, JSON.stringify(upload));
     } catch {
       // Private windows and full disks: an upload that cannot be remembered is still an upload.
-      this.#database = undefined;
-      return undefined;
+      await this.#memory.put(upload);
     }
   }
 
-  #open(): Promise<IDBDatabase> {
-    const request = indexedDB.open(this.#name, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "uploadId" });
-    return settled(request);
+  async remove(uploadId: string): Promise<void> {
+    await this.#memory.remove(uploadId);
+    try {
+      localStorage.removeItem(PREFIX + uploadId);
+    } catch {
+      // Denied: then there is nothing.
+    }
   }
 }
 
-function settled<T>(request: IDBRequest): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+function stored(): RememberedUpload[] {
+  try {
+    const items = Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX));
+    return items.map(([, text]) => JSON.parse(text));
+  } catch {
+    return []; // Denied, or spoilt: the server knows.
+  }
 }

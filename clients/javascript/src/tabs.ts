@@ -27,25 +27,18 @@ async function exclusivelyInThisTab<T>(name: string, signal: AbortSignal, work: 
   }
 }
 
-/** What a tab tells the others that send the same file. */
-export interface ChunkNews {
-  index: number;
-  /** Whether the server has it now; otherwise it is being sent. */
-  stored: boolean;
-}
-
-/** Tabs of one origin that continue the same session, and tell each other what they send, to share the work. */
+/** Tabs of one origin that continue the same session, and tell each other which chunks are stored, to share the work. */
 export class Tabs {
   readonly #channel: BroadcastChannel | undefined;
 
-  constructor(uploadId: string, onNews: (news: ChunkNews) => void) {
+  constructor(uploadId: string, onStored: (index: number) => void) {
     if (!globalThis.BroadcastChannel) return;
     this.#channel = new BroadcastChannel(`resumable-upload ${uploadId}`);
-    this.#channel.onmessage = ({ data }: MessageEvent<ChunkNews>) => onNews(data);
+    this.#channel.onmessage = ({ data }: MessageEvent<number>) => onStored(data);
   }
 
-  tell(news: ChunkNews): void {
-    this.#channel?.postMessage(news);
+  tell(index: number): void {
+    this.#channel?.postMessage(index);
   }
 
   close(): void {

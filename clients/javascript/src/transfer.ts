@@ -51,9 +51,9 @@ export class Transfer {
     this.#table = new ChunkTable(file.size, session.chunk_size, missing, onChunk);
     this.#reader = new ChunkReader(file, session.chunk_size);
     this.#digests = new ChunkDigests(this.#table.length);
-    this.#tabs = new Tabs(session.upload_id, ({ index, stored }) => {
-      if (stored) this.#storedElsewhere(index);
-      else this.#table.leave(index);
+    this.#tabs = new Tabs(session.upload_id, (index) => {
+      this.#table.scatter();
+      this.#storedElsewhere(index);
     });
   }
 
@@ -149,7 +149,6 @@ export class Transfer {
 
   async #sendChunk(index: number, signal: AbortSignal): Promise<void> {
     const { api, file, line, requests, session } = this.#parts;
-    this.#tabs.tell({ index, stored: false });
     const digest = await this.#reader.digest(index);
     if (!this.#digests.note(index, digest)) throw new UploadError("file_changed");
     const start = index * this.#table.chunkSize;
@@ -164,7 +163,7 @@ export class Transfer {
       });
       bytes = blob.size;
       this.#table.store(index);
-      this.#tabs.tell({ index, stored: true });
+      this.#tabs.tell(index);
       this.#noticeOthers(progress.received_chunks);
     } finally {
       landed(bytes);

@@ -16,6 +16,7 @@ import { Progress } from "./progress.js";
 import { SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
 import { Transfer } from "./transfer.js";
+import { ONE_CHUNK } from "./whole-file.js";
 
 /** What the uploads of one uploader share. */
 export interface Shared {
@@ -31,9 +32,6 @@ export interface Shared {
 
 /** Loads what computes the SHA-256 of a whole file. */
 export type LoadFileHash = () => Promise<typeof import("./file-hash.js")>;
-
-/** Bytes of a file that overtakes. */
-const SMALL = 2 ** 20;
 
 // Answers that end a session through no fault of the file's.
 const SESSION_LOST = new Set(["session_expired", "not_found"]);
@@ -70,7 +68,7 @@ export class Upload implements Promise<UploadResult> {
     this.#options = options;
     this.#shared = shared;
     this.#sessions = new SessionOpener(shared, file, options);
-    const turns = file.size <= SMALL ? shared.smallFiles : shared.files;
+    const turns = file.size <= ONE_CHUNK ? shared.smallFiles : shared.files;
     this.#attempts = new Attempts(shared.settings, turns, file.size, {
       onQueue: () => this.#setState("queued"),
       onGo: () => this.#setState(this.#doing),
@@ -201,7 +199,9 @@ export class Upload implements Promise<UploadResult> {
   async #open(): Promise<SessionDocument> {
     this.#do("starting");
     // A pause lets this finish: a session whose id was not heard would stay behind.
-    const session = await this.#attempts.run(() => this.#sessions.open(this.#attempts.signal));
+    const session = await this.#attempts.run(() =>
+      this.#sessions.open(this.#attempts.signal, (loaded) => this.#progress.update(loaded)),
+    );
     this.#uploadId = session.upload_id;
     return session;
   }
@@ -229,7 +229,10 @@ export class Upload implements Promise<UploadResult> {
   #wholeHash(): Promise<string> {
     this.#fileHash ??= this.#shared
       .loadFileHash()
-      .then(({ sha256OfFile }) => sha256OfFile(this.file, this.#attempts.signal));
+      .then(({ sha256OfFile }) => sha256OfFile(this.file, this.#attempts.signal))
+      .catch((cause) => {
+        throw new UploadError(this.#attempts.signal.aborted ? "aborted" : "file_unreadable", { cause });
+      });
     return this.#fileHash;
   }
 

@@ -81,10 +81,3 @@ test("chunks that somebody else sent are stored by an update, and not taken", ()
   table.update([2]);
   assert.deepEqual(takeAll(table), [2]);
 });
-
-test("chunks that another tab sends are left to it, until no others are left", () => {
-  const table = new ChunkTable(16, 4, [0, 1, 2, 3]);
-  table.leave(0);
-  table.leave(2);
-  assert.deepEqual(takeAll(table), [1, 3, 0, 2]);
-});

@@ -1,7 +1,24 @@
-import "fake-indexeddb/auto";
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { findRemembered, IndexedDbStorage, MemoryStorage, type RememberedUpload } from "../src/storage.js";
+import { afterEach, beforeEach, test } from "node:test";
+import { BrowserStorage, findRemembered, MemoryStorage, type RememberedUpload } from "../src/storage.js";
+
+/** As a browser's: its items are its own properties, its methods are not. */
+class Items {
+  setItem(key: string, text: string): void {
+    Object.assign(this, { [key]: text });
+  }
+
+  removeItem(key: string): void {
+    delete (this as Record<string, unknown>)[key];
+  }
+}
+
+function provide(localStorage: unknown): void {
+  Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true, writable: true });
+}
+
+beforeEach(() => provide(new Items()));
+afterEach(() => provide(undefined));
 
 const upload = (uploadId: string, fingerprint: string, startedAt = Date.now()): RememberedUpload => ({
   uploadId,
@@ -11,7 +28,7 @@ const upload = (uploadId: string, fingerprint: string, startedAt = Date.now()): 
   startedAt,
 });
 
-for (const storage of [new MemoryStorage(), new IndexedDbStorage("test")]) {
+for (const storage of [new MemoryStorage(), new BrowserStorage()]) {
   test(`${storage.constructor.name} finds a file's uploads, the newest first, until they are removed`, async () => {
     const now = Date.now();
     await storage.put(upload("old", "file", now - 1000));
@@ -28,26 +45,30 @@ for (const storage of [new MemoryStorage(), new IndexedDbStorage("test")]) {
 }
 
 test("another page of the same origin finds what one remembered", async () => {
-  await new IndexedDbStorage("shared").put(upload("id", "file"));
-  assert.equal((await new IndexedDbStorage("shared").list()).length, 1);
+  await new BrowserStorage().put(upload("id", "file"));
+  assert.equal((await new BrowserStorage().list()).length, 1);
 });
 
 test("what the server has long forgotten is forgotten", async () => {
-  const storage = new IndexedDbStorage("aging");
+  const storage = new BrowserStorage();
   await storage.put(upload("id", "file", Date.now() - 9 * 24 * 3600 * 1000));
   assert.deepEqual(await storage.list(), []);
 });
 
-test("where the browser denies IndexedDB, it remembers for the life of the page", async () => {
-  const { indexedDB } = globalThis;
-  Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true });
-  try {
-    const storage = new IndexedDbStorage("denied");
-    await storage.put(upload("id", "file"));
-    assert.equal((await storage.list()).length, 1);
-    await storage.remove("id");
-    assert.equal((await storage.list()).length, 0);
-  } finally {
-    Object.defineProperty(globalThis, "indexedDB", { value: indexedDB, configurable: true });
-  }
+test("what is of others, or spoilt, does no harm", async () => {
+  localStorage.setItem("another's", "{");
+  const storage = new BrowserStorage();
+  await storage.put(upload("id", "file"));
+  assert.equal((await storage.list()).length, 1);
+  localStorage.setItem("resumable-uploads upload spoilt", "{");
+  assert.deepEqual(await storage.list(), []);
+});
+
+test("where the browser denies it, it remembers for the life of the page", async () => {
+  provide(undefined);
+  const storage = new BrowserStorage();
+  await storage.put(upload("id", "file"));
+  assert.equal((await storage.list()).length, 1);
+  await storage.remove("id");
+  assert.equal((await storage.list()).length, 0);
 });
