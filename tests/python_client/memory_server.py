@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-CHUNK_SIZE = 2**16
+CHUNK_SIZE = 2**18
 
 
 class Sessions:

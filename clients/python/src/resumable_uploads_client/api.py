@@ -106,10 +106,17 @@ class UploadApi:
         """Send one chunk as it is, with its SHA-256 (RFC 9530). ``on_sent`` is called with the bytes of each block."""
         headers = {
             "Content-Type": "application/octet-stream",
-            "Content-Length": str(len(data)),
             "Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:",
         }
+        return self._send_bytes("PUT", f"chunk/{upload_id}/{index}", data, headers, on_sent)
 
+    def create_whole(self, data: memoryview, headers: Mapping[str, str], on_sent: Callable[[int], None]) -> Session:
+        """Send a whole file with its creation, as the IETF draft has it; ``headers`` say what it is."""
+        return self._send_bytes("POST", "files/", data, headers, on_sent)
+
+    def _send_bytes(
+        self, method: str, path: str, data: memoryview, headers: Mapping[str, str], on_sent: Callable[[int], None]
+    ) -> dict[str, Any]:
         def blocks() -> Iterator[memoryview]:
             for start in range(0, len(data), BLOCK_BYTES):
                 block = data[start : start + BLOCK_BYTES]
@@ -118,7 +125,7 @@ class UploadApi:
                 yield block
                 on_sent(len(block))
 
-        return self._json("PUT", f"chunk/{upload_id}/{index}", body=blocks, headers=headers)
+        return self._json(method, path, body=blocks, headers={**headers, "Content-Length": str(len(data))})
 
     def complete(
         self, upload_id: str, *, total_size: int, composite_hash: str | None, file_hash: str | None

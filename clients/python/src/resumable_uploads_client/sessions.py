@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from .api import Session, UploadApi
@@ -22,17 +23,22 @@ class Sessions:
         self._api = api
         self._state = state
 
-    def open(self, source: Source, *, own_key: str = "", **fields: Any) -> Session:
+    def open(
+        self, source: Source, *, own_key: str = "", send_whole: Callable[[], Session] | None = None, **fields: Any
+    ) -> Session:
         """A session for a source: the one of an earlier attempt, or a new one.
 
         Args:
             own_key: the fingerprint leads to a session with other bytes; this leads to no earlier one.
+            send_whole: sends the source with its creation, if it goes in one request.
 
         Raises:
             UploadError: the server will not have it, or cannot be reached.
         """
         if not own_key and (earlier := self._remembered(source)):
             return earlier
+        if send_whole is not None:
+            return send_whole()
         session = self._api.init(
             filename=source.name,
             total_size=source.size,

@@ -71,6 +71,8 @@ class Transfer:
             OSError: the source cannot be read.
         """
         self._meter.begin_at(self._session["progress"]["received_bytes"])
+        if self._session["status"] == "completed":
+            return self._require_same()
         self._send(self._read_missing, self._compare_stored, self._hash_whole)
         composite = self._reading.composite()
         while True:
@@ -136,6 +138,13 @@ class Transfer:
         if self._failure is not None:
             raise self._failure
 
+    def _require_same(self) -> Session:
+        """The session is complete: of this source, or another one is needed."""
+        if self._reading.composite() != self._session["file"]["composite_hash"]:
+            raise _other_version()
+        self._meter.finish(self._reading.size)
+        return self._session
+
     def _read_missing(self, deliver: Callable[[Chunk], None]) -> None:
         while not self._may_send.wait(POLL_SECONDS):
             if self._failure is not None or self._stop.is_set():
@@ -155,7 +164,7 @@ class Transfer:
                 if receipt["index"] in self._reading.digests:
                     continue  # Sent from here, since.
                 if self._reading.chunk(receipt["index"]).digest.hex() != receipt["sha256"]:
-                    raise Conflict("The upload is of another version of this file.", code="other_version")
+                    raise _other_version()
                 compared += receipt["size"]
                 if compared >= COMPARED_FIRST_BYTES:
                     self._may_send.set()
@@ -240,6 +249,10 @@ class Transfer:
                 return answer
             if self._stop.wait(answer):
                 raise Interrupted("The upload was stopped.")
+
+
+def _other_version() -> Conflict:
+    return Conflict("The upload is of another version of this file.", code="other_version")
 
 
 class _Stored:

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,6 +25,7 @@ from .sources import PathOrFile, Source, open_source
 from .state import DEFAULT_STATE_DIRECTORY, StateDirectory
 from .transfer import Connection, Transfer
 from .transport import warn_where_tokens_can_be_read
+from .whole_file import goes_in_one_request, send_whole
 
 SESSION_LOST = frozenset({"session_expired"})
 OTHER_BYTES = frozenset(
@@ -147,9 +149,13 @@ class Uploader:
             UploadError: see :mod:`resumable_uploads_client.errors`.
             OSError: the file cannot be read.
         """
-        fields = {"metadata": metadata, "mime_type": mime_type}
+        fields: dict[str, Any] = {"metadata": metadata, "mime_type": mime_type}
         with open_source(path_or_file, name) as source:
             work = self._work(source, on_progress, stop, parallel=parallel, with_sha256=sha256)
+            if goes_in_one_request(source, metadata=metadata, chunk_size=chunk_size):
+                fields["send_whole"] = partial(
+                    send_whole, self._connection, source, secrets.token_hex(16), work.meter, work.stop, **fields
+                )
             wish = chunk_size or self._line.chunk_size_for(source.size)
             return self._upload(work, source, {**fields, "chunk_size": wish})
 
