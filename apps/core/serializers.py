@@ -89,6 +89,12 @@ class InitRequest(serializers.Serializer[Any]):
     chunk_size = StrictInteger(
         required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="A wish in bytes; the answer counts."
     )
+    request_limit = StrictInteger(
+        required=False,
+        min_value=1,
+        max_value=LARGEST_NUMBER,
+        help_text="Bytes that something on the way takes in one request, as the client found; for the operator.",
+    )
     metadata = MetadataField(required=False)
     client_key = StrictString(
         required=False,

@@ -284,7 +284,7 @@ def test_what_is_stored_already_is_not_sent_again(command: Command, tmp_path: Pa
     assert said.stdout == b""
     assert said.stderr.count(b"stored already") == 3
     left = [path.name for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert all(name.startswith("rate-") for name in left), "of the line, and nothing of each upload"
+    assert all(name.startswith("line-") for name in left), "of the line, and nothing of each upload"
 
 
 def test_the_same_name_in_another_directory_is_another_file(command: Command, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_an_answer_becomes_the_error_of_its_kind(
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b'{"code": 5}', b""])
 def test_a_proxys_page_is_told_by_its_status(body: bytes) -> None:
     assert isinstance(error_of(502, body), ServerFailed)
-    assert isinstance(error_of(413, body), Refused)
+    assert error_of(413, body).code == "proxy_limit"
     assert str(error_of(404, body)) == "There is no upload service at this address."
 
 
@@ -201,15 +201,17 @@ def test_what_has_no_place_is_known_by_its_edges() -> None:
     assert len({fingerprint(content) for content in (large, b"x" + large[1:], large[:-1] + b"x", large + b"x")}) == 4
 
 
-def test_a_rate_is_remembered_beside_the_uploads(tmp_path: Path) -> None:
+def test_what_is_known_of_a_line_is_remembered_beside_the_uploads(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
-    assert state.rate("http://a") is None
-    state.keep_rate("http://a", 1234.5)
-    assert (state.rate("http://a"), state.rate("http://b")) == (1234, None)
+    assert state.line("http://a", "bytes_per_second") is None
+    state.keep_line("http://a", bytes_per_second=1234.5, request_limit=None)
+    assert state.line("http://a", "bytes_per_second") == 1234.5
+    assert state.line("http://a", "request_limit") is None
+    assert state.line("http://b", "bytes_per_second") is None
     (file,) = (tmp_path / "state").iterdir()
     for broken in ("{", '{"bytes_per_second": "fast"}', '{"bytes_per_second": 0}'):
         file.write_text(broken)
-        assert state.rate("http://a") is None
+        assert state.line("http://a", "bytes_per_second") is None
 
 
 def test_the_fingerprint_changes_with_the_file(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_resumes_in_another_process_with_what_is_missing(
     assert stored_sha256(uploader, result.upload_id, tmp_path) == sha256_of(path)
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     (left,) = (tmp_path / "state").iterdir()
-    assert left.name.startswith("rate-"), "of the line; nothing of the upload"
+    assert left.name.startswith("line-"), "of the line; nothing of the upload"
 
 
 def test_resumes_without_a_state_directory(

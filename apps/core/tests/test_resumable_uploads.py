@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.core.grid import Grid, fit_chunk_size
 from apps.core.hashing import composite_of
+from apps.core.http import request_limits
 from apps.core.models import ChunkReceipt
 from apps.core.models.upload_session import UploadSession
 
@@ -487,3 +488,28 @@ def test_a_chunked_body_of_a_view_is_read_where_the_server_hands_it_over(api: Ap
     body = [json.dumps({"filename": "a.bin", "total_size": 1}).encode()]
     answer = api.http.post(f"{api.url}/init", data=iter(body), timeout=10)
     assert (answer.status_code, answer.json().get("code")) in [(201, None), (411, "length_required")]
+
+
+class TestRequestLimit:
+    """What clients find out about proxies on the way."""
+
+    def test_it_is_told_to_the_operator_once(
+        self, api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(request_limits, "_told", set())
+        for _ in range(2):
+            assert api.post("init", {"filename": "a.bin", "request_limit": 1_000_000}).status_code == 201
+        assert [record.message for record in caplog.records if "1000000 bytes" in record.message] != []
+        assert len([record for record in caplog.records if "1000000 bytes" in record.message]) == 1
+
+    def test_who_tells_many_is_not_believed(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(request_limits, "_told", set())
+        for size in range(100):
+            request_limits.note_request_limit(size)
+        assert len(caplog.records) == request_limits.MOST_TOLD
+
+    @pytest.mark.parametrize("limit", [0, -1, "1", 1.5, True])
+    def test_a_malformed_one_is_refused(self, api: Api, limit: Any) -> None:
+        assert_problem(api.post("init", {"filename": "a.bin", "request_limit": limit}), 400, "bad_field")

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..errors import BadRequest, NotFound
+from ..http.request_limits import note_request_limit
 from ..http.responses import WithoutLength
 from ..http.throttles import InitPerAddress
 from ..models import UploadSession
@@ -45,7 +46,10 @@ class InitUploadView(UploadApiView):
 
     def post(self, request: Request) -> Response:
         """Begin an upload, or return the open one of the same key (or name, size and hash) with what it already has."""
-        session, created = self.service.create(**_checked(InitRequest(data=request.data)))
+        fields = _checked(InitRequest(data=request.data))
+        if (limit := fields.pop("request_limit", None)) is not None:
+            note_request_limit(limit)
+        session, created = self.service.create(**fields)
         return Response(session_document(session), status=201 if created else 200)
 
 

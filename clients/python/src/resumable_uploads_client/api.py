@@ -22,6 +22,7 @@ Session = dict[str, Any]
 Receipt = dict[str, Any]
 """``index``, ``size`` and ``sha256`` (in hex) of a stored chunk."""
 
+DRAFT = {"Upload-Draft-Interop-Version": "8"}
 # A block must leave within the stall timeout: small enough for slow lines, large enough for fast ones.
 BLOCK_BYTES = 64 * 1024
 
@@ -110,6 +111,25 @@ class UploadApi:
         }
         return self._send_bytes("PUT", f"chunk/{upload_id}/{index}", data, headers, on_sent)
 
+    def offset(self, upload_id: str) -> int:
+        """From which byte on an upload is continued in order; ends requests that still continue it."""
+        answer = self._request("HEAD", f"files/{upload_id}", headers=DRAFT)
+        return int(answer.headers["Upload-Offset"])
+
+    def append(
+        self, upload_id: str, offset: int, data: memoryview, digest: bytes, on_sent: Callable[[int], None]
+    ) -> int:
+        """Send the next bytes in order (RFC 9530 digest and all); returns from which byte on to continue."""
+        headers = {
+            **DRAFT,
+            "Content-Type": "application/partial-upload",
+            "Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:",
+            "Upload-Offset": str(offset),
+            "Upload-Complete": "?0",
+        }
+        answer = self._request_bytes("PATCH", f"files/{upload_id}", data, headers, on_sent)
+        return int(answer.headers["Upload-Offset"])
+
     def create_whole(self, data: memoryview, headers: Mapping[str, str], on_sent: Callable[[int], None]) -> Session:
         """Send a whole file with its creation, as the IETF draft has it; ``headers`` say what it is."""
         return self._send_bytes("POST", "files/", data, headers, on_sent)
@@ -117,6 +137,11 @@ class UploadApi:
     def _send_bytes(
         self, method: str, path: str, data: memoryview, headers: Mapping[str, str], on_sent: Callable[[int], None]
     ) -> dict[str, Any]:
+        return _parse(self._request_bytes(method, path, data, headers, on_sent))
+
+    def _request_bytes(
+        self, method: str, path: str, data: memoryview, headers: Mapping[str, str], on_sent: Callable[[int], None]
+    ) -> urllib3.BaseHTTPResponse:
         def blocks() -> Iterator[memoryview]:
             for start in range(0, len(data), BLOCK_BYTES):
                 block = data[start : start + BLOCK_BYTES]
@@ -125,7 +150,7 @@ class UploadApi:
                 yield block
                 on_sent(len(block))
 
-        return self._json(method, path, body=blocks, headers={**headers, "Content-Length": str(len(data))})
+        return self._request(method, path, body=blocks, headers={**headers, "Content-Length": str(len(data))})
 
     def complete(
         self, upload_id: str, *, total_size: int, composite_hash: str | None, file_hash: str | None

@@ -110,6 +110,12 @@ class Refused(UploadError):
     code = "refused"
 
 
+class ProxyLimit(UploadError):
+    """413 from something on the way, which takes no requests of this size."""
+
+    code = "proxy_limit"
+
+
 class FileChanged(UploadError):
     """The file was changed while it was being sent, or since; nothing wrong was published."""
 
@@ -136,6 +142,8 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> Upload
         # Not gone to: whoever is there would be told the token.
         return Refused("The server refers to another address, which is not asked.", code="redirected", status=status)
     problem = _problem(body)
+    if status == 413 and not problem:
+        return ProxyLimit("A proxy on the way takes no requests of this size.", status=status)
     code = problem.get("code")
     detail = str(problem.get("detail") or f"The server answered {status}.")
     kind = _kind(status, code or "")

@@ -1,8 +1,9 @@
-"""How fast the line to a server is, and what follows from it.
+"""How fast the line to a server is, how large a request may be on it, and what follows from that.
 
 What is in flight when a line breaks or a process ends has to be sent again, and keeps others waiting. So no more is in
 flight than the line carries in ``IN_FLIGHT_SECONDS``: chunks as large as a second's worth, if the rate is known when
-the session begins, and of whatever size they are, as many at once as fit. Until the first chunk has landed, one.
+the session begins, and of whatever size they are, as many at once as fit. Until the first chunk has landed, one. No
+chunk is larger than what proxies on the way were found to take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from threading import Lock
 from urllib.parse import urlsplit
 
+from .errors import ProxyLimit
 from .state import StateDirectory
 
 KIB = 2**10
@@ -22,6 +24,8 @@ IN_FLIGHT_SECONDS = 2
 CHUNK_SECONDS = 1
 SMALLEST = 128 * KIB
 LARGEST = 8 * MIB
+SMALLEST_REQUEST = 64 * KIB
+"""The smallest chunk that servers take by default."""
 WANTED_CHUNKS = 32
 """A file is cut into this many at least, if they would not be smaller than 1 MiB then."""
 WINDOW_SECONDS = 5.0
@@ -45,8 +49,11 @@ class Line:
         self._busy = 0
         self._busy_since = 0.0
         self._landed: deque[tuple[float, int]] = deque()
-        self.rate: float | None = state.rate(self._origin) if state else None
+        self.rate: float | None = state.line(self._origin, "bytes_per_second") if state else None
         """Bytes per second over all that is sent; None while it is unknown."""
+        limit = state.line(self._origin, "request_limit") if state else None
+        self.request_limit: int | None = int(limit) if limit else None
+        """Bytes that a request may have on the way; None where nothing is known to limit them."""
 
     @contextmanager
     def sending(self, size: int) -> Iterator[None]:
@@ -68,10 +75,22 @@ class Line:
 
     def chunk_size_for(self, file_size: int | None) -> int | None:
         """The chunk size to wish for, in bytes; None leaves it to the server."""
+        largest = min(self.request_limit or LARGEST, LARGEST)
         if self.rate is None:
-            return None
+            return None if self.request_limit is None else min(largest, MIB)
         by_file = LARGEST if file_size is None else max(_power_of_two(file_size / WANTED_CHUNKS), MIB)
-        return max(min(_power_of_two(self.rate * CHUNK_SECONDS), by_file, LARGEST), SMALLEST)
+        return min(max(min(_power_of_two(self.rate * CHUNK_SECONDS), by_file), SMALLEST), largest)
+
+    def note_limit(self, size: int) -> None:
+        """A request of so many bytes did not get through.
+
+        Raises:
+            ProxyLimit: hardly any does.
+        """
+        if size <= SMALLEST_REQUEST:
+            raise ProxyLimit("Nothing gets through to the server but requests of a few bytes.")
+        self.request_limit = max(size // 2, SMALLEST_REQUEST)
+        self.remember()
 
     def in_flight(self, chunk_size: int) -> int:
         """How many chunks of a size may be in flight at once."""
@@ -79,8 +98,8 @@ class Line:
 
     def remember(self) -> None:
         """For the next process."""
-        if self._state is not None and self.rate is not None:
-            self._state.keep_rate(self._origin, self.rate)
+        if self._state is not None and (self.rate or self.request_limit):
+            self._state.keep_line(self._origin, bytes_per_second=self.rate, request_limit=self.request_limit)
 
     def _land(self, size: int) -> None:
         now = self._now()

@@ -42,20 +42,20 @@ class StateDirectory:
         with suppress(OSError):
             self._path(api_url, fingerprint).unlink(missing_ok=True)
 
-    def rate(self, origin: str) -> float | None:
-        """Bytes per second of an earlier upload to a server."""
-        rate = self._load(self._rate_path(origin), "bytes_per_second")
-        return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+    def line(self, origin: str, key: str) -> float | None:
+        """What earlier uploads found of the line to a server: ``bytes_per_second``, ``request_limit``."""
+        found = self._load(self._line_path(origin), key)
+        return float(found) if isinstance(found, (int, float)) and found > 0 else None
 
-    def keep_rate(self, origin: str, rate: float) -> None:
-        self._save(self._rate_path(origin), {"bytes_per_second": round(rate), "origin": origin})
+    def keep_line(self, origin: str, **found: float | None) -> None:
+        self._save(self._line_path(origin), {"origin": origin, **found})
 
     def _path(self, api_url: str, fingerprint: str) -> Path:
         name = _short_digest(f"{api_url}\n{fingerprint}")
         return self._directory / f"{name}.json"
 
-    def _rate_path(self, origin: str) -> Path:
-        return self._directory / f"rate-{_short_digest(origin)}.json"
+    def _line_path(self, origin: str) -> Path:
+        return self._directory / f"line-{_short_digest(origin)}.json"
 
     @staticmethod
     def _load(path: Path, key: str) -> object:

@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from .api import Session, UploadApi
-from .errors import Conflict, ConnectionFailed, Interrupted, SessionEnded, UploadError
+from .errors import Conflict, ConnectionFailed, Interrupted, ProxyLimit, SessionEnded, UploadError
 from .line import Line
 from .progress import ProgressMeter
 from .reading import Chunk, Reading, sha256_of
@@ -21,6 +21,7 @@ from .sources import Source
 # Answers after which the server's view is asked for before the chunk is tried again.
 UNSURE_CODES = frozenset({"chunk_superseded", "append_superseded", "staging_lost", "conflict", "not_active"})
 POLL_SECONDS = 0.2
+BROKEN_OFTEN = 3
 COMPARED_FIRST_BYTES = 64 * 2**20
 """So much of what a session had must be of this source before anything is sent: it may be another machine's upload."""
 
@@ -60,6 +61,8 @@ class Transfer:
         self._lock = Lock()
         self._stored = _Stored(session)
         self._sha256 = ""
+        self._broken: dict[int, int] = {}
+        """How often the connection of a chunk broke."""
         self._may_send = Event()
         self._failure: BaseException | None = None
 
@@ -214,6 +217,7 @@ class Transfer:
             self._meter.add(-left)
             if isinstance(error, ConnectionFailed):
                 self._slots.narrow()
+                self._suspect_a_limit(chunk.index, error)
             if error.code not in UNSURE_CODES:
                 raise
             self._refresh()
@@ -223,6 +227,21 @@ class Transfer:
         self._slots.widen(min(self._line.in_flight(self._session["chunk_size"]), self._parallel))
         progress: dict[str, Any] = answer["progress"]
         return progress
+
+    def _suspect_a_limit(self, index: int, error: ConnectionFailed) -> None:
+        """A chunk whose connection breaks again and again, while the server answers: something on the way cuts it off.
+
+        Raises:
+            ProxyLimit: it is so.
+        """
+        self._broken[index] = self._broken.get(index, 0) + 1
+        if self._broken[index] < BROKEN_OFTEN:
+            return
+        try:
+            self._api.status(self._upload_id)
+        except UploadError:
+            return
+        raise ProxyLimit("Chunks of this size do not get through to the server.") from error
 
     def _refresh(self) -> None:
         session = self._api.status(self._upload_id)

@@ -15,8 +15,9 @@ from urllib.parse import urljoin
 from .api import Session, Token, UploadApi
 from .bandwidth import Bandwidth
 from .downloading import download_file
-from .errors import UploadError
+from .errors import ProxyLimit, UploadError
 from .line import Line
+from .pieces import append_in_pieces
 from .progress import OnProgress, ProgressMeter
 from .retrying import RETRY_DELAYS, Retrying
 from .sessions import Sessions
@@ -157,7 +158,7 @@ class Uploader:
                     send_whole, self._connection, source, secrets.token_hex(16), work.meter, work.stop, **fields
                 )
             wish = chunk_size or self._line.chunk_size_for(source.size)
-            return self._upload(work, source, {**fields, "chunk_size": wish})
+            return self._upload(work, source, {**fields, "chunk_size": wish, "request_limit": self._line.request_limit})
 
     def resume(
         self,
@@ -238,33 +239,56 @@ class Uploader:
 
     def _upload(self, work: _Work, source: Source, fields: dict[str, Any]) -> UploadResult:
         """A session that was lost, or has the bytes of another version of the file, is replaced."""
-        own_key = ""
-
-        def attempt() -> UploadResult:
-            return self._finish(
-                work, source, work.retrying.run(lambda: self._sessions.open(source, own_key=own_key, **fields))
-            )
-
-        for _ in range(MOST_REPLACEMENTS):
+        own_key, replaced = "", 0
+        while True:
             try:
-                return attempt()
+                session = work.retrying.run(lambda: self._sessions.open(source, own_key=own_key, **fields))  # noqa: B023
+                return self._finish(work, source, session)
+            except ProxyLimit:
+                if not source.rewindable:
+                    raise
+                if fields.pop("send_whole", None):
+                    self._line.note_limit(source.size or 0)
+                fields["chunk_size"] = fields["request_limit"] = self._line.request_limit
             except UploadError as error:
-                if not source.rewindable or error.code not in SESSION_LOST | OTHER_BYTES:
+                replaced += 1
+                replaceable = source.rewindable and error.code in SESSION_LOST | OTHER_BYTES
+                if not replaceable or replaced > MOST_REPLACEMENTS:
                     raise
                 own_key = secrets.token_hex(16) if error.code in OTHER_BYTES else own_key
                 self._sessions.forget(source)
-        return attempt()
 
     def _finish(self, work: _Work, source: Source, session: Session) -> UploadResult:
         try:
-            completed = Transfer(
-                self._connection, session, source, parallel=work.parallel, with_sha256=work.with_sha256,
-                retrying=work.retrying, stop=work.stop, meter=work.meter,
-            ).run()  # fmt: skip
+            completed = self._transfer(work, source, session).run()
+        except ProxyLimit as error:
+            completed = self._finish_in_pieces(work, source, session, error)
         finally:
             self._line.remember()
         self._sessions.forget(source)
         return self._result(completed)
+
+    def _finish_in_pieces(self, work: _Work, source: Source, session: Session, limit: ProxyLimit) -> Session:
+        """Go on in smaller requests. An upload that has nothing yet is given up, for one with smaller chunks.
+
+        Raises:
+            ProxyLimit: it was given up, or the source cannot be read again.
+        """
+        upload_id = session["upload_id"]
+        self._line.note_limit(session["chunk_size"])
+        has_some = self.status(upload_id)["progress"]["received_chunks"]
+        if not (has_some and source.rewindable):
+            self.cancel(upload_id)
+            self._sessions.forget(source)
+            raise limit
+        append_in_pieces(self._connection, session, source, work.retrying, work.stop, work.meter)
+        return self._transfer(work, source, self.status(upload_id)).run()
+
+    def _transfer(self, work: _Work, source: Source, session: Session) -> Transfer:
+        return Transfer(
+            self._connection, session, source, parallel=work.parallel, with_sha256=work.with_sha256,
+            retrying=work.retrying, stop=work.stop, meter=work.meter,
+        )  # fmt: skip
 
     def _result(self, session: Session) -> UploadResult:
         file = session["file"]

@@ -15,6 +15,7 @@ from ..errors import (
     Conflict,
     ConnectionFailed,
     NotAuthenticated,
+    ProxyLimit,
     QuotaExceeded,
     Refused,
     ServerFailed,
@@ -32,6 +33,7 @@ EXIT_CODES: dict[type[UploadError], int] = {
     Refused: 4,
     SessionEnded: 4,
     ConnectionFailed: 5,
+    ProxyLimit: 5,
     ServerFailed: 5,
     Throttled: 5,
 }
