@@ -110,7 +110,7 @@ def test_a_patch_is_cut_while_somebody_asks(client: Client) -> None:
         sending.close()
         asking.join()
         assert 0 <= asked[0] < len(data)
-        finish(client, url, data)
+        finish(client, url, data, tries=3)
 
 
 @pytest.mark.parametrize("cut", [*range(40), 1000, 65_535, 65_536, 65_537, MIB - 1, MIB, MIB + 1])
