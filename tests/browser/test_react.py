@@ -141,7 +141,7 @@ def test_a_finished_file_is_a_link_only_to_an_address_of_the_web(open_module: Op
         route.fulfill(json=session)
 
     module = open_module(COMPONENT, "Component")
-    module.page.route("**/complete", lie)
+    module.page.route("**/files/", lie)
     module.page.set_input_files("input[type=file]", [make_file(9, "lie.bin"), make_file(9, "truth.bin")])
     expect(module.page.get_by_role("status").filter(has_text="Done")).to_have_count(2)
     expect(module.page.get_by_role("link")).to_have_text(["truth.bin"])

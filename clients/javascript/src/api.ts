@@ -166,7 +166,6 @@ export class UploadApi {
   createWhole(
     { filename, mimeType, metadata, key, blob, digest }: WholeFile,
     signal: AbortSignal,
-    onProgress: (loaded: number) => void,
   ): Promise<SessionDocument> {
     return this.#json("POST", "files/", {
       blob,
@@ -179,7 +178,6 @@ export class UploadApi {
         ...(digest && { "Repr-Digest": `sha-256=:${toBase64(digest)}:` }),
       },
       signal,
-      onProgress,
     });
   }
 
@@ -216,8 +214,9 @@ export class UploadApi {
       stallTimeout,
       signal: call.signal,
     };
-    if (call.blob) return sendBlob({ ...request, body: call.blob, onProgress: call.onProgress });
-    return send({ ...request, body: call.json === undefined ? undefined : JSON.stringify(call.json) });
+    const { blob, onProgress, json } = call;
+    if (blob && onProgress) return sendBlob({ ...request, body: blob, onProgress });
+    return send({ ...request, body: json === undefined ? blob : JSON.stringify(json) });
   }
 
   #authorization(): Promise<string> {

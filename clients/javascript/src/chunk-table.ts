@@ -9,8 +9,8 @@ export class ChunkTable {
   readonly states: Uint8Array;
   #storedBytes = 0;
   #storedChunks = 0;
+  /** Where to look for the next one to take first. */
   #next = 0;
-  #scattered = false;
   readonly #again: number[] = [];
   readonly #resent = new Set<number>();
   readonly #onChange: (index: number, state: ChunkState) => void;
@@ -55,9 +55,9 @@ export class ChunkTable {
     return this.states[index] === ChunkState.Stored || this.states[index] === ChunkState.Repaired;
   }
 
-  /** Take chunks in any order from now on: somebody else sends this file too, and need not send the same ones. */
+  /** Begin elsewhere: somebody else sends this file too, and need not send the same chunks. */
   scatter(): void {
-    this.#scattered = true;
+    if (this.#next === 0) this.#next = 1 + Math.floor(Math.random() * (this.length - 1));
   }
 
   /** Whether a chunk may be left to take. */
@@ -67,7 +67,7 @@ export class ChunkTable {
 
   /** The next chunk to send, marked as being sent; undefined when none is left. */
   take(): number | undefined {
-    const index = this.#takeAgain() ?? (this.#scattered ? this.#anyMissing() : this.#nextMissing());
+    const index = this.#takeAgain() ?? this.#nextMissing();
     if (index !== undefined) this.#set(index, ChunkState.Sending);
     return index;
   }
@@ -113,13 +113,9 @@ export class ChunkTable {
   }
 
   #nextMissing(): number | undefined {
-    while (this.#next < this.length && this.states[this.#next] !== ChunkState.Missing) this.#next++;
-    return this.#next < this.length ? this.#next : undefined;
-  }
-
-  #anyMissing(): number | undefined {
-    const found = this.states.indexOf(ChunkState.Missing, Math.floor(Math.random() * this.length));
-    return found >= 0 ? found : this.#nextMissing();
+    const ahead = this.states.indexOf(ChunkState.Missing, this.#next);
+    const index = ahead >= 0 ? ahead : this.states.indexOf(ChunkState.Missing);
+    return index >= 0 ? index : undefined;
   }
 
   #count(index: number, sign: 1 | -1): void {

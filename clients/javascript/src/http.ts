@@ -10,14 +10,14 @@ export interface HttpRequest {
   signal: AbortSignal;
 }
 
-export interface TextRequest extends HttpRequest {
-  body?: string | undefined;
+export interface SmallRequest extends HttpRequest {
+  body?: string | Blob | undefined;
 }
 
 export interface BlobRequest extends HttpRequest {
   body: Blob;
   /** Bytes of the body that have left. */
-  onProgress?: ((loaded: number) => void) | undefined;
+  onProgress: (loaded: number) => void;
 }
 
 export interface HttpAnswer {
@@ -36,7 +36,7 @@ const STALL_FACTOR_AROUND_BODY = 4;
  * @throws {UploadError} `network_error` without an answer, `stalled` when it takes too long, `aborted` by the signal,
  *   `redirected`.
  */
-export async function send(request: TextRequest): Promise<HttpAnswer> {
+export async function send(request: SmallRequest): Promise<HttpAnswer> {
   const { method, url, headers, body = null, withCredentials, stallTimeout, signal } = request;
   const life = new AbortController();
   const end = () => life.abort();
@@ -44,7 +44,8 @@ export async function send(request: TextRequest): Promise<HttpAnswer> {
   const asked = new Request(url, { method, headers, body, credentials, redirect: "manual", signal: life.signal });
   if (signal.aborted) throw new UploadError("aborted");
   signal.addEventListener("abort", end);
-  const timer = setTimeout(end, stallTimeout * STALL_FACTOR_AROUND_BODY);
+  // A body may be on its way for as long as it takes at 1 kB/s.
+  const timer = setTimeout(end, stallTimeout * STALL_FACTOR_AROUND_BODY + (body instanceof Blob ? body.size : 0));
   try {
     const answer = await fetch(asked);
     if (answer.type === "opaqueredirect") throw new UploadError("redirected");
@@ -90,7 +91,7 @@ export function sendBlob(request: BlobRequest): Promise<HttpAnswer> {
     for (const [name, value] of Object.entries(request.headers)) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => {
       wait(request.stallTimeout);
-      request.onProgress?.(event.loaded);
+      request.onProgress(event.loaded);
     };
     xhr.upload.onload = () => wait(request.stallTimeout * STALL_FACTOR_AROUND_BODY);
     xhr.onprogress = () => wait(request.stallTimeout);

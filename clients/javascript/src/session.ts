@@ -48,11 +48,10 @@ export class SessionOpener {
     return !this.#anew || this.#wished !== undefined;
   }
 
-  /** @param onProgress told of bytes that left, of a file that goes along in one request */
-  open(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
+  open(signal: AbortSignal): Promise<SessionDocument> {
     // Two tabs that are given the same file share one session instead of opening two.
     return exclusively(this.#fingerprint, signal, async () => {
-      const session = (await this.#earlier(signal)) ?? (await this.#begin(signal, onProgress));
+      const session = (await this.#earlier(signal)) ?? (await this.#begin(signal));
       await this.#remember(session);
       return session;
     });
@@ -111,8 +110,8 @@ export class SessionOpener {
     }
   }
 
-  async #begin(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
-    if (goesInOneRequest(this.#file, this.#options)) return this.#sendWhole(signal, onProgress);
+  async #begin(signal: AbortSignal): Promise<SessionDocument> {
+    if (goesInOneRequest(this.#file, this.#options)) return this.#sendWhole(signal);
     try {
       return await this.#init(signal);
     } catch (error) {
@@ -122,13 +121,13 @@ export class SessionOpener {
     }
   }
 
-  async #sendWhole(signal: AbortSignal, onProgress: (loaded: number) => void): Promise<SessionDocument> {
+  async #sendWhole(signal: AbortSignal): Promise<SessionDocument> {
     const release = await this.#requests.acquire(signal, this.#file.size);
     const landed = this.#line.begin();
     let bytes = 0;
     try {
       const file = await wholeFile(this.#file, this.#options, this.#wholeKey);
-      const session = await this.#api.createWhole(file, signal, onProgress);
+      const session = await this.#api.createWhole(file, signal);
       bytes = this.#file.size;
       return session;
     } finally {

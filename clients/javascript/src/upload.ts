@@ -199,9 +199,7 @@ export class Upload implements Promise<UploadResult> {
   async #open(): Promise<SessionDocument> {
     this.#do("starting");
     // A pause lets this finish: a session whose id was not heard would stay behind.
-    const session = await this.#attempts.run(() =>
-      this.#sessions.open(this.#attempts.signal, (loaded) => this.#progress.update(loaded)),
-    );
+    const session = await this.#attempts.run(() => this.#sessions.open(this.#attempts.signal));
     this.#uploadId = session.upload_id;
     return session;
   }

@@ -57,8 +57,8 @@ class Server {
 
 test("a session whose id was never heard is found again by its key, also from another browser", async () => {
   const server = new Server();
-  const first = await server.opener().open(signal, () => {});
-  const second = await server.opener().open(signal, () => {});
+  const first = await server.opener().open(signal);
+  const second = await server.opener().open(signal);
   assert.equal(second.upload_id, first.upload_id);
 });
 
@@ -66,9 +66,9 @@ test("a file that is opened while its session is being cancelled gets another on
   const server = new Server();
   const storage = new MemoryStorage();
   const cancelled = server.opener({}, { storage });
-  const first = await cancelled.open(signal, () => {});
+  const first = await cancelled.open(signal);
   const cancelling = cancelled.cancel(first.upload_id);
-  const second = await server.opener({}, { storage }).open(signal, () => {});
+  const second = await server.opener({}, { storage }).open(signal);
   await cancelling;
   assert.notEqual(second.upload_id, first.upload_id);
   assert.equal((await server.status(second.upload_id)).upload_id, second.upload_id);
@@ -83,53 +83,53 @@ test("another name, other metadata and another file are other uploads", async ()
     server.opener({ metadata: { ticket: 2 } }),
     server.opener({}, { name: "c.bin" }),
   ];
-  const sessions = await Promise.all(openers.map((opener) => opener.open(signal, () => {})));
+  const sessions = await Promise.all(openers.map((opener) => opener.open(signal)));
   assert.equal(new Set(sessions.map(({ upload_id }) => upload_id)).size, 5);
 });
 
 test("a file that begins anew is not given the session under its key, and repeats its init under one key", async () => {
   const server = new Server();
   const opener = server.opener();
-  const first = await opener.open(signal, () => {});
+  const first = await opener.open(signal);
   assert.equal(opener.mayHaveOtherBytes, true);
   opener.beginAnew();
-  const second = await opener.open(signal, () => {});
+  const second = await opener.open(signal);
   assert.notEqual(second.upload_id, first.upload_id);
   assert.equal(opener.mayHaveOtherBytes, false);
-  assert.equal((await opener.open(signal, () => {})).upload_id, second.upload_id);
+  assert.equal((await opener.open(signal)).upload_id, second.upload_id);
 });
 
 test("after it began anew, it is the new session that is resumed", async () => {
   const server = new Server();
   const storage = new MemoryStorage();
   const opener = server.opener({}, { storage });
-  const first = await opener.open(signal, () => {});
+  const first = await opener.open(signal);
   opener.beginAnew();
-  const second = await opener.open(signal, () => {});
+  const second = await opener.open(signal);
   await opener.forget(first.upload_id);
-  assert.equal((await server.opener({}, { storage }).open(signal, () => {})).upload_id, second.upload_id);
+  assert.equal((await server.opener({}, { storage }).open(signal)).upload_id, second.upload_id);
 });
 
 test("resume: false begins anew", async () => {
   const server = new Server();
-  const first = await server.opener().open(signal, () => {});
-  const second = await server.opener({ resume: false }).open(signal, () => {});
+  const first = await server.opener().open(signal);
+  const second = await server.opener({ resume: false }).open(signal);
   assert.notEqual(second.upload_id, first.upload_id);
 });
 
 test("a key that another file has is given up for one that nothing has", async () => {
   const server = new Server();
   const other = new Server();
-  await other.opener().open(signal, () => {});
+  await other.opener().open(signal);
   await server.init({ ...(other.inits[0] as InitFields), filename: "theirs.bin" });
-  const session = await server.opener().open(signal, () => {});
+  const session = await server.opener().open(signal);
   assert.equal(session.filename, "a.bin");
 });
 
 test("the chunk size is what fits the line, unless the application wishes for another", async () => {
   const server = new Server();
-  await server.opener().open(signal, () => {});
-  await server.opener({ chunkSize: 9, resume: false }).open(signal, () => {});
+  await server.opener().open(signal);
+  await server.opener({ chunkSize: 9, resume: false }).open(signal);
   assert.deepEqual(
     server.inits.map(({ chunk_size }) => chunk_size),
     [7, 9],
