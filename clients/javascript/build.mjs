@@ -7,11 +7,12 @@ import { minify } from "terser";
 const STATIC = "../../apps/core/static/js";
 const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "warning" };
 
-/** The file for a <script> tag, and the one beside it that it loads on demand. */
+/** The file for a <script> tag, and those beside it that it loads on demand. */
 function browserFiles(outdir) {
   return Promise.all([
     browserFile(outdir, "resumable-upload-client", "src/browser.ts", "iife"),
     browserFile(outdir, "resumable-upload-file-hash", "src/file-hash.ts", "esm"),
+    browserFile(outdir, "resumable-upload-on-demand", "src/on-demand.ts", "esm"),
   ]);
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Request, Route
 
 from ..flaky_proxy import FlakyProxy
+from ..limiting_proxies import PROXIES, proxy_in_front_of
 from ..server_process import ServerProcess
 from .conftest import ClientPage, Files, sha256_of
 
@@ -633,6 +634,51 @@ def test_one_request_whose_answer_is_lost_is_repeated_and_there_is_one_upload(
     assert len(asked) == 2
     assert len(set(asked)) == 1
     assert len([each for each in files.list() if each["filename"] == "lost.bin"]) == 1
+
+
+@pytest.fixture(params=PROXIES)
+def behind(request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path) -> Iterator[str]:
+    """The address of a proxy as it is when it was just installed."""
+    with proxy_in_front_of(request.param, server.port, tmp_path / "proxy") as address:
+        yield address
+
+
+@pytest.mark.slow
+def test_a_file_gets_through_a_proxy_in_chunks_that_fit(
+    behind: str, context: BrowserContext, make_file: MakeFile, files: Files, server: ServerProcess
+) -> None:
+    path = make_file(10 * MIB + 7)
+    page = ClientPage(context, behind, server.token)
+    page.start(path, chunkSize=4 * MIB)
+    upload_id = page.result()["result"]["uploadId"]
+    assert files.sha256(upload_id) == sha256_of(path)
+    limited = bool(page.evaluate("() => Object.keys(localStorage).some((key) => key.includes(' limit '))"))
+    assert (files.status(upload_id)["chunk_size"] < 4 * MIB) == limited
+    assert not [each for each in files.list(status="active") if each["total_size"] == path.stat().st_size]
+    # Known from then on, also to another page.
+    page.load()
+    page.chunk_requests.clear()
+    page.start(make_file(9 * MIB + 7, "next.bin"), chunkSize=4 * MIB)
+    session = files.status(page.result()["result"]["uploadId"])
+    assert len(page.chunk_requests) == session["total_chunks"]
+
+
+@pytest.mark.slow
+def test_what_was_begun_elsewhere_is_continued_behind_a_proxy_in_pieces(
+    behind: str, context: BrowserContext, open_page: OpenPage, make_file: MakeFile, files: Files, server: ServerProcess,
+    proxy: FlakyProxy,
+) -> None:  # fmt: skip
+    path = make_file(20 * MIB + 7, "pieces.bin")
+    proxy.stall_after = 8 * MIB
+    page = open_page(proxy)
+    page.start(path, chunkSize=4 * MIB)
+    page.wait_for("() => window.stored() >= 1")
+    upload_id = page.evaluate("() => window.upload.uploadId")
+    page.evaluate("() => window.upload.abort()")
+    limited = ClientPage(context, behind, server.token)
+    limited.start(path, uploadId=upload_id)
+    assert limited.result()["result"]["uploadId"] == upload_id
+    assert files.sha256(upload_id) == sha256_of(path)
 
 
 def test_a_small_file_overtakes_a_large_one(

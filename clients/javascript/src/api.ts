@@ -1,8 +1,8 @@
 import { toBase64 } from "./digests.js";
 import { errorOf, UploadError } from "./errors.js";
 import { type HttpAnswer, send, sendBlob } from "./http.js";
+import type { Load } from "./load.js";
 import { type Supplied, supply } from "./supplied.js";
-import { warnWhereTokensCanBeRead } from "./transport.js";
 
 /** A session as the server tells it; see the API reference. */
 export interface SessionDocument {
@@ -61,6 +61,8 @@ export interface InitFields {
   mime_type?: string;
   chunk_size?: number;
   metadata?: Record<string, unknown>;
+  /** Bytes that something on the way takes in one request, if that was found out. */
+  request_limit?: number;
 }
 
 /** A file that goes in one request. */
@@ -81,9 +83,10 @@ export interface ApiOptions {
   headers?: Supplied<Record<string, string>> | undefined;
   credentials: RequestCredentials;
   stallTimeout: number;
+  load: Load;
 }
 
-interface Call {
+export interface Call {
   signal: AbortSignal;
   json?: unknown;
   blob?: Blob;
@@ -96,6 +99,7 @@ export class UploadApi {
   readonly #options: ApiOptions;
   readonly #base: string;
   #token: Promise<string> | undefined;
+  #warned = false;
 
   constructor(options: ApiOptions) {
     this.#options = options;
@@ -122,7 +126,7 @@ export class UploadApi {
 
   /** The session when it is verified and published; otherwise how many seconds to wait before asking again. */
   async complete(uploadId: string, proof: Proof, signal: AbortSignal): Promise<SessionDocument | number> {
-    const answer = await this.#call("POST", "complete", { json: { upload_id: uploadId, ...proof }, signal });
+    const answer = await this.call("POST", "complete", { json: { upload_id: uploadId, ...proof }, signal });
     if (answer.status === 202) return Number(answer.retryAfter ?? 1);
     return parse(answer);
   }
@@ -133,7 +137,7 @@ export class UploadApi {
 
   /** Succeeds for an upload that is gone already too, so it may be repeated. */
   async remove(uploadId: string, signal: AbortSignal): Promise<void> {
-    await this.#call("DELETE", uploadId, { signal });
+    await this.call("DELETE", uploadId, { signal });
   }
 
   /** The newest of my sessions, at most 200. */
@@ -182,10 +186,11 @@ export class UploadApi {
   }
 
   async #json<T>(method: string, path: string, call: Call): Promise<T> {
-    return parse(await this.#call(method, path, call));
+    return parse(await this.call(method, path, call));
   }
 
-  async #call(method: string, path: string, call: Call): Promise<HttpAnswer> {
+  /** Any request of the API. */
+  async call(method: string, path: string, call: Call): Promise<HttpAnswer> {
     const used = this.#authorization();
     let answer = await this.#send(method, path, call, await used);
     if (answer.status === 401 && typeof this.#options.authToken === "function") {
@@ -199,7 +204,7 @@ export class UploadApi {
 
   async #send(method: string, path: string, call: Call, token: string): Promise<HttpAnswer> {
     const { headers, credentials, stallTimeout } = this.#options;
-    if (token !== "") warnWhereTokensCanBeRead(this.#base);
+    if (token !== "" && !this.#warned) this.#warn();
     const request = {
       method,
       url: this.#base + path,
@@ -217,6 +222,14 @@ export class UploadApi {
     const { blob, onProgress, json } = call;
     if (blob && onProgress) return sendBlob({ ...request, body: blob, onProgress });
     return send({ ...request, body: json === undefined ? blob : JSON.stringify(json) });
+  }
+
+  /** Of a token that others can read on its way. */
+  #warn(): void {
+    this.#warned = true;
+    if (!this.#base.startsWith("http:")) return;
+    const warning = this.#options.load.onDemand().then((onDemand) => onDemand.warnWhereTokensCanBeRead(this.#base));
+    warning.catch(() => {});
   }
 
   #authorization(): Promise<string> {

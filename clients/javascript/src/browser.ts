@@ -6,8 +6,12 @@ const { src } = document.currentScript as HTMLScriptElement;
 
 class ResumableUploader extends Uploader {
   constructor(options: UploaderOptions) {
-    // Beside this file, as it is deployed; not in it, for hardly anybody needs it.
-    super(options, () => import(new URL("resumable-upload-file-hash.js", src).href));
+    // Beside this file, as it is deployed; not in it, for only some uploads need them.
+    const load = (name: string) =>
+      import(new URL(`resumable-upload-${name}.js`, src).href).catch((cause) => {
+        throw new UploadError("script_missing", { cause });
+      });
+    super(options, { fileHash: () => load("file-hash"), onDemand: () => load("on-demand") });
   }
 }
 

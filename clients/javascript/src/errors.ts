@@ -18,6 +18,7 @@ export type ClientErrorCode =
   | "other_version"
   | "proxy_limit"
   | "redirected"
+  | "script_missing"
   | "stalled"
   | "unexpected"
   | "unexpected_answer";
@@ -39,19 +40,20 @@ const RETRYABLE_CODES = new Set([
 // For what happens here; what the server refuses it says itself, with the limit or the types that it accepts.
 const SENTENCES: Record<string, string> = {
   aborted: "The upload was stopped.",
-  file_changed: "The file changed while it was being uploaded. Choose it again.",
-  file_unreadable: "The file can no longer be read. It may have been changed, moved or deleted. Choose it again.",
+  file_changed: "The file has changed. Choose it again.",
+  file_unreadable: "The file cannot be read any more. Choose it again.",
   network_error: "The server cannot be reached.",
-  not_an_upload_server: "There is no upload service at this address.",
+  not_an_upload_server: "There is no upload service here.",
   not_authenticated: "You are not logged in, or no longer.",
-  other_version: "The file is not what it was.",
-  proxy_limit: "A proxy takes no requests of this size.",
-  redirected: "The server refers to another address.",
+  other_version: "The file has changed.",
+  proxy_limit: "A proxy takes no such large requests.",
+  redirected: "The server is at another address.",
+  script_missing: "A script could not be loaded.",
   session_cancelled: "The upload was cancelled.",
-  session_expired: "The upload expired. Start it again.",
+  session_expired: "The upload expired. Start again.",
   stalled: "The connection stands still.",
   throttled: "The server is busy.",
-  unexpected: "Something went wrong in this browser.",
+  unexpected: "Something went wrong.",
 };
 
 /** Everything that an upload can fail with. `message` is a sentence for the person in front of the screen. */

@@ -11,6 +11,8 @@ const IN_FLIGHT_SECONDS = 2;
 const CHUNK_SECONDS = 1;
 const SMALLEST = 128 * KIB;
 const LARGEST = 8 * MIB;
+/** The smallest chunk that servers take by default. */
+const SMALLEST_REQUEST = 64 * KIB;
 const ON_SLOW_LINES = 256 * KIB;
 /** A file is cut into this many chunks at least, if they would not be smaller than 1 MiB then. */
 const WANTED_CHUNKS = 32;
@@ -28,25 +30,39 @@ export type Memory = Pick<Storage, "getItem" | "setItem">;
 
 /** The line to one server. */
 export class Line {
-  readonly #key: string;
+  readonly #origin: string;
   readonly #memory: () => Memory;
   readonly #now: () => number;
   #rate: number | undefined;
+  #limit: number | undefined;
   #busy = 0;
   #busySince = 0;
   #landed: { time: number; bytes: number }[] = [];
 
   /** @param url of the API; its origin names the line */
   constructor(url: string, memory: () => Memory = () => localStorage, now: () => number = () => performance.now()) {
-    this.#key = `resumable-uploads rate ${new URL(url).origin}`;
+    this.#origin = new URL(url).origin;
     this.#memory = memory;
     this.#now = now;
-    this.#rate = this.#remembered();
+    this.#rate = this.#remembered("rate");
+    this.#limit = this.#remembered("limit");
   }
 
   /** Bytes per second over all that is sent; undefined while it is unknown. */
   get rate(): number | undefined {
     return this.#rate;
+  }
+
+  /** Bytes that a request may have on the way; undefined where nothing is known to limit them. */
+  get limit(): number | undefined {
+    return this.#limit;
+  }
+
+  /** A request of so many bytes did not get through; smaller ones are sent from now on. @returns whether there are any */
+  noteLimit(size: number): boolean {
+    this.#limit = Math.max(Math.floor(size / 2), SMALLEST_REQUEST);
+    this.#remember("limit", this.#limit);
+    return size > SMALLEST_REQUEST;
   }
 
   /** A chunk is about to be sent. Call what this returns when that is over, with the bytes that landed. */
@@ -63,6 +79,11 @@ export class Line {
 
   /** The chunk size to wish for; undefined leaves it to the server. */
   chunkSizeFor(fileSize: number, connection = networkInformation()): number | undefined {
+    const wish = this.#wishFor(fileSize, connection);
+    return this.#limit ? Math.min(wish ?? MIB, this.#limit) : wish;
+  }
+
+  #wishFor(fileSize: number, connection: Connection | undefined): number | undefined {
     if (this.#rate === undefined) {
       const slow = connection?.saveData || (connection?.effectiveType ?? "4g") !== "4g";
       return slow ? ON_SLOW_LINES : undefined;
@@ -90,16 +111,20 @@ export class Line {
     // A small file that takes no time tells how long an answer takes, not how much the line carries.
     if (total < ENOUGH_BYTES && milliseconds < ENOUGH_MILLISECONDS) return;
     this.#rate = (total * 1000) / milliseconds;
+    this.#remember("rate", Math.round(this.#rate));
+  }
+
+  #remember(what: string, value: number): void {
     try {
-      this.#memory().setItem(this.#key, String(Math.round(this.#rate)));
+      this.#memory().setItem(`resumable-uploads ${what} ${this.#origin}`, String(value));
     } catch {
-      // Full, or denied: then the next page measures anew.
+      // Full, or denied: then the next page finds out anew.
     }
   }
 
-  #remembered(): number | undefined {
+  #remembered(what: string): number | undefined {
     try {
-      return Number(this.#memory().getItem(this.#key)) || undefined;
+      return Number(this.#memory().getItem(`resumable-uploads ${what} ${this.#origin}`)) || undefined;
     } catch {
       return undefined; // Denied.
     }

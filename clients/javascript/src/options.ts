@@ -1,6 +1,7 @@
 import type { ApiOptions, Proof, SessionDocument } from "./api.js";
 import type { ChunkState } from "./chunk-table.js";
 import type { UploadError } from "./errors.js";
+import type { Load } from "./load.js";
 import type { Speed } from "./progress.js";
 import { BrowserStorage, type UploadStorage } from "./storage.js";
 import type { Supplied } from "./supplied.js";
@@ -135,7 +136,7 @@ export interface Settings extends Required<Pick<UploaderOptions, "parallel" | "p
 
 const RETRY_DELAYS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, ...Array<number>(9).fill(60_000)];
 
-export function settingsOf(options: UploaderOptions): Settings {
+export function settingsOf(options: UploaderOptions, load: Load): Settings {
   return {
     api: {
       apiUrl: options.apiUrl,
@@ -143,6 +144,7 @@ export function settingsOf(options: UploaderOptions): Settings {
       headers: options.headers,
       credentials: options.credentials ?? "same-origin",
       stallTimeout: options.stallTimeout ?? 30_000,
+      load,
     },
     parallel: options.parallel ?? 4,
     parallelFiles: options.parallelFiles ?? 3,

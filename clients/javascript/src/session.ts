@@ -111,7 +111,11 @@ export class SessionOpener {
   }
 
   async #begin(signal: AbortSignal): Promise<SessionDocument> {
-    if (goesInOneRequest(this.#file, this.#options)) return this.#sendWhole(signal);
+    const { size } = this.#file;
+    if (goesInOneRequest(this.#file, this.#options) && size <= (this.#line.limit ?? size)) {
+      const session = await this.#sendWhole(signal);
+      if (session) return session;
+    }
     try {
       return await this.#init(signal);
     } catch (error) {
@@ -121,7 +125,8 @@ export class SessionOpener {
     }
   }
 
-  async #sendWhole(signal: AbortSignal): Promise<SessionDocument> {
+  /** Undefined: something on the way does not take it. */
+  async #sendWhole(signal: AbortSignal): Promise<SessionDocument | undefined> {
     const release = await this.#requests.acquire(signal, this.#file.size);
     const landed = this.#line.begin();
     let bytes = 0;
@@ -130,6 +135,10 @@ export class SessionOpener {
       const session = await this.#api.createWhole(file, signal);
       bytes = this.#file.size;
       return session;
+    } catch (error) {
+      if (!(error instanceof UploadError) || error.code !== "proxy_limit") throw error;
+      this.#line.noteLimit(this.#file.size);
+      return undefined;
     } finally {
       landed(bytes);
       release();
@@ -139,7 +148,9 @@ export class SessionOpener {
   /** May be repeated: while a session with this key is open, the server answers it. */
   #init(signal: AbortSignal): Promise<SessionDocument> {
     const { filename, mimeType, metadata } = this.#options;
-    const chunkSize = this.#options.chunkSize ?? this.#line.chunkSizeFor(this.#file.size);
+    const { limit } = this.#line;
+    const wish = this.#options.chunkSize ?? this.#line.chunkSizeFor(this.#file.size);
+    const chunkSize = wish && Math.min(wish, limit ?? wish);
     return this.#api.init(
       {
         filename: filename ?? this.#file.name,
@@ -148,6 +159,7 @@ export class SessionOpener {
         // Not the browser's own type: it depends on what is installed, and the server decides by suffix and content.
         ...(mimeType !== undefined && { mime_type: mimeType }),
         ...(chunkSize !== undefined && { chunk_size: chunkSize }),
+        ...(limit !== undefined && { request_limit: limit }),
         ...(metadata !== undefined && { metadata }),
       },
       signal,

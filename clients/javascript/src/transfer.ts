@@ -2,15 +2,17 @@ import type { Proof, SessionDocument, UploadApi } from "./api.js";
 import type { Attempts } from "./attempts.js";
 import { ChunkReader } from "./chunk-reader.js";
 import { type ChunkState, ChunkTable } from "./chunk-table.js";
-import { ChunkDigests } from "./digests.js";
+import { ChunkDigests, canDigest } from "./digests.js";
 import { UploadError } from "./errors.js";
 import type { Line } from "./line.js";
+import type { Load } from "./load.js";
 import { sleep } from "./retrying.js";
 import type { Slots } from "./slots.js";
-import { compareStored } from "./stored-chunks.js";
 import { Tabs } from "./tabs.js";
 
 // Answers after which the server's view is asked for before the chunk is tried again.
+// A chunk whose connection broke so often, while the server answers, is cut off by something on the way.
+const BROKEN_OFTEN = 3;
 const UNSURE = new Set(["chunk_superseded", "append_superseded", "staging_lost", "conflict", "not_active"]);
 
 /** What a transfer works with, and whom it tells. */
@@ -20,6 +22,7 @@ export interface TransferParts {
   api: UploadApi;
   attempts: Attempts;
   line: Line;
+  load: Load;
   /** The uploader's connections. */
   requests: Slots;
   parallel: number;
@@ -41,6 +44,7 @@ export class Transfer {
   readonly #reader: ChunkReader;
   readonly #digests: ChunkDigests;
   readonly #inFlight = new Map<number, number>();
+  readonly #broken = new Map<number, number>();
   #refreshing: Promise<void> | undefined;
   #proof: Proof = {};
 
@@ -67,6 +71,12 @@ export class Transfer {
     return this.#proof;
   }
 
+  /** Whether nothing is stored yet, and smaller chunks would get through where these do not. */
+  get mayBeSmaller(): boolean {
+    const { line, session } = this.#parts;
+    return this.#table.storedChunks === 0 && session.chunk_size > (line.limit ?? session.chunk_size);
+  }
+
   /**
    * Send, verify, repair, until it is verified.
    *
@@ -86,7 +96,7 @@ export class Transfer {
       attempts.throwIfOver();
       this.#parts.onUploading();
       this.#update();
-      await this.#sendMissing();
+      await this.#sendMissing().catch((error) => this.#sendInPieces(error));
       await compared;
       attempts.throwIfOver();
       this.#parts.onVerifying();
@@ -104,9 +114,27 @@ export class Transfer {
 
   /** What the session had at first is of the file here, or the upload fails. */
   async #compareStored(trust: () => void): Promise<void> {
-    const { file, session, attempts } = this.#parts;
-    if (session.status !== "active") return;
-    await compareStored(file, session, this.#digests, this.#parts, trust).catch((error) => attempts.fail(error));
+    const { file, session, attempts, load } = this.#parts;
+    if (session.status !== "active" || session.progress.received_chunks === 0 || !canDigest()) return;
+    const reader = new ChunkReader(file, session.chunk_size);
+    try {
+      const { isSame } = await load.onDemand();
+      if (!(await isSame(this.#parts, reader, this.#digests, trust))) attempts.fail(new UploadError("other_version"));
+    } catch (error) {
+      // Where the script is missing, the proof has the last word.
+      if ((error as UploadError).code !== "script_missing") attempts.fail(error as UploadError);
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Go on in smaller requests, if the session has something; without, it is better begun anew. */
+  async #sendInPieces(error: UploadError): Promise<void> {
+    const { attempts, line, load, session } = this.#parts;
+    if (error.code !== "proxy_limit" || !line.noteLimit(session.chunk_size) || !this.#table.storedChunks) throw error;
+    attempts.forgive();
+    const { appendInPieces } = await load.onDemand();
+    await appendInPieces(this.#parts, (index) => this.#storedElsewhere(index));
   }
 
   async #prove(fileHash: string | undefined): Promise<Proof> {
@@ -174,12 +202,25 @@ export class Transfer {
   /** After a chunk's request failed: returns if the server has it all the same. */
   async #recover(index: number, error: unknown): Promise<void> {
     const code = error instanceof UploadError ? error.code : "";
-    if (code === "network_error" || code === "stalled") this.#parts.requests.narrow();
+    if (code === "network_error" || code === "stalled") {
+      this.#parts.requests.narrow();
+      await this.#suspectLimit(index);
+    }
     if (code === "checksum_mismatch") this.#table.resend(index);
     else if (!this.#table.isStored(index)) this.#table.giveBack(index);
     if (!UNSURE.has(code)) throw error;
     await this.#refresh();
     if (!this.#table.isStored(index)) throw error;
+  }
+
+  /** @throws {UploadError} `proxy_limit`, if a chunk of this size does not get through */
+  async #suspectLimit(index: number): Promise<void> {
+    const { api, attempts, session } = this.#parts;
+    const times = (this.#broken.get(index) ?? 0) + 1;
+    this.#broken.set(index, times);
+    if (times < BROKEN_OFTEN) return;
+    const answers = await api.status(session.upload_id, attempts.signal).catch(() => undefined);
+    if (answers) throw new UploadError("proxy_limit");
   }
 
   /** The verified session, or the chunks that have to be sent (again). */

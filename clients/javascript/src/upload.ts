@@ -3,6 +3,7 @@ import { Attempts } from "./attempts.js";
 import { canDigest } from "./digests.js";
 import { UploadError } from "./errors.js";
 import type { Line } from "./line.js";
+import type { Load } from "./load.js";
 import {
   resultOf,
   type Settings,
@@ -27,11 +28,8 @@ export interface Shared {
   smallFiles: Slots;
   requests: Slots;
   line: Line;
-  loadFileHash: LoadFileHash;
+  load: Load;
 }
-
-/** Loads what computes the SHA-256 of a whole file. */
-export type LoadFileHash = () => Promise<typeof import("./file-hash.js")>;
 
 // Answers that end a session through no fault of the file's.
 const SESSION_LOST = new Set(["session_expired", "not_found"]);
@@ -48,7 +46,7 @@ const MOST_REPLACEMENTS = 2;
 
 /** One file on its way. Awaiting it gives the {@link UploadResult} or throws an {@link UploadError}. */
 export class Upload implements Promise<UploadResult> {
-  readonly [Symbol.toStringTag] = "Upload";
+  declare readonly [Symbol.toStringTag]: string;
   readonly file: File;
   readonly #shared: Shared;
   readonly #options: UploadOptions;
@@ -174,7 +172,7 @@ export class Upload implements Promise<UploadResult> {
     }
   }
 
-  /** A session that was lost, or has the bytes of another version of the file, is replaced. */
+  /** A session that was lost, has bytes of another version of the file, or too large chunks, is replaced. */
   async #untilVerified(): Promise<[SessionDocument, Proof]> {
     for (let replaced = 0; ; replaced++) {
       const session = await this.#open();
@@ -185,9 +183,13 @@ export class Upload implements Promise<UploadResult> {
         if (!(error instanceof UploadError)) throw error;
         const { code } = error;
         const otherBytes = OTHER_BYTES.has(code) && this.#sessions.mayHaveOtherBytes;
-        if (replaced === MOST_REPLACEMENTS || !(SESSION_LOST.has(code) || otherBytes)) throw error;
+        const tooLarge = code === "proxy_limit" && transfer.mayBeSmaller;
+        if (replaced === MOST_REPLACEMENTS || !(SESSION_LOST.has(code) || otherBytes || tooLarge)) throw error;
         this.#attempts.forgive();
-        this.#tell("onRestart", error);
+        if (tooLarge) {
+          replaced--;
+          await this.#attempts.run((signal) => this.#shared.api.cancel(session.upload_id, signal));
+        } else this.#tell("onRestart", error);
         if (otherBytes) this.#sessions.beginAnew();
         await this.#sessions.forget(session.upload_id);
       } finally {
@@ -205,7 +207,7 @@ export class Upload implements Promise<UploadResult> {
   }
 
   #newTransfer(session: SessionDocument): Transfer {
-    const { api, line, requests, settings } = this.#shared;
+    const { api, line, load, requests, settings } = this.#shared;
     this.#transfer = new Transfer({
       file: this.file,
       session,
@@ -213,6 +215,7 @@ export class Upload implements Promise<UploadResult> {
       attempts: this.#attempts,
       requests,
       line,
+      load,
       parallel: settings.parallel,
       fileHash: this.#options.fileHash ? () => this.#wholeHash() : undefined,
       onChunk: (index, state) => this.#tell("onChunk", { index, state }),
@@ -225,8 +228,8 @@ export class Upload implements Promise<UploadResult> {
 
   /** The SHA-256 of the whole file, computed once. */
   #wholeHash(): Promise<string> {
-    this.#fileHash ??= this.#shared
-      .loadFileHash()
+    this.#fileHash ??= this.#shared.load
+      .fileHash()
       .then(({ sha256OfFile }) => sha256OfFile(this.file, this.#attempts.signal))
       .catch((cause) => {
         throw new UploadError(this.#attempts.signal.aborted ? "aborted" : "file_unreadable", { cause });
@@ -262,5 +265,5 @@ let warned = false;
 function warnWithoutDigests(): void {
   if (canDigest() || warned) return;
   warned = true;
-  console.warn("Uploads are not verified: this page is neither of https nor of localhost.");
+  console.warn("Uploads are not verified without https.");
 }

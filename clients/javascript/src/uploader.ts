@@ -1,11 +1,11 @@
 import { type SessionDocument, UploadApi } from "./api.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { Line } from "./line.js";
+import type { Load } from "./load.js";
 import { type PreviousUpload, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
 import { persistently } from "./retrying.js";
 import { Slots } from "./slots.js";
-import { findRemembered } from "./storage.js";
-import { type LoadFileHash, type Shared, Upload } from "./upload.js";
+import { type Shared, Upload } from "./upload.js";
 
 /** Uploads files to one server. Entry points make it a `ResumableUploader` by saying how to load what is rarely needed. */
 export class Uploader {
@@ -13,8 +13,8 @@ export class Uploader {
   readonly #shared: Shared;
   readonly #uploads = new Set<Upload>();
 
-  constructor(options: UploaderOptions, loadFileHash: LoadFileHash) {
-    const settings = settingsOf(options);
+  constructor(options: UploaderOptions, load: Load) {
+    const settings = settingsOf(options, load);
     const api = new UploadApi(settings.api);
     this.#defaults = options;
     this.#shared = {
@@ -24,7 +24,7 @@ export class Uploader {
       smallFiles: new Slots(settings.parallelFiles),
       requests: new Slots(settings.parallel, 1),
       line: new Line(api.url),
-      loadFileHash,
+      load,
     };
   }
 
@@ -67,13 +67,9 @@ export class Uploader {
    * @throws {UploadError}
    */
   async findPrevious(file: File): Promise<PreviousUpload[]> {
-    const remembered = await findRemembered(this.#shared.settings.storage, fingerprintOf(file, this.#shared.api.url));
-    const here = new Set(remembered.map((upload) => upload.uploadId));
-    const open = await this.unfinished();
-    return open
-      .filter((upload) => upload.size === file.size && (here.has(upload.uploadId) || upload.filename === file.name))
-      .map((upload) => ({ ...upload, here: here.has(upload.uploadId) }))
-      .sort((a, b) => Number(b.here) - Number(a.here));
+    const { previousOf } = await this.#shared.load.onDemand();
+    const fingerprint = fingerprintOf(file, this.#shared.api.url);
+    return previousOf(file, fingerprint, await this.#open(), await this.#shared.settings.storage.list());
   }
 
   /**
@@ -82,19 +78,12 @@ export class Uploader {
    * @throws {UploadError}
    */
   async unfinished(): Promise<PreviousUpload[]> {
-    const here = new Set((await this.#shared.settings.storage.list()).map((upload) => upload.uploadId));
-    const sessions = await this.list({ status: "active" });
-    return sessions
-      .filter((session) => session.total_size !== null)
-      .map((session) => ({
-        uploadId: session.upload_id,
-        filename: session.filename,
-        size: session.total_size ?? 0,
-        startedAt: new Date(session.created_at),
-        expiresAt: new Date(session.expires_at),
-        percentage: session.progress.percentage,
-        here: here.has(session.upload_id),
-      }));
+    const { unfinishedOf } = await this.#shared.load.onDemand();
+    return unfinishedOf(await this.#open(), await this.#shared.settings.storage.list());
+  }
+
+  #open(): Promise<SessionDocument[]> {
+    return this.list({ status: "active" });
   }
 
   /**

@@ -12,7 +12,7 @@ const KEY = /^[!-+\--~]+$/;
 /** Whether a file can go in one request, with all that belongs to it. */
 export function goesInOneRequest({ size }: File, { chunkSize = ONE_CHUNK, metadata = {} }: UploadOptions): boolean {
   const isText = Object.entries(metadata).every(([key, value]) => KEY.test(key) && typeof value === "string");
-  return size > 0 && size <= Math.min(chunkSize, ONE_CHUNK) && isText;
+  return size > 0 && size <= ONE_CHUNK && size <= chunkSize && isText;
 }
 
 /**

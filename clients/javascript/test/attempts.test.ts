@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Attempts } from "../src/attempts.js";
 import { UploadError } from "../src/errors.js";
+import type { Load } from "../src/load.js";
 import { settingsOf } from "../src/options.js";
 import { Slots } from "../src/slots.js";
 
 function attempts(files = new Slots(1)) {
   const events: string[] = [];
-  const settings = settingsOf({ apiUrl: "/", retryDelays: [1, 1] });
+  const settings = settingsOf({ apiUrl: "/", retryDelays: [1, 1] }, {} as Load);
   const subject = new Attempts(settings, files, 1, {
     onQueue: () => events.push("queue"),
     onWait: (error) => events.push(`wait ${error.code}`),

@@ -33,7 +33,7 @@ test("what may pass is retryable, what is final is not", () => {
 
 test("the message is a sentence, also for codes that are new to this client", () => {
   assert.equal(new UploadError("stalled").message, "The connection stands still.");
-  assert.equal(new UploadError("unexpected").message, "Something went wrong in this browser.");
+  assert.equal(new UploadError("unexpected").message, "Something went wrong.");
   const problem = { code: "virus_found", detail: "The scanner found EICAR.", status: 422 };
   assert.equal(new UploadError("virus_found", { status: 422, problem }).message, "The scanner found EICAR.");
   const limit = { code: "too_large", detail: "Files may have at most 7 bytes.", status: 413 };

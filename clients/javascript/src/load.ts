@@ -1,0 +1,5 @@
+/** Loads what only some uploads need. */
+export interface Load {
+  fileHash: () => Promise<typeof import("./file-hash.js")>;
+  onDemand: () => Promise<typeof import("./on-demand.js")>;
+}
