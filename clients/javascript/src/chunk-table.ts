@@ -55,9 +55,14 @@ export class ChunkTable {
     return this.states[index] === ChunkState.Stored || this.states[index] === ChunkState.Repaired;
   }
 
-  /** Begin elsewhere: somebody else sends this file too, and need not send the same chunks. */
-  scatter(): void {
-    if (this.#next === 0) this.#next = 1 + Math.floor(Math.random() * (this.length - 1));
+  /**
+   * Go on elsewhere: somebody else sends this file too, and need not send the same chunks.
+   *
+   * @param index what they sent; if they were not here, and it is known that there are others, all is well
+   */
+  scatter(index?: number): void {
+    if (this.#next && index !== undefined && this.states[index] !== ChunkState.Sending) return;
+    this.#next = 1 + Math.floor(Math.random() * (this.length - 1));
   }
 
   /** Whether a chunk may be left to take. */

@@ -56,7 +56,7 @@ export class Transfer {
     this.#reader = new ChunkReader(file, session.chunk_size);
     this.#digests = new ChunkDigests(this.#table.length);
     this.#tabs = new Tabs(session.upload_id, (index) => {
-      this.#table.scatter();
+      this.#table.scatter(index);
       this.#storedElsewhere(index);
     });
   }

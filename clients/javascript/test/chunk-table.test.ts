@@ -34,6 +34,21 @@ test("scattered, all missing chunks are taken once, but not from the first on", 
   );
 });
 
+test("who meets another sender goes on elsewhere, and who does not stays", () => {
+  const table = new ChunkTable(4000, 4, Array(1000).keys());
+  table.scatter(500);
+  const first = table.take() as number;
+  table.scatter(first === 999 ? 0 : 999);
+  const second = table.take() as number;
+  assert.equal(second, first === 999 ? 0 : first + 1, "it was not met");
+  const places = Array.from({ length: 20 }, () => {
+    const taken = table.take() as number;
+    table.scatter(taken);
+    return taken;
+  });
+  assert.ok(new Set(places.map((place) => place >> 3)).size > 5, String(places));
+});
+
 test("what the server lost is taken again, and shown as damaged and then as repaired", () => {
   const changes: [number, ChunkState][] = [];
   const table = new ChunkTable(12, 4, [], (index, state) => changes.push([index, state]));
