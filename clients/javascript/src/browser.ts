@@ -7,10 +7,7 @@ const { src } = document.currentScript as HTMLScriptElement;
 class ResumableUploader extends Uploader {
   constructor(options: UploaderOptions) {
     // Beside this file, as it is deployed; not in it, for only some uploads need them.
-    const load = (name: string) =>
-      import(new URL(`resumable-upload-${name}.js`, src).href).catch((cause) => {
-        throw new UploadError("script_missing", { cause });
-      });
+    const load = (name: string) => import(new URL(`resumable-upload-${name}.js`, src).href);
     super(options, { fileHash: () => load("file-hash"), onDemand: () => load("on-demand") });
   }
 }

@@ -13,6 +13,7 @@ export class ChunkTable {
   #next = 0;
   readonly #again: number[] = [];
   readonly #resent = new Set<number>();
+  readonly #left = new Set<number>();
   readonly #onChange: (index: number, state: ChunkState) => void;
 
   /**
@@ -55,14 +56,14 @@ export class ChunkTable {
     return this.states[index] === ChunkState.Stored || this.states[index] === ChunkState.Repaired;
   }
 
-  /**
-   * Go on elsewhere: somebody else sends this file too, and need not send the same chunks.
-   *
-   * @param index what they sent; if they were not here, and it is known that there are others, all is well
-   */
-  scatter(index?: number): void {
-    if (this.#next && index !== undefined && this.states[index] !== ChunkState.Sending) return;
-    this.#next = 1 + Math.floor(Math.random() * (this.length - 1));
+  /** Go on elsewhere: another device sends this file too, and need not send the same chunks. */
+  scatter(): void {
+    this.#next = Math.floor(Math.random() * this.length);
+  }
+
+  /** Another tab is sending this chunk: leave it to that while there are others. */
+  leave(index: number): void {
+    this.#left.add(index);
   }
 
   /** Whether a chunk may be left to take. */
@@ -118,9 +119,11 @@ export class ChunkTable {
   }
 
   #nextMissing(): number | undefined {
-    const ahead = this.states.indexOf(ChunkState.Missing, this.#next);
-    const index = ahead >= 0 ? ahead : this.states.indexOf(ChunkState.Missing);
-    return index >= 0 ? index : undefined;
+    const missing = (from: number) => this.states.indexOf(ChunkState.Missing, from);
+    let index = missing(this.#next);
+    while (this.#left.has(index)) index = missing(index + 1);
+    if (index < 0) index = missing(0);
+    return index < 0 ? undefined : index;
   }
 
   #count(index: number, sign: 1 | -1): void {

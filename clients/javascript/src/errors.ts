@@ -18,7 +18,6 @@ export type ClientErrorCode =
   | "other_version"
   | "proxy_limit"
   | "redirected"
-  | "script_missing"
   | "stalled"
   | "unexpected"
   | "unexpected_answer";
@@ -48,7 +47,6 @@ const SENTENCES: Record<string, string> = {
   other_version: "The file has changed.",
   proxy_limit: "A proxy takes no such large requests.",
   redirected: "The server is elsewhere.",
-  script_missing: "A script could not be loaded.",
   session_cancelled: "The upload was cancelled.",
   session_expired: "The upload expired.",
   stalled: "The connection stands still.",

@@ -27,18 +27,19 @@ async function exclusivelyInThisTab<T>(name: string, signal: AbortSignal, work: 
   }
 }
 
-/** Tabs of one origin that continue the same session, and tell each other which chunks are stored, to share the work. */
+/** Tabs of one origin that continue the same session, and tell each other which chunks they send, to share the work. */
 export class Tabs {
   readonly #channel: BroadcastChannel | undefined;
 
-  constructor(uploadId: string, onStored: (index: number) => void) {
+  /** @param onNews given the index of a chunk that another tab stored, or its complement (`~index`) when it begins to */
+  constructor(uploadId: string, onNews: (news: number) => void) {
     if (!globalThis.BroadcastChannel) return;
     this.#channel = new BroadcastChannel(`resumable-upload ${uploadId}`);
-    this.#channel.onmessage = ({ data }: MessageEvent<number>) => onStored(data);
+    this.#channel.onmessage = ({ data }: MessageEvent<number>) => onNews(data);
   }
 
-  tell(index: number): void {
-    this.#channel?.postMessage(index);
+  tell(news: number): void {
+    this.#channel?.postMessage(news);
   }
 
   close(): void {

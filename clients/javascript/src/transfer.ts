@@ -55,9 +55,9 @@ export class Transfer {
     this.#table = new ChunkTable(file.size, session.chunk_size, missing, onChunk);
     this.#reader = new ChunkReader(file, session.chunk_size);
     this.#digests = new ChunkDigests(this.#table.length);
-    this.#tabs = new Tabs(session.upload_id, (index) => {
-      this.#table.scatter(index);
-      this.#storedElsewhere(index);
+    this.#tabs = new Tabs(session.upload_id, (news) => {
+      if (news < 0) this.#table.leave(~news);
+      else this.#storedElsewhere(news);
     });
   }
 
@@ -117,12 +117,13 @@ export class Transfer {
     const { file, session, attempts, load } = this.#parts;
     if (session.status !== "active" || session.progress.received_chunks === 0 || !canDigest()) return;
     const reader = new ChunkReader(file, session.chunk_size);
+    // Where the script is missing, the proof has the last word.
+    const onDemand = await load.onDemand().catch(() => undefined);
     try {
-      const { isSame } = await load.onDemand();
-      if (!(await isSame(this.#parts, reader, this.#digests, trust))) attempts.fail(new UploadError("other_version"));
+      const same = await onDemand?.isSame(this.#parts, reader, this.#digests, trust);
+      if (same === false) throw new UploadError("other_version");
     } catch (error) {
-      // Where the script is missing, the proof has the last word.
-      if ((error as UploadError).code !== "script_missing") attempts.fail(error as UploadError);
+      attempts.fail(error as UploadError);
     } finally {
       reader.close();
     }
@@ -177,6 +178,7 @@ export class Transfer {
 
   async #sendChunk(index: number, signal: AbortSignal): Promise<void> {
     const { api, file, line, requests, session } = this.#parts;
+    this.#tabs.tell(~index);
     const digest = await this.#reader.digest(index);
     if (!this.#digests.note(index, digest)) throw new UploadError("file_changed");
     const start = index * this.#table.chunkSize;

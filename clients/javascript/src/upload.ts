@@ -228,12 +228,11 @@ export class Upload implements Promise<UploadResult> {
 
   /** The SHA-256 of the whole file, computed once. */
   #wholeHash(): Promise<string> {
-    this.#fileHash ??= this.#shared.load
-      .fileHash()
-      .then(({ sha256OfFile }) => sha256OfFile(this.file, this.#attempts.signal))
-      .catch((cause) => {
-        throw new UploadError(this.#attempts.signal.aborted ? "aborted" : "file_unreadable", { cause });
-      });
+    this.#fileHash ??= this.#shared.load.fileHash().then(({ sha256OfFile }) =>
+      sha256OfFile(this.file, this.#attempts.signal).catch((cause) => {
+        throw new UploadError("file_unreadable", { cause });
+      }),
+    );
     return this.#fileHash;
   }
 
