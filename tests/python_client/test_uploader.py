@@ -378,7 +378,7 @@ def test_an_answer_to_init_that_was_lost_leaves_one_session(
     os.write(write_end, b"piped")
     os.close(write_end)
     with open(read_end, "rb") as pipe:
-        sources: list[Any] = [make_file(9), io.BytesIO(b"in memory"), pipe]
+        sources: list[Any] = [make_file(MIB + 9), io.BytesIO(bytes(MIB + 1)), pipe]
         results = [uploader.upload(source, name=f"lost-{number}.bin") for number, source in enumerate(sources)]
     assert [result.upload_id for result in results] == [upload_id for upload_id in lost if upload_id]
 
@@ -463,7 +463,7 @@ def test_what_was_completed_without_anybody_hearing_of_it_is_not_sent_twice(
 
 
 def test_a_key_that_stands_for_another_file_is_a_conflict(uploader: Uploader, make_file: MakeFile) -> None:
-    path = make_file(9)
+    path = make_file(MIB + 9)
     with open_source(path) as source:
         uploader._api.init(filename="other.bin", total_size=8, client_key=client_key(source.fingerprint or ""))
     with pytest.raises(Conflict) as error:
