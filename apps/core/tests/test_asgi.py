@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from django.urls import path
 
-from apps.core.http import asgi
+from apps.core.http import feeding
 from apps.core.http.asgi import UploadApplication
+from apps.core.http.feeding import Feeder
 from apps.core.http.wsgi import protocol_view
 
 from .recorder import Recorder
@@ -92,8 +93,8 @@ def test_who_sends_fewer_bytes_in_a_period_than_the_least_rate_is_timed_out(
 ) -> None:
     uploads(RECEIVE_TIMEOUT=60, MIN_RECEIVE_RATE=10)
     now = 0.0
-    monkeypatch.setattr("apps.core.http.asgi.time.monotonic", lambda: now)
-    pace = asgi._Pace()
+    monkeypatch.setattr("apps.core.http.feeding.time.monotonic", lambda: now)
+    pace = feeding._Pace()
     pace.require(1)
     now = 60.0
     pace.require(599)
@@ -123,7 +124,7 @@ def test_a_server_that_stops_ends_the_request_and_keeps_what_came(application: U
 def test_an_early_answer_is_sent_before_the_body_ends(
     application: UploadApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+    monkeypatch.setattr(Feeder, "_block_size", lambda self: 1)
     connection = Connection(part(b"enough"), part(b"too much"))
     asyncio.run(application(SCOPE, connection.receive, connection.send))
     assert connection.sent[0]["status"] == 409
@@ -132,16 +133,17 @@ def test_an_early_answer_is_sent_before_the_body_ends(
 
 def test_a_block_is_a_share_of_the_memory_for_all(application: UploadApplication, uploads: Any) -> None:
     uploads(RECEIVE_BUFFER_BYTES=640 * 1024)
+    feeder = Feeder(application.threads)
     sizes = []
-    for application._receiving in (0, 1, 4, 1000):
-        sizes.append(application._block_size())
-    assert sizes == [640 * 1024, 640 * 1024, 160 * 1024, asgi.SMALLEST_BLOCK]
+    for feeder._receiving in (0, 1, 4, 1000):
+        sizes.append(feeder._block_size())
+    assert sizes == [640 * 1024, 640 * 1024, 160 * 1024, feeding.SMALLEST_BLOCK]
 
 
 def test_an_early_answer_is_sent_to_who_sends_no_more(
     application: UploadApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+    monkeypatch.setattr(Feeder, "_block_size", lambda self: 1)
     connection = Connection(part(b"enough"))
     asyncio.run(asyncio.wait_for(application(SCOPE, connection.receive, connection.send), 20))
     assert connection.sent[0]["status"] == 409
@@ -157,8 +159,8 @@ def test_a_server_that_stops_ends_the_request_behind_the_block_at_work(
             waits.set()
             return super().wait(timeout)
 
-    monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
-    monkeypatch.setattr(asgi, "Event", Noting)
+    monkeypatch.setattr(Feeder, "_block_size", lambda self: 1)
+    monkeypatch.setattr(feeding, "Event", Noting)
 
     async def stop() -> None:
         connection = Connection(part(b"slow"))

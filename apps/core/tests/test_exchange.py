@@ -13,6 +13,7 @@ from django.urls import path, re_path
 
 from apps.core.http.asgi import UploadApplication
 from apps.core.http.exchange import Exchange
+from apps.core.http.feeding import Feeder
 from apps.core.http.informational import ASGI_EXTENSION
 from apps.core.http.protocol import Answer, Body, CorsNeeds, RequestHead, UploadProtocol
 from apps.core.http.wsgi import protocol_view
@@ -153,7 +154,7 @@ class TestInterimAnswers:
     def test_they_are_sent_where_the_asgi_server_can(
         self, transactional_db: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(UploadApplication, "_block_size", lambda self: 1)
+        monkeypatch.setattr(Feeder, "_block_size", lambda self: 1)
         messages = self.sent({ASGI_EXTENSION: {}}, transactional_db)
         assert [(m["type"], m.get("status")) for m in messages[:3]] == [
             (ASGI_EXTENSION, 104),
