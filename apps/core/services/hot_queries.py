@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..models import ChunkReceipt, UploadSession
 
@@ -94,21 +95,26 @@ def _session_select(vendor: str) -> _SessionSelect:
 
 def select_session(upload_id: uuid.UUID, owner_id: Any) -> UploadSession | None:
     """The owner's session with all its fields; one that is being removed is hidden."""
-    select = _session_select(connection.vendor)
-    parameters = {"upload_id": _prepared("upload_id", upload_id), "owner": _prepared("owner", owner_id)}
-    row = _fetch_one(select.sql, parameters)
+    database = _database()
+    select = _session_select(database.vendor)
+    parameters = {
+        "upload_id": _prepared(database, "upload_id", upload_id),
+        "owner": _prepared(database, "owner", owner_id),
+    }
+    row = _fetch_one(database, select.sql, parameters)
     if row is None:
         return None
     values = list(row)
     for position, expression, functions in select.converters:
         for convert in functions:
-            values[position] = convert(values[position], expression, connection)
-    return UploadSession.from_db(connection.alias, select.field_names, values)
+            values[position] = convert(values[position], expression, database)
+    return UploadSession.from_db(database.alias, select.field_names, values)
 
 
 def select_chunk_state(session_pk: int, index: int) -> tuple[str, uuid.UUID | None, bytes | None] | None:
     """Status and append token of a session, and the SHA-256 recorded for a chunk of it, of one moment."""
-    row = _fetch_one(_select_chunk_state(connection.vendor), {"index": index, "session": session_pk})
+    database = _database()
+    row = _fetch_one(database, _select_chunk_state(database.vendor), {"index": index, "session": session_pk})
     if row is None:
         return None
     status, token, digest = row
@@ -139,7 +145,8 @@ def record_receipt(
     Raises:
         IntegrityError: there is a receipt for this chunk already.
     """
-    adapt = connection.ops.adapt_datetimefield_value
+    database = _database()
+    adapt = database.ops.adapt_datetimefield_value
     parameters = {
         "session": session_pk,
         "index": receipt.index,
@@ -150,53 +157,59 @@ def record_receipt(
         "digest": receipt.digest,
         "etag": receipt.etag,
         "is_alone": append_token is None,
-        "append_token": _prepared("append_token", append_token),
+        "append_token": _prepared(database, "append_token", append_token),
         "expires_at": adapt(expires_at),
         "now": adapt(now),
     }
-    if connection.vendor == "postgresql":
-        return _fetch_one(_count_and_insert(connection.vendor), parameters)
+    if database.vendor == "postgresql":
+        return _fetch_one(database, _count_and_insert(database.vendor), parameters)
     with transaction.atomic():
-        counted = _count(parameters)
+        counted = _count(database, parameters)
         if counted is not None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"{_insert_receipt(connection.vendor)} VALUES ({_RECEIPT_ROW})", parameters)
+            with database.cursor() as cursor:
+                cursor.execute(f"{_insert_receipt(database.vendor)} VALUES ({_RECEIPT_ROW})", parameters)
     return counted
 
 
-def _count(parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    if connection.vendor == "sqlite":
-        return _fetch_one(_COUNT_RECEIPT + _RETURNING, parameters)
+def _database() -> BaseDatabaseWrapper:
+    """This thread's connection itself; what Django calls ``connection`` looks for it each time it is used."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _count(database: BaseDatabaseWrapper, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    if database.vendor == "sqlite":
+        return _fetch_one(database, _COUNT_RECEIPT + _RETURNING, parameters)
     # MariaDB and MySQL return nothing from an UPDATE, and must lock the row first (see ``conditional``).
     table = _SESSION.db_table
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute(f"SELECT id FROM {table} WHERE id = %(session)s FOR UPDATE", parameters)  # noqa: S608
         cursor.execute(_COUNT_RECEIPT, parameters)
         if not cursor.rowcount:
             return None
-    return _fetch_one(f"SELECT received_chunks, received_bytes FROM {table} WHERE id = %(session)s", parameters)  # noqa: S608
+    totals = f"SELECT received_chunks, received_bytes FROM {table} WHERE id = %(session)s"  # noqa: S608
+    return _fetch_one(database, totals, parameters)
 
 
-def _fetch_one(sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    if connection.vendor == "postgresql":
-        return _fetch_one_prepared(sql, parameters)
-    with connection.cursor() as cursor:
+def _fetch_one(database: BaseDatabaseWrapper, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    if database.vendor == "postgresql":
+        return _fetch_one_prepared(database, sql, parameters)
+    with database.cursor() as cursor:
         cursor.execute(sql, parameters)
         row: tuple[Any, ...] | None = cursor.fetchone()
         return row
 
 
-def _fetch_one_prepared(sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+def _fetch_one_prepared(database: BaseDatabaseWrapper, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     """By psycopg's own cursor: Django's merges the parameters into the text, which PostgreSQL then parses each time."""
     import psycopg
 
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    database.ensure_connection()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
         return cursor.execute(sql, parameters, prepare=True).fetchone()
 
 
-def _prepared(field_name: str, value: Any) -> Any:
-    return _SESSION.get_field(field_name).get_db_prep_value(value, connection)  # type: ignore[union-attr]
+def _prepared(database: BaseDatabaseWrapper, field_name: str, value: Any) -> Any:
+    return _SESSION.get_field(field_name).get_db_prep_value(value, database)  # type: ignore[union-attr]
 
 
 def _as_uuid(value: Any) -> uuid.UUID | None:
