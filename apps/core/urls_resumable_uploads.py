@@ -36,6 +36,10 @@ SIGNED = "for/<str:endpoint>/"
 """Before the contract's addresses where the endpoint itself is signed."""
 
 urlpatterns = [
+    # First, because they are asked for most often.
+    path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
+    path("chunk", protocol_view(JsonChunks()), name="chunk"),
+    path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload, DraftUpload)), name="resumable-file"),
     *(path(route, protocol_view(protocol), name=f"s3-{name}") for name, (route, protocol) in S3_CONTRACT.items()),
     *(
         path(SIGNED + route, protocol_view(protocol), name=f"s3-signed-{name}")
@@ -43,12 +47,9 @@ urlpatterns = [
     ),
     path("s3/parts/<str:upload_id>/<str:part_number>", protocol_view(PartTransfer()), name="s3-part"),
     path("file/", protocol_view(ObjectTransfer()), name="s3-object"),
-    path("chunk/<uuid:upload_id>/<str:index>", protocol_view(RawChunks()), name="raw-chunk"),
     path("files/", protocol_view(SharedAddress(TusCreation, DraftCreation)), name="resumable-files"),
-    path("files/<str:upload_id>", protocol_view(SharedAddress(TusUpload, DraftUpload)), name="resumable-file"),
     path("", views.UploadListView.as_view(), name="list"),
     path("init", views.InitUploadView.as_view(), name="init"),
-    path("chunk", protocol_view(JsonChunks()), name="chunk"),
     path("complete", views.CompleteUploadView.as_view(), name="complete"),
     path("cancel", views.CancelUploadView.as_view(), name="cancel"),
     path("status/<uuid:upload_id>", views.UploadStatusView.as_view(), name="status"),
