@@ -12,7 +12,7 @@ import orjson
 import pytest
 from django.http import QueryDict
 
-from apps.core.errors import BadRequest, NotFound, SessionGone, TooLarge
+from apps.core.errors import BadRequest, NotFound, SessionGone, TooLarge, UploadError
 from apps.core.http.protocol import Answer, Body, RequestHead
 from apps.core.protocols.json_chunks import JsonChunks
 from apps.core.protocols.json_memory import held_bodies
@@ -87,6 +87,68 @@ def test_in_pieces_it_is_a_chunk_like_any_other(body: Body, service: Any) -> Non
     session.refresh_from_db()
     assert session.received_chunks == 1
     assert held_bodies.total == 0
+
+
+DATA = base64.b64encode(b"0123").decode()
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        pytest.param('{"chunk_data": "%s", %s}', id="data first"),
+        pytest.param('{"chunk_data"\n:\t"%s"  ,%s}', id="space around"),
+        pytest.param('{"chunk_data": "AAAA", "chunk_data": "%s", %s}', id="the last of two counts"),
+        pytest.param('{"chunk_data": 5, "chunk_data": "%s", %s}', id="the last of two counts, whatever the first is"),
+        pytest.param(r'{"x\"chunk_data": "AAAA", "chunk_data": "%s", %s}', id="another field ends in its name"),
+        pytest.param(r'{"x": "\"chunk_data\": \"AAAA", "chunk_data": "%s", %s}', id="a string holds its like"),
+        pytest.param('{"x": {"chunk_data": "AAAA"}, "chunk_data": "%s", %s}', id="an inner object has one"),
+        pytest.param(r'{"chunk\u005fdata": "%s", %s}', id="its name is escaped"),
+    ],
+)
+def test_however_json_spells_it_the_data_are_found(body: Body, service: Any, spelled: str) -> None:
+    session, _ = service.create(filename="a.bin", total_size=4)
+    others = orjson.dumps(
+        {"upload_id": str(session.upload_id), "chunk_index": 0, "checksum": hashlib.sha256(b"0123").hexdigest()}
+    ).decode()
+    body.receive((spelled % (DATA, others[1:-1])).encode())
+    answer = body.finish()
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+
+
+def test_data_with_escapes_in_them_are_data(body: Body, service: Any) -> None:
+    session, _ = service.create(filename="a.bin", total_size=4)
+    data = b"\xff\xff\xff\xff"
+    assert b"/" in base64.b64encode(data)
+    body.receive(document(session, data).replace(b"/", b"\\/"))
+    answer = body.finish()
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("spelled", "code"),
+    [
+        ('{"chunk_data": "MDEyMw==", %s, "chunk_data": "AAAAAA=="}', "checksum_mismatch"),
+        ('{"chunk_data": "MDEyMw==", %s, "chunk_data": 5}', "bad_field"),
+        ('{"x": {"chunk_data": "MDEyMw=="}, %s}', "bad_field"),
+        ('{"chunk_data": "MDEyMw==, %s}', "bad_json"),
+        ('{"chunk_data": "MDEyMw=', "bad_json"),
+        ('{"chunk_data": "MDEyMw==" %s}', "bad_json"),
+        ('{"chunk_data": "MDE\nyMw==", %s}', "bad_field"),
+    ],
+)
+def test_what_is_not_the_field_s_data_is_not_taken_for_them(body: Body, service: Any, spelled: str, code: str) -> None:
+    session, _ = service.create(filename="a.bin", total_size=4)
+    others = orjson.dumps(
+        {"upload_id": str(session.upload_id), "chunk_index": 0, "checksum": hashlib.sha256(b"0123").hexdigest()}
+    ).decode()
+    body.receive((spelled.replace("%s", others[1:-1])).encode())
+    with pytest.raises(UploadError) as refusal:
+        body.finish()
+    assert refusal.value.code == code
+    session.refresh_from_db()
+    assert session.received_chunks == 0
 
 
 def test_what_it_held_is_given_back_when_it_breaks_off_or_is_refused(body: Body) -> None:
