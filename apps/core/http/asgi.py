@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 
@@ -19,7 +17,7 @@ from django.urls import ResolverMatch, set_script_prefix
 from ..conf import upload_settings
 from .asgi_messages import Application, Receive, Scope, Send, encoded, send_answer
 from .exchange import Exchange
-from .fast_body import ASGI_EXTENSION as BLOCKS_EXTENSION
+from .fast_body import ASGI_EXTENSION as FAST_BODY_EXTENSION
 from .fast_body import FastBody
 from .feeding import Feeder, SendInterim
 from .informational import ASGI_EXTENSION
@@ -80,10 +78,7 @@ class UploadApplication:
     ) -> None:
         request = ASGIRequest(scope, BytesIO())
         exchange = Exchange(protocol, request, match.kwargs)
-        answer: Answer | Pending | None = await self.threads.run(exchange.begin)
-        if answer is None:
-            with _blocks_taken(scope, exchange) as lender:
-                answer = await self._feeder.feed(exchange, receive, lender, _interim_sender(scope, send))
+        answer = await self._feeder.serve(exchange, receive, _fast_body(scope), _interim_sender(scope, send))
         if isinstance(answer, Pending):
             answer = await self._wait_for(exchange, answer)
         if answer is not None:
@@ -102,14 +97,9 @@ class UploadApplication:
         return await self.threads.run(exchange.give_up, pending)
 
 
-@contextmanager
-def _blocks_taken(scope: Scope, exchange: Exchange) -> Iterator[FastBody | None]:
-    """Large bodies come in blocks that are lent, where the server lends them (see :mod:`.fast_body`)."""
-    extension = (scope.get("extensions") or {}).get(BLOCKS_EXTENSION)
-    lender: FastBody | None = extension["accept"]() if extension and exchange.takes_lent_blocks else None
-    yield lender
-    if lender is not None:
-        lender.stop()  # Not after an error: a thread may still be at work on a block.
+def _fast_body(scope: Scope) -> FastBody | None:
+    extension = (scope.get("extensions") or {}).get(FAST_BODY_EXTENSION)
+    return extension["body"] if extension else None
 
 
 def _resolve(scope: Scope) -> ResolverMatch | None:

@@ -32,7 +32,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..conf import KIB, upload_settings
-from .fast_body import LEAST_LEFT, FastBody
+from .fast_body import AT_ONCE, FastBody
 from .problems import Problem
 from .uvicorn_cycle import extend
 
@@ -90,6 +90,7 @@ class BoundedHttp1(HttpToolsProtocol):
         """No further request is taken: the connection closes once those that were taken are answered."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
+        self.is_fast = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -106,22 +107,21 @@ class BoundedHttp1(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
-        cycle.fast_body = None
-        extend(cycle, lambda: self._accept_blocks(cycle))
+        extend(cycle, FastBody(self, cycle))
         super()._start_asgi_task(cycle, app)
 
-    def _accept_blocks(self, cycle: Any) -> FastBody | None:
-        """The application takes blocks of this body: while it arrives the connection has another protocol."""
-        is_reading_it = cycle is self.cycle and cycle.more_body and not (self._is_closing or cycle.disconnected)
-        left = _content_length(self.headers) - self._body_size if is_reading_it else 0
-        if left < LEAST_LEFT or self.transport.is_closing():
-            return None
-        fast_body = cycle.fast_body = FastBody(self, left)
-        self.transport.set_protocol(fast_body)
-        return fast_body
+    def bytes_to_come(self, cycle: Any) -> int:
+        if cycle is not self.cycle or not cycle.more_body or cycle.disconnected:
+            return 0
+        if self._is_closing or self.transport.is_closing():
+            return 0
+        return _content_length(self.headers) - self._body_size
 
-    def end_fast_body(self, parser: httptools.HttpRequestParser) -> None:
-        """A body that the parser did not see has ended."""
+    def skip_body(self, size: int) -> None:
+        self._body_size += size
+
+    def end_body(self, parser: httptools.HttpRequestParser) -> None:
+        """A body that the parser did not see all of has ended."""
         with suppress(AttributeError):  # As uvicorn has it.
             parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser = parser
@@ -182,6 +182,7 @@ class BoundedHttp1(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._body_size += len(body)
         self._bodies_size += len(body)
+        self.is_fast = self.is_fast or len(body) >= AT_ONCE
         if self._is_body_wanted():
             super().on_body(body)
 

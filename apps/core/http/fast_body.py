@@ -1,90 +1,69 @@
-"""Large bodies of fast connections, read straight into memory that is used again.
+"""Large bodies of fast connections: a worker thread reads them from the socket itself.
 
-uvicorn copies each byte of a body three times on its way to the application. At several hundred MB/s that, and the
-memory that is allocated for it, is half of what a server does. So while a large body of known length arrives fast, the
-connection's protocol is a :class:`FastBody`: the kernel writes into one block while a thread hashes and stores the
-other, and nothing is copied.
+uvicorn copies each byte of a body three times on its way to the application, on the one thread that all connections
+share, and each block costs two changes of threads. At several hundred MB/s that is half of what a server does. So while
+a body comes as fast as it is taken, the event loop lets go of the connection: a worker thread reads, hashes and stores
+by turns, in memory that it uses again, and copies nothing.
 
-Lending
-    The application says that it takes such blocks (``accept`` in :data:`ASGI_EXTENSION` of the scope), gives each back
-    (:meth:`Block.release`), and says when it takes no more. Until a connection has proved fast, by filling a small
-    buffer at once, and whenever it falls behind, its bytes go the ordinary way, from that buffer. So a block is never
-    lent to who is slow, and thousands of slow connections cost what they always did. A connection has two blocks at
-    most, and the process few (:class:`BlockPool`); without a free one it is the ordinary way too. The parser sees
-    nothing of what comes so, and the connection gets a new one for what follows.
+Fast
+    is a connection that has sent :data:`AT_ONCE` before anybody read it, or whose last large body came fast to its
+    end. It is not fast any more once the thread has waited for more than :data:`GRACE` and the time that the bytes take
+    at :data:`FAST_RATE`: then the thread returns, and what follows goes the ordinary way, on which who is slow costs a
+    socket and no thread. So thousands of slow connections cost what they always did. It may prove fast again after
+    :data:`RETRY_AFTER`. Few threads read so at once (:class:`_Readers`); the others are for who is not fast.
+
+What the parser sees
+    Nothing of what the thread reads. :class:`RestOfBody` counts for it up to the end of the body, and the connection
+    gets a new parser for what follows.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httptools
 
 from ..conf import KIB, MIB, upload_settings
 
-ASGI_EXTENSION = "resumable_uploads.blocks"
-"""In the scope's extensions: ``accept``, for an application that takes messages with a ``block``. It returns the
-:class:`FastBody`, if there is to be one, whose ``stop`` is to be called when no more are taken."""
+ASGI_EXTENSION = "resumable_uploads.fast_body"
+"""In the scope's extensions: its ``body`` is the request's :class:`FastBody`."""
 
+BLOCK_SIZE = MIB
 LEAST_LEFT = 256 * KIB
 """A body with less to come is not worth the change."""
-BLOCK_SIZE = MIB
-BUFFER_SIZE = 64 * KIB
-MOST_BLOCKS = 2
-PATIENCE = 0.5
-"""Seconds in which a block is full, or the connection is slow."""
-
-
-class BlockPool:
-    """The blocks of this process, made when they are first needed; as many as ``RECEIVE_BUFFER_BYTES`` has room for."""
-
-    def __init__(self) -> None:
-        self._free: list[bytearray] = []
-        self._lent = 0
-
-    def lend(self) -> bytearray | None:
-        """A block; None if all are lent."""
-        if (self._lent + 1) * BLOCK_SIZE > upload_settings().receive_buffer_bytes:
-            return None
-        self._lent += 1
-        return self._free.pop() if self._free else bytearray(BLOCK_SIZE)
-
-    def give_back(self, block: bytearray) -> None:
-        self._lent -= 1
-        self._free.append(block)
-
-
-_pool = BlockPool()
-
-
-@dataclass(eq=False, slots=True)
-class Block:
-    """Bytes of a body in memory that is lent; call ``release`` when nothing refers to them any more."""
-
-    owner: FastBody
-    memory: bytearray
-    filled: int = 0
-
-    @property
-    def bytes(self) -> memoryview:
-        return memoryview(self.memory)[: self.filled]
-
-    def release(self) -> None:
-        self.owner.on_release(self)
+AT_ONCE = 64 * KIB
+GRACE = 0.02
+"""Seconds."""
+FAST_RATE = 32 * MIB
+"""Bytes per second."""
+RETRY_AFTER = 4 * MIB
+"""Bytes that come the ordinary way before a connection that was slow may be fast again."""
 
 
 class Connection(Protocol):
     """What this needs of a connection of uvicorn's, as :mod:`.bounded_http1` has it."""
 
-    cycle: Any
     transport: Any
     flow: Any
-    loop: Any
+    is_fast: bool
+    """Whether its last large body came fast to its end, or :data:`AT_ONCE` of one came since."""
+
+    def bytes_to_come(self, cycle: Any) -> int:
+        """Of the body of a request, if that is what arrives now, and its length is known; or 0."""
+
+    def skip_body(self, size: int) -> None:
+        """So many bytes of the body did not pass here."""
 
     def on_body(self, body: bytes) -> None: ...
+
+    def data_received(self, data: bytes) -> None: ...
 
     def eof_received(self) -> None: ...
 
@@ -94,64 +73,193 @@ class Connection(Protocol):
 
     def resume_writing(self) -> None: ...
 
-    def end_fast_body(self, parser: httptools.HttpRequestParser) -> None:
+    def end_body(self, parser: httptools.HttpRequestParser) -> None:
         """The body has ended; the parser is for what follows."""
 
     def watch_what_follows_an_early_answer(self) -> None:
         """Something of a body came whose request is answered."""
 
 
-class FastBody(asyncio.BufferedProtocol):
-    """The protocol of a connection while the rest of one body arrives.
+class _Readers:
+    """How many threads read from sockets: at most half of them, with memory within ``RECEIVE_BUFFER_BYTES``."""
 
-    Args:
-        connection: whose protocol this is instead.
-        left: bytes of the body that are still to come.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def enter(self) -> bool:
+        limits = upload_settings()
+        with self._lock:
+            if self._count >= min(limits.worker_threads // 2, limits.receive_buffer_bytes // BLOCK_SIZE):
+                return False
+            self._count += 1
+            return True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+
+
+_readers = _Readers()
+_thread = threading.local()
+
+
+class FastBody:
+    """One request's body, to be read by a thread if that pays: as long as it is fast, or at once if it is whole.
+
+    On the event loop: ``begin``, and if that says so, :meth:`blocks` on a thread, ``release`` there, and ``end``. May
+    begin again while ``left`` says that there is more.
     """
 
-    def __init__(self, connection: Connection, left: int) -> None:
+    def __init__(self, connection: Connection, cycle: Any) -> None:
         self._connection = connection
-        self._cycle: Any = connection.cycle
-        self._transport = connection.transport
-        self._left = left
-        self._buffer = bytearray(min(BUFFER_SIZE, left))
-        self._block: Block | None = None
-        """What the kernel writes into; None: the buffer."""
-        self._is_fast = len(self._cycle.body) >= BUFFER_SIZE
-        self._is_wanted = True
-        self._handed_over: set[Block] = set()
-        """What the application has not given back."""
-        self._ready: deque[Block] = deque()
-        """Blocks that the application has not taken yet. They come before what is in the cycle's body."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._cycle = cycle
+        self._begun = bytearray()
+        """What came before the thread began."""
+        self._socket: socket.socket | None = None
+        self._read = 0
+        self._waited = 0.0
+        self._retry_at: int | None = None
+        """Once it was slow: bytes to come from which on it may begin again."""
+        self.is_stopped = False
+        self.left = 0
+        """Bytes that the thread has not read."""
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        if self._block is None and self._is_fast and self._is_wanted and not self._cycle.body:
-            self._lend()
-        if self._block is None:
-            return memoryview(self._buffer)[: self._left]
-        filled = self._block.filled
-        return memoryview(self._block.memory)[filled : filled + self._left]
+    @property
+    def is_due(self) -> bool:
+        """Whether to try to begin."""
+        if not self._cycle.more_body:
+            return True
+        arrived = len(self._cycle.body)
+        is_fast = self._connection.is_fast or arrived >= AT_ONCE
+        if not is_fast or arrived > BLOCK_SIZE or self._cycle.waiting_for_100_continue or self.is_stopped:
+            return False
+        left = self._connection.bytes_to_come(self._cycle)
+        return left >= LEAST_LEFT and (self._retry_at is None or left <= self._retry_at)
 
-    def buffer_updated(self, nbytes: int) -> None:
-        self._left -= nbytes
-        if self._cycle.response_complete:
-            self._drop()
-        elif self._block is None:
-            self._is_fast = nbytes == len(self._buffer)
-            self._connection.on_body(bytes(memoryview(self._buffer)[:nbytes]))
+    def begin(self) -> bool:
+        """Let a thread have the rest of the body, or all of it."""
+        cycle = self._cycle
+        if not self.is_due or cycle.disconnected:
+            return False
+        if cycle.more_body and not self._let_go():
+            return False
+        self.left = self._connection.bytes_to_come(cycle)
+        self._begun, cycle.body = cycle.body, bytearray()
+        return True
+
+    def _let_go(self) -> bool:
+        transport = self._connection.transport
+        if transport.get_extra_info("sslcontext") is not None or not _readers.enter():
+            return False
+        self._connection.flow.pause_reading()
+        shared = transport.get_extra_info("socket")
+        self._socket = socket.fromfd(shared.fileno(), shared.family, shared.type)
+        self._socket.setblocking(False)
+        self._read, self._waited = 0, 0.0
+        return True
+
+    def blocks(self) -> Iterator[Any]:
+        """What comes, while it comes fast: bytes, or a memoryview of memory that is used again for the next block."""
+        if self._socket is None:
+            if self._begun:
+                yield bytes(self._begun)
+            return
+        memory = _memory_of_this_thread()
+        filled = len(self._begun)
+        memory[:filled] = self._begun
+        is_fast = True
+        while is_fast and (filled or self.left):
+            end = min(BLOCK_SIZE, filled + self.left)
+            filled = self._fill(self._socket, memory, filled, end)
+            is_fast = filled == end
+            if filled:
+                yield memory[:filled]
+            filled = 0
+
+    def take_rest(self) -> bytes:
+        """What arrived and was not taken, for who ends the request in its midst."""
+        rest, self._cycle.body = bytes(self._cycle.body), bytearray()
+        return rest
+
+    def stop(self) -> None:
+        """The thread is to read no further; from any thread."""
+        self.is_stopped = True
+
+    def release(self) -> None:
+        """The thread is done; it says so itself, for the event loop may wait for it no more."""
+        self._begun = bytearray()
+        if self._socket is not None:
+            self._socket.close()
+            _readers.leave()
+
+    def end(self) -> None:
+        """Take the connection back."""
+        if self._socket is None:
+            return
+        self._socket = None
+        connection = self._connection
+        connection.skip_body(self._read)
+        connection.is_fast = not self.left
+        if self.left:
+            self._retry_at = self.left - RETRY_AFTER
+            connection.transport.set_protocol(RestOfBody(connection, self._cycle, self.left))
         else:
-            self._block.filled += nbytes
-            if self._block.filled == BLOCK_SIZE or not self._left:
-                self._hand_over()
+            end_body(connection)
+        connection.flow.resume_reading()
+
+    def _fill(self, source: socket.socket, memory: memoryview, filled: int, end: int) -> int:
+        """Fill the memory up to ``end``, or as far as it goes fast; returns how far."""
+        while filled < end and not self.is_stopped:
+            try:
+                count = source.recv_into(memory[filled:end])
+            except BlockingIOError:
+                if not self._wait(source):
+                    break
+                continue
+            except OSError:
+                break
+            if not count:
+                break  # The client is gone, as the event loop will see.
+            filled += count
+            self._read += count
+            self.left -= count
+        return filled
+
+    def _wait(self, source: socket.socket) -> bool:
+        patience = GRACE + self._read / FAST_RATE - self._waited
+        if patience <= 0:
+            return False
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        since = time.perf_counter()
+        is_there = bool(poll.poll(math.ceil(patience * 1000)))
+        self._waited += time.perf_counter() - since
+        return is_there
+
+
+class RestOfBody(asyncio.Protocol):
+    """The protocol of a connection up to the end of a body that its parser did not see all of."""
+
+    def __init__(self, connection: Connection, cycle: Any, left: int) -> None:
+        self._connection = connection
+        self._cycle = cycle
+        self._left = left
+
+    def data_received(self, data: bytes) -> None:
+        part, follows = data[: self._left], data[self._left :]
+        self._left -= len(part)
+        self._connection.on_body(part)
         if not self._left:
-            self._end()
+            end_body(self._connection)
+        self._connection.watch_what_follows_an_early_answer()
+        if follows:
+            self._connection.data_received(follows)
 
     def eof_received(self) -> None:
         self._connection.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._hand_over()
         self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -160,83 +268,13 @@ class FastBody(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._connection.resume_writing()
 
-    async def receive(self) -> dict[str, Any] | None:
-        """The next message, if it is one with a block; None: ask as ever."""
-        while not self._ready:
-            if self._cycle.body or not self._cycle.more_body or self._cycle.disconnected:
-                return None
-            self._cycle.message_event.clear()
-            await self._cycle.message_event.wait()
-        block = self._ready.popleft()
-        is_last = not (self._ready or self._cycle.body or self._cycle.more_body)
-        return {"type": "http.request", "body": block.bytes, "more_body": not is_last, "block": block}
 
-    def stop(self) -> None:
-        """The application takes no more blocks, and is at work on none. The rest comes the ordinary way."""
-        self._is_wanted = self._is_fast = False
-        self._stop_timer()
-        for block in [*self._handed_over, *([self._block] if self._block else [])]:
-            _pool.give_back(block.memory)
-        self._ready.clear()
-        self._handed_over.clear()
-        self._block = None
+def end_body(connection: Connection) -> None:
+    connection.end_body(httptools.HttpRequestParser(connection))
+    connection.transport.set_protocol(connection)
 
-    def take_rest(self) -> bytes:
-        """A copy of what arrived and was not taken, for an application that ends the request in its midst."""
-        unheard = [*self._ready, *([self._block] if self._block else [])]
-        rest = b"".join([*(block.bytes for block in unheard), self._cycle.body])
-        self._cycle.body = bytearray()
-        return rest
 
-    def on_release(self, block: Block) -> None:
-        """The application is done with a block."""
-        if block not in self._handed_over:
-            return
-        self._handed_over.remove(block)
-        _pool.give_back(block.memory)
-        if self._left and self._is_wanted:
-            self._connection.flow.resume_reading()
-
-    def _lend(self) -> None:
-        memory = _pool.lend()
-        if memory is None:
-            self._is_fast = False
-            return
-        self._block = Block(self, memory)
-        self._timer = self._connection.loop.call_later(PATIENCE, self._fall_back)
-
-    def _hand_over(self) -> None:
-        """Give the application the block that was filled; read no further than it can follow."""
-        self._stop_timer()
-        block, self._block = self._block, None
-        if block is None:
-            return
-        if not block.filled:
-            _pool.give_back(block.memory)
-            return
-        self._ready.append(block)
-        self._handed_over.add(block)
-        if len(self._handed_over) == MOST_BLOCKS:
-            self._connection.flow.pause_reading()
-        self._cycle.message_event.set()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _fall_back(self) -> None:
-        """A block was not full in time: what is in it goes to the application, and what follows the ordinary way."""
-        self._timer = None
-        self._is_fast = False
-        self._hand_over()
-
-    def _drop(self) -> None:
-        """The request is answered; the rest of its body is only read, so that the client hears the answer."""
-        self.stop()
-        self._connection.watch_what_follows_an_early_answer()
-
-    def _end(self) -> None:
-        connection = self._connection
-        connection.end_fast_body(httptools.HttpRequestParser(connection))
-        self._transport.set_protocol(connection)
+def _memory_of_this_thread() -> memoryview:
+    if not hasattr(_thread, "memory"):
+        _thread.memory = memoryview(bytearray(BLOCK_SIZE))
+    return _thread.memory  # type: ignore[no-any-return]

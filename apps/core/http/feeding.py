@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from threading import Event
+from typing import Any
 
 from ..conf import KIB, MIB, upload_settings
 from .asgi_messages import Message, Receive
@@ -22,42 +23,48 @@ from .threads import WorkerThreads
 LARGEST_BLOCK = MIB
 SMALLEST_BLOCK = 16 * KIB
 
-SendInterim = Callable[[Answer], Awaitable[None]]
+SendInterim = Callable[[Answer], Coroutine[Any, Any, None]]
 
 
 class Feeder:
-    """Feeds the bodies of all requests of a process, on its threads."""
+    """Serves the requests of a process, on its threads."""
 
     def __init__(self, threads: WorkerThreads) -> None:
         self._threads = threads
         self._receiving = 0
 
-    async def feed(
-        self, exchange: Exchange, receive: Receive, lender: FastBody | None, send_interim: SendInterim
+    async def serve(
+        self, exchange: Exchange, receive: Receive, fast_body: FastBody | None, send_interim: SendInterim
     ) -> Answer | Pending | None:
-        """Feed the body. None: the client is gone."""
+        """From head to answer. None: the client is gone.
+
+        Args:
+            fast_body: the body, where the server lets a thread have it.
+        """
+        feeding = _Feeding(self._threads, exchange, fast_body, send_interim)
+        answer = await feeding.begin()
+        if answer is not None:
+            return answer
         self._receiving += 1
         try:
-            return await self._feed(exchange, receive, lender, send_interim)
+            return await self._feed(exchange, receive, feeding)
         finally:
             self._receiving -= 1
 
-    async def _feed(
-        self, exchange: Exchange, receive: Receive, lender: FastBody | None, send_interim: SendInterim
-    ) -> Answer | Pending | None:
-        gathered = _Gathered(lender)
-        feeding = _Feeding(self._threads, exchange, send_interim)
-        loop = asyncio.get_running_loop()
-        if exchange.opening is not None:
-            await send_interim(exchange.opening)
+    async def _feed(self, exchange: Exchange, receive: Receive, feeding: _Feeding) -> Answer | Pending | None:
+        gathered = feeding.gathered
         try:
             async with asyncio.timeout(None) as timeout:
                 patience = _Patience(timeout)
-                feeding.on_final_answer = patience.end
-                exchange.on_superseded(partial(_call_soon, loop, patience.end))
+                feeding.on_end(patience.end)
                 pace = _Pace()
                 more = True
                 while more:
+                    if feeding.is_fast:
+                        timeout.reschedule(None)
+                        answer = await feeding.go_on_fast()
+                        if answer is not None:
+                            return answer
                     message = await patience.wait_for(receive)
                     if message["type"] == "http.disconnect":
                         await feeding.end(gathered.take(), exchange.abort)
@@ -65,9 +72,10 @@ class Feeder:
                     more = message.get("more_body", False)
                     if more:
                         pace.require(len(message.get("body", b"")))
-                    for block, release in self._due(gathered, message):
+                    gathered.add(message.get("body", b""))
+                    if more and gathered.size >= self._block_size():
                         timeout.reschedule(None)
-                        answer = await feeding.feed(block, release)
+                        answer = await feeding.feed(gathered.take())
                         if answer is not None:
                             return answer
         except TimeoutError:
@@ -79,15 +87,6 @@ class Feeder:
             raise
         return await feeding.end(gathered.take(), exchange.finish)
 
-    def _due(self, gathered: _Gathered, message: Message) -> Iterator[tuple[bytes, Callable[[], None] | None]]:
-        """The blocks that go to a thread now that a message has come, with what gives back those that are lent."""
-        lent = message.get("block")
-        if lent and gathered.size:
-            yield gathered.take(), None
-        gathered.add(message.get("body", b""))
-        if message.get("more_body") and (lent or gathered.size >= self._block_size()):
-            yield gathered.take(), lent.release if lent else None
-
     def _block_size(self) -> int:
         """What a request gathers before it uses a thread: its share of the memory for all of them."""
         share = upload_settings().receive_buffer_bytes // max(self._receiving, 1)
@@ -98,16 +97,16 @@ class _Gathered:
     """Bytes that arrived and have not gone to a thread yet.
 
     Args:
-        lender: who lends blocks, and may have more that arrived.
+        fast_body: what may have more that arrived.
     """
 
-    def __init__(self, lender: FastBody | None) -> None:
-        self._lender = lender
+    def __init__(self, fast_body: FastBody | None) -> None:
+        self._fast_body = fast_body
         self._parts: list[bytes] = []
         self.size = 0
 
     def add(self, part: bytes) -> None:
-        if len(part):
+        if part:
             self._parts.append(part)
             self.size += len(part)
 
@@ -119,51 +118,136 @@ class _Gathered:
 
     def take_all(self) -> bytes:
         """Also what the server has not handed over."""
-        if self._lender is not None:
-            self.add(self._lender.take_rest())
+        if self._fast_body is not None:
+            self.add(self._fast_body.take_rest())
         return self.take()
 
 
 class _Feeding:
-    """Feeds an exchange block by block on threads, while the next block arrives."""
+    """Feeds an exchange on threads: block by block, while the next block arrives, or all that comes fast in one go."""
 
-    def __init__(self, threads: WorkerThreads, exchange: Exchange, send_interim: SendInterim) -> None:
+    def __init__(
+        self, threads: WorkerThreads, exchange: Exchange, fast_body: FastBody | None, send_interim: SendInterim
+    ) -> None:
         self._threads = threads
         self._exchange = exchange
+        self._fast_body = fast_body
         self._send_interim = send_interim
+        self._loop = asyncio.get_running_loop()
         self._step: asyncio.Task[Answer | None] | None = None
         self._is_idle = Event()
-        """Set when no block is fed, by the thread that fed it: one that ends the exchange must not come before it."""
+        """Set when nothing is fed, by the thread that fed it: one that ends the exchange must not come before it."""
         self._is_idle.set()
-        self.on_final_answer: Callable[[], None] = lambda: None
-        """Called when a block brings one, while the next may be long in coming."""
+        self._is_over = False
+        """There is nothing to wait for: a final answer came, or a newer request."""
+        self._is_answered = False
+        self._end_wait: Callable[[], None] = lambda: None
+        self.gathered = _Gathered(fast_body)
 
-    async def feed(self, block: bytes, release: Callable[[], None] | None) -> Answer | None:
-        """Begin to feed a block once the one before it is through; the final answer, if that one brought it.
+    def on_end(self, end_wait: Callable[[], None]) -> None:
+        """Call ``end_wait`` on the event loop once there is nothing to wait for; bytes may be long in coming."""
+        self._end_wait = end_wait
+        if self._is_over:
+            end_wait()
 
-        Args:
-            release: what gives a block back that is lent.
-        """
+    def _supersede(self) -> None:
+        """Of any thread."""
+        self._is_over = True
+        if self._fast_body is not None:
+            self._fast_body.stop()
+        _call_soon(self._loop, self._end_wait)
+
+    async def begin(self) -> Answer | Pending | None:
+        """Begin the exchange, and go on to the answer if its body is there or comes fast. None: more is to come."""
+        body = self._fast_body
+        if body is not None and body.begin():
+            return await self._feed_fast(body, self._begin)
+        return await self._threads.run(self._begin)
+
+    def _begin(self) -> Answer | None:
+        answer = self._exchange.begin()
+        if answer is None:
+            self._exchange.on_superseded(self._supersede)
+            if self._exchange.opening is not None:
+                self._send_soon(self._exchange.opening)
+        return answer
+
+    @property
+    def is_fast(self) -> bool:
+        return self._fast_body is not None and self._fast_body.is_due
+
+    async def go_on_fast(self) -> Answer | Pending | None:
+        """Let a thread have the rest of the body. None: it is not fast, or not any more."""
+        answer = await self._settle()
+        if answer is None and self._fast_body is not None and self._fast_body.begin():
+            return await self._feed_fast(self._fast_body, partial(self._receive_some, self.gathered.take()))
+        return answer
+
+    async def _feed_fast(self, body: FastBody, first: Callable[[], Answer | None]) -> Answer | Pending | None:
+        self._is_idle.clear()
+        try:
+            answer = await self._threads.run(self._receive_fast, body, first)
+        except asyncio.CancelledError:
+            # The server is stopping; the thread may still be reading.
+            body.stop()
+            self.end_unheard(b"", self._exchange.abort)
+            raise
+        except BaseException:
+            body.end()
+            raise
+        body.end()
+        return answer
+
+    def _receive_fast(self, body: FastBody, first: Callable[[], Answer | None]) -> Answer | Pending | None:
+        try:
+            answer = first() or self._receive_blocks(body)
+            self._is_answered = answer is not None
+            return answer
+        finally:
+            body.release()
+            self._is_idle.set()
+
+    def _receive_blocks(self, body: FastBody) -> Answer | Pending | None:
+        takes_lent_blocks = self._exchange.takes_lent_blocks
+        for block in body.blocks():
+            answer = self._exchange.receive(block if takes_lent_blocks else bytes(block))
+            if answer is not None and not answer.is_interim:
+                return answer
+            if answer is not None and body.left:
+                self._send_soon(answer)
+        return None if body.left else self._exchange.finish()
+
+    def _receive_some(self, block: bytes) -> Answer | None:
+        """The final answer, if the block brought one."""
+        answer = self._exchange.receive(block) if block else None
+        if answer is not None and answer.is_interim:
+            self._send_soon(answer)
+            return None
+        return answer
+
+    def _send_soon(self, answer: Answer) -> None:
+        """Of any thread."""
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            asyncio.run_coroutine_threadsafe(self._send_interim(answer), self._loop)
+
+    async def feed(self, block: bytes) -> Answer | None:
+        """Begin to feed a block once the one before it is through; the final answer, if that one brought it."""
         answer = await self._settle()
         if answer is None:
             self._is_idle.clear()
-            self._step = asyncio.create_task(self._take(block, release))
+            self._step = asyncio.create_task(self._take(block))
         return answer
 
-    async def _take(self, block: bytes, release: Callable[[], None] | None) -> Answer | None:
+    async def _take(self, block: bytes) -> Answer | None:
         answer = await self._threads.run(self._receive, block)
-        if release is not None:
-            release()
-        if answer is not None and answer.is_interim:
-            await self._send_interim(answer)
-            return None
         if answer is not None:
-            self.on_final_answer()
+            self._is_over = True
+            self._end_wait()
         return answer
 
     def _receive(self, block: bytes) -> Answer | None:
         try:
-            return self._exchange.receive(block)
+            return self._receive_some(block)
         finally:
             self._is_idle.set()
 
@@ -173,7 +257,7 @@ class _Feeding:
 
     async def end(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
         """Feed the last bytes, then end the exchange one way or another, unless it has ended already."""
-        return await self._settle() or await self._threads.run(_end, self._exchange, last, ending)
+        return await self._settle() or await self._threads.run(self._end, last, ending)
 
     def end_unheard(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> None:
         """As :meth:`end`, for nobody, and in its own time."""
@@ -181,7 +265,12 @@ class _Feeding:
 
     def _end_behind(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> None:
         self._is_idle.wait()
-        _end(self._exchange, last, ending)
+        if not self._is_answered:
+            self._end(last, ending)
+
+    def _end(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
+        answer = self._exchange.receive(last) if last else None
+        return ending() if answer is None or answer.is_interim else answer
 
 
 class _Pace:
@@ -243,9 +332,3 @@ class _Patience:
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
         loop.call_soon_threadsafe(function)
-
-
-def _end(exchange: Exchange, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
-    """Feed what was gathered last, then end the exchange one way or another."""
-    answer = exchange.receive(last) if last else None
-    return ending() if answer is None or answer.is_interim else answer
