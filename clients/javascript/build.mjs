@@ -33,7 +33,14 @@ async function browserFile(outdir, name, entryPoint, format) {
     module: format === "esm",
     toplevel: true,
     ecma: 2022,
-    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false },
+    compress: {
+      passes: 3,
+      inline: 1,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+      pure_getters: true,
+      keep_fargs: false,
+    },
     sourceMap: { content: map, url: `${name}.js.map` },
   });
   mkdirSync(outdir, { recursive: true });

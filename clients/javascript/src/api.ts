@@ -57,12 +57,12 @@ export interface Proof {
 export interface InitFields {
   filename: string;
   total_size: number;
-  client_key?: string;
-  mime_type?: string;
-  chunk_size?: number;
-  metadata?: Record<string, unknown>;
+  client_key: string;
+  mime_type: string | undefined;
+  chunk_size: number | undefined;
+  metadata: Record<string, unknown> | undefined;
   /** Bytes that something on the way takes in one request, if that was found out. */
-  request_limit?: number;
+  request_limit: number | undefined;
 }
 
 /** A file that goes in one request. */

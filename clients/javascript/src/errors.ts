@@ -36,6 +36,15 @@ const RETRYABLE_CODES = new Set([
   "throttled",
 ]);
 
+/** What a status means without a problem document. */
+const CODES: Record<number, ClientErrorCode | "not_authenticated" | "throttled"> = {
+  401: "not_authenticated",
+  404: "not_an_upload_server",
+  408: "throttled",
+  413: "proxy_limit",
+  429: "throttled",
+};
+
 // For what happens here; what the server refuses it says itself, with the limit or the types that it accepts.
 const SENTENCES: Record<string, string> = {
   aborted: "The upload was stopped.",
@@ -70,7 +79,13 @@ export class UploadError extends Error {
 
   constructor(
     code: string,
-    options: { status?: number; problem?: Problem; retryAfter?: number; retryable?: boolean; cause?: unknown } = {},
+    options: {
+      status?: number;
+      problem?: Problem | undefined;
+      retryAfter?: number | undefined;
+      retryable?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     const status = options.status ?? 0;
     super(SENTENCES[code] ?? options.problem?.detail ?? `The server answered ${status}.`, { cause: options.cause });
@@ -90,22 +105,8 @@ export class UploadError extends Error {
 /** The error of an answer outside 2xx: a problem document, or whatever a proxy in between said. */
 export function errorOf(status: number, body: string, retryAfterHeader: string | null): UploadError {
   const problem = parseProblem(body);
-  const retryAfter = parseRetryAfter(retryAfterHeader);
-  const options = { status, ...(problem && { problem }), ...(retryAfter !== undefined && { retryAfter }) };
-  if (problem) return new UploadError(problem.code, options);
-  switch (status) {
-    case 401:
-      return new UploadError("not_authenticated", options);
-    case 404:
-      return new UploadError("not_an_upload_server", options);
-    case 413:
-      return new UploadError("proxy_limit", options);
-    case 408:
-    case 429:
-      return new UploadError("throttled", options);
-    default:
-      return new UploadError("unexpected_answer", options);
-  }
+  const code = problem?.code ?? CODES[status] ?? "unexpected_answer";
+  return new UploadError(code, { status, problem, retryAfter: parseRetryAfter(retryAfterHeader) });
 }
 
 function parseProblem(body: string): Problem | undefined {

@@ -157,10 +157,10 @@ export class SessionOpener {
         total_size: this.#file.size,
         client_key: this.#ownKey ?? clientKeyOf(this.#fingerprint, this.#options),
         // Not the browser's own type: it depends on what is installed, and the server decides by suffix and content.
-        ...(mimeType !== undefined && { mime_type: mimeType }),
-        ...(chunkSize !== undefined && { chunk_size: chunkSize }),
-        ...(limit !== undefined && { request_limit: limit }),
-        ...(metadata !== undefined && { metadata }),
+        mime_type: mimeType,
+        chunk_size: chunkSize,
+        request_limit: limit,
+        metadata,
       },
       signal,
     );
