@@ -30,7 +30,7 @@ from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .python_client import ClientResult
 from .slow import with_slow_clients
-from .streams import idle_streams, one_stream, with_slow_streams
+from .streams import idle_connections, idle_streams, one_stream, with_slow_streams
 
 CONNECTIONS = 4
 
@@ -274,16 +274,24 @@ def position(bench: Bench, megabytes: int) -> None:
 
 
 def slow(bench: Bench, megabytes: int) -> None:
-    """Memory of all server processes and the latency of a fast client's chunks of 64 KiB beside 2000 slow clients."""
+    """Memory of all server processes and the latency of a fast client's chunks of 64 KiB beside slow clients."""
     _ = megabytes
+    print(
+        "| slow clients, 2 KB every 0.1 s | reached, KB/s each | server, MB (idle) | server, processors | the clients, "
+        "processors | a fast client's 64 KiB: median, ms | p99, ms |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
     for name, crowd in (("chunks", with_slow_clients), ("streams of tus", with_slow_streams)):
-        with our_server(bench) as running:
-            result = crowd(running, 2000, 15)
-        print(
-            f"{result.clients} clients of 20 KB/s, {name}: {result.memory_bytes / 1e6:.0f} MB"
-            f" (idle {result.idle_memory_bytes / 1e6:.0f} MB);"
-            f" a fast client's chunk of 64 KiB: median {result.median * 1e3:.1f} ms, p99 {result.p99 * 1e3:.1f} ms"
-        )
+        for clients in (2000, 10_000):
+            with our_server(bench) as running:
+                found = crowd(running, clients, 15)
+            print(
+                f"| {clients}, {name} | {found.rate / 1e3:.1f} | {found.memory_bytes / 1e6:.0f} "
+                f"({found.idle_memory_bytes / 1e6:.0f}) | {found.server_processors:.2f} "
+                f"| {found.crowd_processors:.2f} | {found.median * 1e3:.1f} | {found.p99 * 1e3:.1f} |",
+                flush=True,
+            )
+    with our_server(bench) as running:
+        print(f"\nmemory of a connection between requests, of 5000: {idle_connections(running, 5000) / 1e3:.1f} KB\n")
 
 
 def browser(bench: Bench, megabytes: int) -> None:

@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import json
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
 from .load import MIB, OursClient, Payload
-from .servers import HOST, Server, resident_bytes
+from .servers import HOST, PROJECT, Server, processor_seconds, resident_bytes
 from .wire import Connection
-
-RATE = 20_000
-"""Bytes per second of one slow client."""
 
 
 @dataclass(frozen=True)
 class SlowResult:
-    """What the server needed, and the latency of a fast client's requests in seconds."""
+    """What the server needed, and the latency of a fast client's requests in seconds.
+
+    ``rate`` is what the crowd reached, in bytes per second of each; ``crowd_processors`` what it took of the processors
+    itself, of 1 each.
+    """
 
     clients: int
     memory_bytes: int
     idle_memory_bytes: int
     median: float
     p99: float
+    rate: float
+    crowd_processors: float
+    server_processors: float
 
 
 def with_slow_clients(server: Server, clients: int, seconds: float) -> SlowResult:
-    """Keep ``clients`` uploads of ``RATE`` going while a fast client asks for a status again and again."""
+    """Keep ``clients`` uploads of 20 KB/s going while a fast client asks for a status again and again."""
     payload = Payload(bytes(MIB), MIB, clients)
     client = OursClient(server)
     upload_id = client.init(payload)
     heads = [
         f"PUT /api/v1/upload/chunk/{upload_id}/{index} HTTP/1.1\r\nHost: {HOST}\r\n"
-        f"Authorization: Bearer {server.token}\r\nContent-Length: {MIB}\r\n\r\n".encode()
+        f"Authorization: Bearer {server.token}\r\nContent-Length: {MIB}\r\n\r\n"
         for index in range(clients)
     ]
     return beside_a_crowd(server, heads, seconds)
-
-
-def _measured(server: Server, clients: int, idle: int, seconds: float) -> SlowResult:
-    """The most memory that is seen meanwhile; ``idle`` bytes were in use before the crowd came."""
-    latencies, memory = _measure(server, seconds)
-    latencies.sort()
-    return SlowResult(
-        clients,
-        memory,
-        idle,
-        latencies[len(latencies) // 2],
-        latencies[min(len(latencies) * 99 // 100, len(latencies) - 1)],
-    )
 
 
 def _measure(server: Server, seconds: float) -> tuple[list[float], int]:
@@ -78,36 +70,37 @@ def _measure(server: Server, seconds: float) -> tuple[list[float], int]:
     return latencies, memory
 
 
-def beside_a_crowd(server: Server, heads: list[bytes], seconds: float) -> SlowResult:
+def beside_a_crowd(server: Server, heads: list[str], seconds: float) -> SlowResult:
     """What a fast client notices of a crowd, each of whom begins with one of the heads, of a body of 1 MiB."""
     idle = resident_bytes(server.pid)
-    stop, ready = threading.Event(), threading.Event()
-    crowd = threading.Thread(target=lambda: asyncio.run(_crowd(server, heads, stop, ready)))
-    crowd.start()
-    ready.wait(120)
-    time.sleep(3)
-    result = _measured(server, len(heads), idle, seconds)
-    stop.set()
-    crowd.join()
-    return result
-
-
-async def _crowd(server: Server, heads: list[bytes], stop: threading.Event, ready: threading.Event) -> None:
-    block = bytes(RATE // 2)
-    writers = []
-    for head in heads:
-        _, writer = await asyncio.open_connection(HOST, server.port)
-        writer.write(head)
-        writers.append(writer)
-    ready.set()
-    sent = 0
-    while not stop.is_set() and sent + len(block) < MIB:
-        started = time.monotonic()
-        for number, writer in enumerate(writers):
-            writer.write(block)
-            if number % 100 == 0:
-                await asyncio.sleep(0.5 * number / len(heads) - (time.monotonic() - started))
-        sent += len(block)
-        await asyncio.sleep(max(0.0, 0.5 - (time.monotonic() - started)))
-    for writer in writers:
-        writer.close()
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.crowd", str(server.port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+    ) as crowd:
+        assert crowd.stdin is not None
+        assert crowd.stdout is not None
+        crowd.stdin.write(json.dumps(heads) + "\n")
+        crowd.stdin.flush()
+        assert crowd.stdout.readline() == "ready\n"
+        time.sleep(3)
+        before, since = sum(processor_seconds(server.pid)), time.monotonic()
+        latencies, memory = _measure(server, seconds)
+        used = (sum(processor_seconds(server.pid)) - before) / (time.monotonic() - since)
+        crowd.stdin.close()
+        reached = json.loads(crowd.stdout.readline())
+    if reached["open"] != len(heads):
+        raise RuntimeError(f"of {len(heads)} connections {reached['open']} are open")
+    latencies.sort()
+    return SlowResult(
+        clients=len(heads),
+        memory_bytes=memory,
+        idle_memory_bytes=idle,
+        median=latencies[len(latencies) // 2],
+        p99=latencies[min(len(latencies) * 99 // 100, len(latencies) - 1)],
+        rate=reached["rate"],
+        crowd_processors=reached["processors"],
+        server_processors=used,
+    )

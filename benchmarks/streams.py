@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 from .load import MIB, Payload
@@ -45,11 +46,26 @@ def idle_streams(server: Server, streams: int) -> float:
     return (after - before) / streams
 
 
+def idle_connections(server: Server, count: int) -> float:
+    """Bytes of memory for each of so many connections that had one answer and wait for their next request."""
+    request = f"OPTIONS {server.files} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    before = resident_bytes(server.pid)
+    connections = [socket.create_connection((HOST, server.port)) for _ in range(count)]
+    for connection in connections:
+        connection.sendall(request)
+    for connection in connections:
+        assert connection.recv(16).startswith(b"HTTP/1.1 2")
+    after = resident_bytes(server.pid)
+    for connection in connections:
+        connection.close()
+    return (after - before) / count
+
+
 def with_slow_streams(server: Server, clients: int, seconds: float) -> SlowResult:
     """As ``slow.with_slow_clients``, each client an upload of its own by one PATCH."""
     fields = {"Host": HOST, "Content-Length": str(MIB), **_headers(server, _PATCH)}
     rest = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    heads = [f"PATCH {path} HTTP/1.1\r\n{rest}\r\n".encode() for path in _create_many(server, clients)]
+    heads = [f"PATCH {path} HTTP/1.1\r\n{rest}\r\n" for path in _create_many(server, clients)]
     return beside_a_crowd(server, heads, seconds)
 
 
