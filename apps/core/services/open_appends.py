@@ -93,17 +93,16 @@ def _listed() -> list[OpenAppend]:
 
 
 def _end_superseded(appends: Iterable[OpenAppend]) -> None:
-    by_session: dict[int, list[OpenAppend]] = {}
-    for append in appends:
-        by_session.setdefault(append.session_pk, []).append(append)
-    if not by_session:
+    # Their tokens before the rows': who gets one meanwhile is not older than what the rows say.
+    tokens = [(append, append.token) for append in appends]
+    if not tokens:
         return
-    active = UploadSession.objects.filter(pk__in=by_session, status=UploadSession.Status.ACTIVE)
+    sessions = {append.session_pk for append, _ in tokens}
+    active = UploadSession.objects.filter(pk__in=sessions, status=UploadSession.Status.ACTIVE)
     newest = dict(active.values_list("pk", "append_token"))
-    for pk, open_requests in by_session.items():
-        for append in open_requests:
-            if pk not in newest or append.token not in (None, newest[pk]):
-                _end(append)
+    for append, token in tokens:
+        if append.session_pk not in newest or token not in (None, newest[append.session_pk]):
+            _end(append)
 
 
 def _end(append: OpenAppend) -> None:

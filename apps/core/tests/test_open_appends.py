@@ -75,6 +75,20 @@ def test_who_is_about_to_get_a_token_is_not_ended(session: UploadSession) -> Non
     assert not beginning.is_ended
 
 
+def test_who_gets_a_token_while_the_rows_are_read_is_not_ended(session: UploadSession) -> None:
+    beginning = Open(session)
+
+    def read_first(execute: Any, sql: str, *args: Any) -> Any:
+        found = execute(sql, *args)
+        beginning.token = uuid.uuid4()
+        return found
+
+    with connection.execute_wrapper(read_first):
+        open_appends.end_superseded(session.pk)
+    assert beginning.token
+    assert not beginning.is_ended
+
+
 @pytest.mark.parametrize("end", ["cancel", "remove"])
 def test_with_the_session_all_of_them_end(service: Any, session: UploadSession, end: str) -> None:
     newest, beginning = Open(session, ledger.supersede_append(session)), Open(session)
