@@ -14,7 +14,8 @@ from functools import cached_property
 from .servers import HOST, Server
 from .wire import Connection
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 
 @dataclass(frozen=True)

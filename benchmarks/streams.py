@@ -49,12 +49,16 @@ def idle_streams(server: Server, streams: int) -> float:
 def idle_connections(server: Server, count: int) -> float:
     """Bytes of memory for each of so many connections that had one answer and wait for their next request."""
     request = f"OPTIONS {server.files} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
-    before = resident_bytes(server.pid)
-    connections = [socket.create_connection((HOST, server.port)) for _ in range(count)]
-    for connection in connections:
+
+    def ask() -> socket.socket:
+        connection = socket.create_connection((HOST, server.port))
         connection.sendall(request)
-    for connection in connections:
         assert connection.recv(16).startswith(b"HTTP/1.1 2")
+        return connection
+
+    connections = [ask() for _ in range(200)]
+    before = resident_bytes(server.pid)
+    connections += [ask() for _ in range(count)]
     after = resident_bytes(server.pid)
     for connection in connections:
         connection.close()
