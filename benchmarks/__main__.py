@@ -8,6 +8,7 @@ them. Numbers are MB/s (10^6 bytes) unless said.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -62,6 +63,20 @@ class Bench:
     def median(self, name: str) -> float:
         return statistics.median(self.rates[name])
 
+    def spread(self, name: str) -> str:
+        """The least and the most of the rounds."""
+        return f"{min(self.rates[name]):.0f} to {max(self.rates[name]):.0f}"
+
+    def table(self, title: str, cases: list[tuple[str, Callable[[], float]]]) -> str:
+        """Medians and spreads, and how often each median is the first one."""
+        first = self.median(cases[0][0])
+        lines = [f"\n| {title} | median | spread | first = 1 |", "|---|---:|---:|---:|"]
+        lines += [
+            f"| {name} | {self.median(name):.0f} | {self.spread(name)} | {self.median(name) / first:.2f} |"
+            for name, _ in cases
+        ]
+        return "\n".join([*lines, ""])
+
 
 def has_postgres() -> bool:
     return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
@@ -76,6 +91,7 @@ def main() -> None:
         "throughput": throughput,
         "cost": cost,
         "large": large,
+        "verification": verification,
         "stream": stream,
         "position": position,
         "slow": slow,
@@ -86,6 +102,7 @@ def main() -> None:
     parser.add_argument("--only", choices=tuple(parts))
     arguments = parser.parse_args()
     bench = Bench(arguments.rounds, arguments.directory)
+    costs.touch_memory(bench.base)
     for name, part in parts.items():
         if arguments.only in (None, name):
             part(bench, arguments.megabytes)
@@ -110,16 +127,11 @@ def throughput(bench: Bench, megabytes: int) -> None:
         print("without PostgreSQL: install Debian's package postgresql")
         cases = [case for case in cases if "PostgreSQL" not in case[0]]
     bench.run(cases)
-    first = bench.median(cases[0][0])
-    print(f"\n| case | MB/s | {cases[0][0]} = 1 |\n|---|---:|---:|")
-    for name, _ in cases:
-        print(f"| {name} | {bench.median(name):.0f} | {bench.median(name) / first:.2f} |")
-    print()
+    print(bench.table("400 MiB over 4 connections, MB/s", cases))
 
 
 def cost(bench: Bench, megabytes: int) -> None:
     """Seconds of processor per GiB, ours beside the least there can be and the peers."""
-    costs.touch_memory(bench.base)
     measured: dict[str, list[costs.Cost]] = defaultdict(list)
     for number in range(bench.rounds):
         for case in costs.cases(megabytes):
@@ -175,6 +187,15 @@ def peers(bench: Bench, payload: Payload) -> list[tuple[str, Callable[[], float]
                 lambda: measured(servers.tusd, lambda server: tus_patches(server, payload, CONNECTIONS)),
             )
         )
+    if os.environ.get("COPYPARTY"):
+        # It stores chunks with the same bytes once.
+        different = Payload(os.urandom(payload.size), MIB, payload.chunks)
+
+        def by_up2k() -> float:
+            with bench.directory() as directory, servers.copyparty(directory) as server:
+                return payload.size / 1e6 / costs.up2k(server, different)
+
+        found.append(("copyparty, up2k 1 MiB, hashed and recorded", by_up2k))
     if shutil.which("nginx"):
         found.append(
             (
@@ -207,10 +228,10 @@ def ours_rate(bench: Bench, payload: Payload, *, database: str = "", server: str
 
 
 def large(bench: Bench, megabytes: int) -> None:
-    """One file of 2 GiB from init to completed, and completing one of 1 GiB."""
+    """One file of 2 GiB from init to completed."""
     pool = os.urandom(64 * MIB)
-    two, one = Payload(pool, 8 * MIB, 256), Payload(pool, 8 * MIB, 128)
-    _ = two.file_hash, one.file_hash, megabytes
+    two = Payload(pool, 8 * MIB, 256)
+    _ = two.composite_hash, megabytes
     with our_server(bench) as running:
         client = OursClient(running)
         started = time.perf_counter()
@@ -220,14 +241,45 @@ def large(bench: Bench, megabytes: int) -> None:
         total = time.perf_counter() - started
         print(f"2 GiB end to end, raw 8 MiB, SQLite: {two.size / 1e6 / total:.0f} MB/s")
         print(f"  sent in {sent:.2f} s, completed in {completed:.2f} s")
-        upload_id = client.init(one)
-        client.send_raw(upload_id, one, CONNECTIONS)
-        print(f"complete of 1 GiB: {client.complete(upload_id, one):.2f} s")
     if shutil.which("nginx"):
         with bench.directory() as directory, servers.nginx(directory) as server:
             whole = Payload(pool * 32, 2048 * MIB, 1)
             print(f"2 GiB by one PUT to nginx: {whole.size / 1e6 / dav_puts(server, whole, 1, run=0):.0f} MB/s")
     print()
+
+
+def verification(bench: Bench, megabytes: int) -> None:
+    """``complete`` of 1 GiB, with and without the SHA-256 of the whole, beside what one core needs for that."""
+    _ = megabytes
+    payload = Payload(os.urandom(64 * MIB), 8 * MIB, 128)
+    _ = payload.composite_hash
+
+    def completed(*, with_sha256: bool) -> float:
+        with bench.directory() as directory, servers.ours(directory, with_sha256=with_sha256) as running:
+            client = OursClient(running)
+            upload_id = client.init(payload)
+            client.send_raw(upload_id, payload, CONNECTIONS)
+            return client.complete(upload_id, payload) * 1000
+
+    def hashed() -> float:
+        with bench.directory() as directory:
+            file = directory / "file"
+            with file.open("wb") as written:
+                for index in range(payload.chunks):
+                    written.write(payload.chunk(index))
+            started = time.perf_counter()
+            with file.open("rb") as read:
+                hashlib.file_digest(read, "sha256")
+            return (time.perf_counter() - started) * 1000
+
+    print("complete of 1 GiB, ms")
+    cases: list[tuple[str, Callable[[], float]]] = [
+        ("each chunk against its receipt", lambda: completed(with_sha256=False)),
+        ("and the SHA-256 of the whole", lambda: completed(with_sha256=True)),
+        ("SHA-256 of such a file by one core", hashed),
+    ]
+    bench.run(cases)
+    print(bench.table("complete of 1 GiB, ms", cases))
 
 
 def stream(bench: Bench, megabytes: int) -> None:
@@ -249,10 +301,7 @@ def stream(bench: Bench, megabytes: int) -> None:
         cases.append(("tusd, unverified", lambda: measured(servers.tusd, ends=True)))
     print("2 GiB by one PATCH, MB/s")
     bench.run(cases)
-    ours = bench.median(cases[0][0])
-    print("\n| 2 GiB by one PATCH | MB/s | ours / it |\n|---|---:|---:|")
-    for name, _case in cases:
-        print(f"| {name} | {bench.median(name):.0f} | {ours / bench.median(name):.2f} |")
+    print(bench.table("2 GiB by one PATCH, MB/s", cases))
     with our_server(bench) as running:
         print(f"\nmemory of one idle stream, of 500: {idle_streams(running, 500) / 1e6:.3f} MB\n")
 
@@ -323,11 +372,9 @@ def browser(bench: Bench, megabytes: int) -> None:
         except BrowserFailed as failure:
             print(f"tus-js-client with parallelUploads 4: {failure}")
     bench.run(cases)
-    first = bench.median(ours)
-    print("\n| 512 MiB from Chromium | MB/s | ours = 1 | longest task of the page, ms |\n|---|---:|---:|---:|")
-    for name, _case in cases:
-        rate = bench.median(name)
-        print(f"| {name} | {rate:.0f} | {rate / first:.2f} | {longest[name] or '< 50'} |")
+    print(bench.table("512 MiB from Chromium, MB/s", cases))
+    for name, milliseconds in longest.items():
+        print(f"longest task of the page, {name}: {milliseconds or '< 50'} ms")
     print()
 
 
@@ -356,10 +403,9 @@ def client(bench: Bench, megabytes: int) -> None:
         if shutil.which("nginx"):
             cases.append((curl, lambda: measured(curl, servers.nginx, python_client.curl)))
         bench.run(cases)
-    print("\n| 2 GiB by a client | MB/s | ours = 1 | client's memory, MB |\n|---|---:|---:|---:|")
-    for name, _case in cases:
-        rate = bench.median(name)
-        print(f"| {name} | {rate:.0f} | {rate / bench.median(ours):.2f} | {memory[name] or float('nan'):.0f} |")
+    print(bench.table("2 GiB by a client, MB/s", cases))
+    for name, megabytes_used in memory.items():
+        print(f"memory of the client, {name}: {megabytes_used:.0f} MB")
     print()
 
 

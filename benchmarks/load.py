@@ -42,11 +42,8 @@ class Payload:
         return [known[index * self.chunk_size % len(self.pool)] for index in range(self.chunks)]
 
     @cached_property
-    def file_hash(self) -> str:
-        digest = hashlib.sha256()
-        for index in range(self.chunks):
-            digest.update(self.chunk(index))
-        return digest.hexdigest()
+    def composite_hash(self) -> str:
+        return f"{hashlib.sha256(b''.join(self.digests)).hexdigest()}-{self.chunks}"
 
     @cached_property
     def json_bodies(self) -> list[tuple[str, str]]:
@@ -162,7 +159,7 @@ class OursClient:
 
     def complete(self, upload_id: str, payload: Payload) -> float:
         """Complete and wait until it is done; returns seconds."""
-        document: dict[str, object] = {"upload_id": upload_id, "file_hash": payload.file_hash}
+        document: dict[str, object] = {"upload_id": upload_id, "composite_hash": payload.composite_hash}
         started = time.perf_counter()
         while True:
             status, answer = self._request("complete", document)

@@ -37,8 +37,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> Iterator[Server]:
-    """This project's server; SQLite without a ``database_url``."""
+def ours(
+    directory: Path, *, database_url: str = "", server: str = "asgi", with_sha256: bool = True
+) -> Iterator[Server]:
+    """This project's server; SQLite without a ``database_url``; ``with_sha256`` of whole files."""
     port = free_port()
     environment = {
         **os.environ,
@@ -48,6 +50,7 @@ def ours(directory: Path, *, database_url: str = "", server: str = "asgi") -> It
         "HOST": HOST,
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         **({"DATABASE_URL": database_url} if database_url else {}),
+        **({} if with_sha256 else {"WITHOUT_SHA256": "1"}),
     }
     with _running(
         "ours", port, [sys.executable, "-m", "intelliwiz_config.serve", "--migrate", "--demo"], environment
