@@ -67,7 +67,8 @@ class Case:
 
 
 def touch_memory(directory: Path) -> None:
-    """The first use of a page on a virtual machine costs more than everything that is measured here."""
+    """The first use of a page on a virtual machine costs more than everything that is measured here, and some take
+    unused pages away again after a while."""
     path, block = directory / "touched", bytes(16 * MIB)
     room = shutil.disk_usage(directory).free - GIB
     with path.open("wb") as file:

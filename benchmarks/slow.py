@@ -63,9 +63,9 @@ def _measure(server: Server, seconds: float) -> tuple[list[float], int]:
         latencies.append(time.perf_counter() - started)
         if status != 200:
             raise RuntimeError(f"{status} {body!r}")
-        index += 1
         if index % 50 == 0:
             memory = max(memory, resident_bytes(server.pid))
+        index += 1
         time.sleep(0.01)
     return latencies, memory
 

@@ -80,6 +80,16 @@ def test_goes_on_after_a_reload_in_the_middle(
     assert len(page.chunk_requests) <= 14
 
 
+def test_on_4_mbit_something_is_safe_after_4_seconds(
+    open_page: OpenPage, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
+    proxy.bytes_per_second = 500_000
+    page = open_page(proxy)
+    proxy.stall_after = proxy.bytes_sent + 4 * 500_000
+    page.start(make_file(20 * MIB), chunkSize=None)
+    page.wait_for("() => window.stored() >= 1")
+
+
 def test_waits_while_offline_and_goes_on_by_itself(
     open_page: OpenPage, make_file: MakeFile, files: Files, proxy: FlakyProxy, context: BrowserContext
 ) -> None:

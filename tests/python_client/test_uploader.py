@@ -143,6 +143,23 @@ def test_resumes_without_a_state_directory(
     assert proxy.bytes_sent < 8 * MIB
 
 
+def test_on_4_mbit_something_is_safe_after_4_seconds(uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy) -> None:
+    proxy.bytes_per_second = 500_000
+    proxy.stall_after = 4 * 500_000
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        upload = pool.submit(uploader.upload, make_file(20 * MIB), stop=stop)
+        deadline = time.monotonic() + LONG
+        try:
+            while not any(session["progress"]["received_bytes"] for session in uploader.list(status="active")):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            stop.set()
+            proxy.cut()
+        assert isinstance(upload.exception(LONG), Interrupted)
+
+
 def test_a_server_that_is_killed_and_restarted_costs_only_time(
     uploader: Uploader, make_file: MakeFile, tmp_path: Path, proxy: FlakyProxy, server: ServerProcess
 ) -> None:
