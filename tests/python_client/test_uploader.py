@@ -143,7 +143,9 @@ def test_resumes_without_a_state_directory(
     assert proxy.bytes_sent < 8 * MIB
 
 
-def test_on_4_mbit_something_is_safe_after_4_seconds(uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy) -> None:
+def test_on_4_mbit_something_is_safe_after_4_seconds(
+    uploader: Uploader, make_file: MakeFile, proxy: FlakyProxy
+) -> None:
     proxy.bytes_per_second = 500_000
     proxy.stall_after = 4 * 500_000
     stop = threading.Event()
