@@ -140,7 +140,7 @@ class FastBody:
     def begin(self) -> bool:
         """Let a thread have the rest of the body, or all of it."""
         cycle = self._cycle
-        if not self.is_due or cycle.disconnected:
+        if not self.is_due:
             return False
         if cycle.more_body and not self._let_go():
             return False
@@ -194,7 +194,7 @@ class FastBody:
             _readers.leave()
 
     def end(self) -> None:
-        """Take the connection back."""
+        """Take the connection back; it is read on when somebody asks for more, or the request is answered."""
         if self._socket is None:
             return
         self._socket = None
@@ -206,7 +206,6 @@ class FastBody:
             connection.transport.set_protocol(RestOfBody(connection, self._cycle, self.left))
         else:
             end_body(connection)
-        connection.flow.resume_reading()
 
     def _fill(self, source: socket.socket, memory: memoryview, filled: int, end: int) -> int:
         """Fill the memory up to ``end``, or as far as it goes fast; returns how far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import threading
 import time
@@ -46,7 +47,7 @@ class Server:
         self.fast_body: FastBody | None = None
         self.in_block: Callable[[], None] = lambda: None
         """Called with each block, on the thread."""
-        config = uvicorn.Config(
+        self.config = config = uvicorn.Config(
             self.application, interface="asgi3", http=BoundedHttp1, port=0, log_level="critical", lifespan="off",
             loop=loop,
         )  # fmt: skip
@@ -120,6 +121,27 @@ def answer(client: socket.socket) -> bytes:
         head += byte
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return client.recv(length, socket.MSG_WAITALL)
+
+
+class NotingPoll:
+    """Notes for how many milliseconds it waits."""
+
+    def __init__(self, patience: list[int]) -> None:
+        self._patience = patience
+        self._poll = select.poll()
+        self.register = self._poll.register
+
+    def poll(self, milliseconds: int) -> list[Any]:
+        self._patience.append(milliseconds)
+        return self._poll.poll(milliseconds)
+
+
+def send_in_pieces(server: Server, client: socket.socket, request: bytes, start: int, size: int) -> None:
+    """The rest of a request, each piece when the one before has been heard of."""
+    head = request.index(b"\r\n\r\n") + 4
+    for begin in range(start, len(request), size):
+        until(lambda: server.received == max(begin - head, 0))  # noqa: B023
+        client.sendall(request[begin : begin + size])
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -218,11 +240,14 @@ def test_who_is_slow_holds_no_thread(server: Server) -> None:
 def test_who_becomes_slow_is_heard_soon_and_may_be_fast_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_body, "GRACE", 0)
     monkeypatch.setattr(fast_body, "FAST_RATE", 1 << 50)
+    patience: list[int] = []
+    monkeypatch.setattr(fast_body, "select", SimpleNamespace(poll=lambda: NotingPoll(patience), POLLIN=select.POLLIN))
     data = os.urandom(16 * BLOCK_SIZE)
     request = put(data, "/late")
     with server.connect() as client:
         client.sendall(request[: AT_ONCE * 2])
         until(lambda: server.read)
+        assert max(patience) <= 1
         assert server.received == AT_ONCE * 2 - (len(request) - len(data)), "what came was heard"
         assert fast_body._readers._count == 0
         client.sendall(request[AT_ONCE * 2 : RETRY_AFTER])
@@ -233,6 +258,35 @@ def test_who_becomes_slow_is_heard_soon_and_may_be_fast_again(server: Server, mo
         assert answer(client) == str(len(data)).encode()
     assert server.bodies == [data]
     assert len(server.read) == 2
+
+
+def test_who_became_slow_is_not_taken_for_fast_the_next_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_body, "GRACE", 0)
+    monkeypatch.setattr(fast_body, "FAST_RATE", 1 << 50)
+    request = put(os.urandom(BLOCK_SIZE), "/late")
+    piece = AT_ONCE // 2
+    with server.connect() as client:
+        client.sendall(request[: AT_ONCE * 2])
+        until(lambda: server.read)
+        send_in_pieces(server, client, request, AT_ONCE * 2, piece)
+        answer(client)
+        again = put(os.urandom(BLOCK_SIZE))
+        client.sendall(again[:piece])
+        send_in_pieces(server, client, again, piece, piece)
+        answer(client)
+    assert len(server.bodies) == 2
+    assert len(server.read) == 1
+
+
+def test_who_goes_silent_after_an_early_answer_is_cut(server: Server) -> None:
+    server.config.timeout_keep_alive = 1
+    request = put(os.urandom(8 * BLOCK_SIZE), "/early")
+    server.in_block = lambda: server.fast_body and server.fast_body.stop()  # type: ignore[assignment,func-returns-value]
+    with server.connect() as client:
+        client.sendall(request[: 2 * BLOCK_SIZE])
+        answer(client)
+        client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
+        assert client.recv(1) == b""
 
 
 def test_a_thread_that_is_told_so_stops(server: Server) -> None:

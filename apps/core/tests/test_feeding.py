@@ -1,0 +1,200 @@
+"""What becomes of a body that a thread reads in one go, of a server that offers it, and of its request."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from apps.core.http.feeding import Feeder
+from apps.core.http.protocol import Answer
+from apps.core.http.threads import WorkerThreads
+
+pytestmark = pytest.mark.integration
+
+LONG = 20
+DONE = Answer(200)
+
+
+class FakeBody:
+    """Lends the same memory for each block; with ``left`` bytes after them, it became slow."""
+
+    def __init__(self, *blocks: bytes, left: int = 0) -> None:
+        self._blocks = blocks
+        self.left = left + sum(map(len, blocks))
+        self.is_stopped = False
+        self.happened: list[str] = []
+
+    is_due = False
+
+    def begin(self) -> bool:
+        self.happened.append("begin")
+        return True
+
+    def blocks(self) -> Iterator[memoryview]:
+        memory = bytearray(max(map(len, self._blocks)))
+        for block in self._blocks:
+            if self.is_stopped:
+                break
+            memory[: len(block)] = block
+            self.left -= len(block)
+            yield memoryview(memory)[: len(block)]
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+    def release(self) -> None:
+        self.happened.append("release")
+
+    def end(self) -> None:
+        self.happened.append("end")
+
+    def take_rest(self) -> bytes:
+        return b"rest"
+
+
+class FakeExchange:
+    """Keeps the blocks that it gets, as they are; ``on_block`` may answer one."""
+
+    opening = None
+
+    def __init__(self, *, takes_lent_blocks: bool = False) -> None:
+        self.takes_lent_blocks = takes_lent_blocks
+        self.blocks: list[Any] = []
+        self.ends: list[str] = []
+        self.on_block: Callable[[], Answer | None] = lambda: None
+        self.supersede: Callable[[], Answer] = lambda: self._end("supersede")
+        self.tell_superseded: Callable[[], None] = lambda: None
+
+    def begin(self) -> None: ...
+
+    def on_superseded(self, end: Callable[[], None]) -> None:
+        self.tell_superseded = end
+
+    def receive(self, block: Any) -> Answer | None:
+        self.blocks.append(block)
+        return self.on_block()
+
+    def finish(self) -> Answer:
+        return self._end("finish")
+
+    def abort(self) -> Answer:
+        return self._end("abort")
+
+    def time_out(self) -> Answer:
+        return self._end("time_out")
+
+    def _end(self, how: str) -> Answer:
+        self.ends.append(how)
+        return DONE
+
+
+@pytest.fixture
+def threads() -> Iterator[WorkerThreads]:
+    made = WorkerThreads(2)
+    yield made
+    made.close()
+
+
+async def nothing_comes() -> dict[str, Any]:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def serve(
+    threads: WorkerThreads,
+    exchange: FakeExchange,
+    body: FakeBody,
+    receive: Callable[[], Any] = nothing_comes,
+    interims: list[int] | None = None,
+) -> Any:
+    async def send_interim(answer: Answer) -> None:
+        if interims is not None:
+            interims.append(answer.status)
+
+    feeder = Feeder(threads)
+    served = feeder.serve(cast("Any", exchange), receive, cast("Any", body), send_interim)
+    return asyncio.wait_for(served, LONG)
+
+
+def test_a_whole_body_is_fed_and_finished(threads: WorkerThreads) -> None:
+    exchange, body = FakeExchange(), FakeBody(b"0123", b"45")
+    assert asyncio.run(serve(threads, exchange, body)) is DONE
+    assert (exchange.blocks, exchange.ends) == ([b"0123", b"45"], ["finish"])
+    assert body.happened == ["begin", "release", "end"]
+
+
+def test_who_says_so_gets_the_memory_itself(threads: WorkerThreads) -> None:
+    exchange = FakeExchange(takes_lent_blocks=True)
+    asyncio.run(serve(threads, exchange, FakeBody(b"0123", b"45")))
+    assert [type(block) for block in exchange.blocks] == [memoryview, memoryview]
+
+
+def test_an_early_answer_ends_it(threads: WorkerThreads) -> None:
+    exchange, body = FakeExchange(), FakeBody(b"0123", b"45")
+    exchange.on_block = lambda: Answer(409)
+    assert asyncio.run(serve(threads, exchange, body)).status == 409
+    assert (exchange.blocks, exchange.ends) == ([b"0123"], [])
+    assert body.happened == ["begin", "release", "end"]
+
+
+def test_interim_answers_are_sent_while_more_is_to_come(threads: WorkerThreads) -> None:
+    exchange, interims = FakeExchange(), list[int]()
+    exchange.on_block = lambda: Answer(104)
+    assert asyncio.run(serve(threads, exchange, FakeBody(b"0123", b"45"), interims=interims)) is DONE
+    assert interims == [104]
+
+
+def test_what_became_slow_goes_on_the_ordinary_way(threads: WorkerThreads) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"45"}
+
+    exchange, body = FakeExchange(), FakeBody(b"0123", left=2)
+    assert asyncio.run(serve(threads, exchange, body, receive)) is DONE
+    assert (exchange.blocks, exchange.ends) == ([b"0123", b"45"], ["finish"])
+
+
+def test_a_failure_gives_the_connection_back(threads: WorkerThreads) -> None:
+    exchange, body = FakeExchange(), FakeBody(b"0123")
+    exchange.on_block = lambda: 1 // 0  # type: ignore[assignment,return-value]
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(serve(threads, exchange, body))
+    assert body.happened == ["begin", "release", "end"]
+
+
+def test_a_newer_request_stops_the_thread_and_keeps_what_came(threads: WorkerThreads) -> None:
+    exchange, body = FakeExchange(), FakeBody(b"0123", b"45", left=2)
+    exchange.on_block = lambda: exchange.tell_superseded()
+    assert asyncio.run(serve(threads, exchange, body)) is DONE
+    assert (exchange.blocks, exchange.ends) == ([b"0123", b"rest"], ["supersede"])
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_server_that_stops_waits_for_the_thread(*, is_answered: bool) -> None:
+    threads = WorkerThreads(2)
+    exchange, body = FakeExchange(), FakeBody(b"0123", b"45", left=2)
+    at_work, may_go_on = threading.Event(), threading.Event()
+
+    def on_block() -> Answer | None:
+        at_work.set()
+        assert may_go_on.wait(LONG)
+        return Answer(409) if is_answered else None
+
+    exchange.on_block = on_block
+
+    async def stop() -> None:
+        request = asyncio.ensure_future(serve(threads, exchange, body))
+        await asyncio.to_thread(at_work.wait, LONG)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert exchange.ends == []
+
+    asyncio.run(stop())
+    assert body.is_stopped
+    may_go_on.set()
+    threads.close()
+    assert (exchange.blocks, exchange.ends) == ([b"0123"], [] if is_answered else ["abort"])
