@@ -12,7 +12,7 @@ waits for ever for a client to read. Each costs memory or a socket, and needs no
 * A client that reads nothing for so long as the setting ``SEND_TIMEOUT`` says, while more is to be sent than its socket
   takes, is cut off.
 
-Bodies have their bounds in :mod:`.asgi`. The class overrides what it must of a class that is not a documented
+Bodies have their bounds in :mod:`.feeding`. The class overrides what it must of a class that is not a documented
 interface, so :func:`http1_class` chooses it only for the versions of uvicorn it was tested with.
 """
 
@@ -143,9 +143,10 @@ class BoundedHttp1(HttpToolsProtocol):
         self.watch_what_follows_an_early_answer()
 
     def watch_what_follows_an_early_answer(self) -> None:
-        """Bytes of a body that is answered already stop uvicorn's timer of silence; start it again."""
+        """Bytes of a body that is answered already are no silence, and stop uvicorn's timer of it; start it again."""
         is_answered = self.cycle is not None and self.cycle.response_complete
-        if is_answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+        if is_answered and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )

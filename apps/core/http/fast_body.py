@@ -6,11 +6,12 @@ a body comes as fast as it is taken, the event loop lets go of the connection: a
 by turns, in memory that it uses again, and copies nothing.
 
 Fast
-    is a connection that has sent :data:`AT_ONCE` before anybody read it, or whose last large body came fast to its
-    end. It is not fast any more once the thread has waited for more than :data:`GRACE` and the time that the bytes take
-    at :data:`FAST_RATE`: then the thread returns, and what follows goes the ordinary way, on which who is slow costs a
-    socket and no thread. So thousands of slow connections cost what they always did. It may prove fast again after
-    :data:`RETRY_AFTER`. Few threads read so at once (:class:`_Readers`); the others are for who is not fast.
+    is a connection of which :data:`AT_ONCE` came in one piece, or whose last large body came fast to its end. It is not
+    fast any more once the thread has waited for more than :data:`GRACE` and the time that the bytes take at
+    :data:`FAST_RATE`, or for :data:`LONGEST_WAIT` at a stretch: then the thread returns, and what follows goes the
+    ordinary way, on which who is slow costs a socket and no thread. So thousands of slow connections cost what they
+    always did. It may prove fast again after :data:`RETRY_AFTER`. Few threads read so at once (:class:`_Readers`); the
+    others are for who is not fast.
 
 What the parser sees
     Nothing of what the thread reads. :class:`RestOfBody` counts for it up to the end of the body, and the connection
@@ -43,6 +44,8 @@ GRACE = 0.02
 """Seconds."""
 FAST_RATE = 32 * MIB
 """Bytes per second."""
+LONGEST_WAIT = 0.25
+"""Seconds without a byte, however fast it was before; and after which a thread that is to stop notices."""
 RETRY_AFTER = 4 * MIB
 """Bytes that come the ordinary way before a connection that was slow may be fast again."""
 
@@ -150,12 +153,19 @@ class FastBody:
 
     def _let_go(self) -> bool:
         transport = self._connection.transport
-        if transport.get_extra_info("sslcontext") is not None or not _readers.enter():
+        if transport.get_extra_info("sslcontext") is not None:
+            return False
+        shared = transport.get_extra_info("socket")
+        try:
+            own = socket.fromfd(shared.fileno(), shared.family, shared.type)
+        except OSError:
+            return False  # No more files may be open.
+        if not _readers.enter():
+            own.close()
             return False
         self._connection.flow.pause_reading()
-        shared = transport.get_extra_info("socket")
-        self._socket = socket.fromfd(shared.fileno(), shared.family, shared.type)
-        self._socket.setblocking(False)
+        own.setblocking(False)
+        self._socket = own
         self._read, self._waited = 0, 0.0
         return True
 
@@ -189,7 +199,7 @@ class FastBody:
     def release(self) -> None:
         """The thread is done; it says so itself, for the event loop may wait for it no more."""
         self._begun = bytearray()
-        if self._socket is not None:
+        if self._socket is not None and self._socket.fileno() >= 0:
             self._socket.close()
             _readers.leave()
 
@@ -226,7 +236,7 @@ class FastBody:
         return filled
 
     def _wait(self, source: socket.socket) -> bool:
-        patience = GRACE + self._read / FAST_RATE - self._waited
+        patience = min(GRACE + self._read / FAST_RATE - self._waited, LONGEST_WAIT)
         if patience <= 0:
             return False
         poll = select.poll()

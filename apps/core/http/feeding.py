@@ -65,6 +65,7 @@ class Feeder:
                         answer = await feeding.go_on_fast()
                         if answer is not None:
                             return answer
+                        pace = _Pace()
                     message = await patience.wait_for(receive)
                     if message["type"] == "http.disconnect":
                         await feeding.end(gathered.take(), exchange.abort)
@@ -193,6 +194,8 @@ class _Feeding:
             self.end_unheard(b"", self._exchange.abort)
             raise
         except BaseException:
+            body.release()  # The thread may never have begun.
+            self._is_idle.set()
             body.end()
             raise
         body.end()

@@ -50,27 +50,39 @@ async def _send(cycle: Any, send: Callable[[Any], Any], held: list[Any], message
 
 
 async def _send_in_one_write(cycle: Any, send: Callable[[Any], Any], messages: list[Any]) -> None:
-    transport, cycle.transport = cycle.transport, _Collected()
+    transport, on_response = cycle.transport, cycle.on_response
+    cycle.transport = collected = _Collected(transport)
+    cycle.on_response = collected.end
     try:
         for message in messages:
             await send(message)
     finally:
-        collected, cycle.transport = cycle.transport, transport
+        cycle.transport, cycle.on_response = transport, on_response
         if collected.parts:
             transport.write(b"".join(collected.parts))
-        if collected.is_closing:
+        if collected.is_closed:
             transport.close()
+        if collected.is_ended:
+            on_response()  # Behind the close: what follows is not begun then.
 
 
 class _Collected:
     """A transport that writes nothing yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
         self.parts: list[bytes] = []
-        self.is_closing = False
+        self.is_closed = self.is_ended = False
 
     def write(self, data: bytes) -> None:
         self.parts.append(data)
 
     def close(self) -> None:
-        self.is_closing = True
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed or bool(self._transport.is_closing())
+
+    def end(self) -> None:
+        """The answer is whole."""
+        self.is_ended = True

@@ -86,18 +86,8 @@ class _QuietHandler(WSGIRequestHandler):
 def _asgi_url(django_db_setup: None) -> Iterator[str]:
     from intelliwiz_config.asgi import application
 
-    from ..http.bounded_http1 import http1_class
-
     server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            host="127.0.0.1",
-            port=0,
-            http=http1_class(),
-            log_level="warning",
-            ws="none",
-            proxy_headers=False,
-        )
+        uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", ws="none", proxy_headers=False)
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -97,6 +97,10 @@ class Server:
         self._server.should_exit = self._server.force_exit = True
         self._thread.join()
 
+    @property
+    def state(self) -> Any:
+        return self._server.server_state
+
     @contextlib.contextmanager
     def connect(self) -> Iterator[socket.socket]:
         with socket.create_connection(self.address, timeout=LONG) as client:
@@ -105,7 +109,9 @@ class Server:
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(fast_body, "GRACE", LONG)  # Where it is not about time, the machine may be slow.
+    # Where it is not about time, the machine may be slow.
+    monkeypatch.setattr(fast_body, "GRACE", LONG)
+    monkeypatch.setattr(fast_body, "LONGEST_WAIT", LONG)
     running = Server(request.param)
     yield running
     running.stop()
@@ -287,6 +293,60 @@ def test_who_goes_silent_after_an_early_answer_is_cut(server: Server) -> None:
         answer(client)
         client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
         assert client.recv(1) == b""
+
+
+def test_who_sends_long_after_an_early_answer_is_not_cut(server: Server) -> None:
+    """The keep-alive time is for silence."""
+    server.config.timeout_keep_alive = 1
+    request = put(os.urandom(8 * BLOCK_SIZE), "/early")
+    server.in_block = lambda: server.fast_body and server.fast_body.stop()  # type: ignore[assignment,func-returns-value]
+    with server.connect() as client:
+        client.sendall(request[: 2 * BLOCK_SIZE])
+        answer(client)
+        connection = next(iter(server.state.connections))
+        before = connection.timeout_keep_alive_task
+        client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
+        until(lambda: connection.timeout_keep_alive_task is not before)
+        assert before.cancelled()
+
+
+def test_a_thread_that_waits_hears_soon_that_it_is_to_stop(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_body, "LONGEST_WAIT", 0.01)
+    with server.connect() as client:
+        client.sendall(put(os.urandom(8 * BLOCK_SIZE), "/late")[: 4 * BLOCK_SIZE])
+        until(lambda: server.read)  # Though it was so fast that it might be waited for.
+
+
+def test_time_that_was_saved_is_used_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_body, "GRACE", 0)
+    body = FastBody(cast("Any", None), None)
+    waits: list[int] = []
+
+    def poll(milliseconds: int) -> list[int]:
+        waits.append(milliseconds)
+        clock[0] += 0.1
+        return [1]
+
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    waiting = SimpleNamespace(register=lambda *_: None, poll=poll)
+    monkeypatch.setattr(fast_body, "select", SimpleNamespace(poll=lambda: waiting, POLLIN=0))
+    body._read = fast_body.FAST_RATE // 5  # Of 0.2 seconds.
+    while body._wait(cast("Any", None)):
+        pass
+    assert waits == [200, 100]
+
+
+def test_without_another_file_it_is_the_ordinary_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(socket, "fromfd", refuse)
+    data = os.urandom(2 * BLOCK_SIZE)
+    with server.connect() as client:
+        client.sendall(put(data, "/late"))
+        assert answer(client) == str(len(data)).encode()
+    assert (server.bodies, server.read) == ([data], [])
 
 
 def test_a_thread_that_is_told_so_stops(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
@@ -47,7 +48,8 @@ class FakeBody:
         self.is_stopped = True
 
     def release(self) -> None:
-        self.happened.append("release")
+        if "release" not in self.happened:
+            self.happened.append("release")
 
     def end(self) -> None:
         self.happened.append("end")
@@ -96,7 +98,8 @@ class FakeExchange:
 def threads() -> Iterator[WorkerThreads]:
     made = WorkerThreads(2)
     yield made
-    made.close()
+    with suppress(RuntimeError):  # Closed in the test.
+        made.close()
 
 
 async def nothing_comes() -> dict[str, Any]:
@@ -161,6 +164,14 @@ def test_a_failure_gives_the_connection_back(threads: WorkerThreads) -> None:
     exchange, body = FakeExchange(), FakeBody(b"0123")
     exchange.on_block = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
+        asyncio.run(serve(threads, exchange, body))
+    assert body.happened == ["begin", "release", "end"]
+
+
+def test_a_thread_that_never_began_gives_back_what_it_was_given(threads: WorkerThreads) -> None:
+    exchange, body = FakeExchange(), FakeBody(b"0123")
+    threads.close()
+    with pytest.raises(RuntimeError):
         asyncio.run(serve(threads, exchange, body))
     assert body.happened == ["begin", "release", "end"]
 

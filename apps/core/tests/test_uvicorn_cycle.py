@@ -15,7 +15,8 @@ from apps.core.http.informational import ASGI_EXTENSION
 
 pytestmark = pytest.mark.unit
 
-START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]}
+HEADERS = [(b"content-length", b"4")]
+START = {"type": "http.response.start", "status": 200, "headers": HEADERS}
 BODY = {"type": "http.response.body", "body": b"abcd"}
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 
@@ -61,7 +62,9 @@ def answer_of(application: Application, request: bytes = b"GET / HTTP/1.1\r\nHos
         transport = Transport()
         connection.connection_made(transport)
         connection.data_received(request)
-        await asyncio.gather(*state.tasks)
+        while state.tasks:
+            await asyncio.gather(*state.tasks)
+            await asyncio.sleep(0)
         connection.connection_lost(None)
         return transport
 
@@ -89,6 +92,17 @@ def test_the_connection_closes_after_the_answer_that_says_so() -> None:
     transport = answer_of(sends(START, BODY), b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert transport.writes == [HEAD.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") + b"abcd"]
     assert transport.is_closed
+
+
+def test_what_is_pipelined_behind_the_last_answer_is_not_begun() -> None:
+    begun = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await sends({**START, "headers": [*HEADERS, (b"connection", b"close")]}, BODY)(scope, receive, send)
+
+    answer_of(application, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert begun == ["/a"]
 
 
 def test_interim_answers_go_out_before_it_at_once() -> None:
