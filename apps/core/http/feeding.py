@@ -42,9 +42,14 @@ class Feeder:
             fast_body: the body, where the server lets a thread have it.
         """
         feeding = _Feeding(self._threads, exchange, fast_body, send_interim)
-        answer = await feeding.begin()
-        if answer is not None:
-            return answer
+        try:
+            answer = await feeding.begin()
+            return await self._go_on(exchange, receive, feeding) if answer is None else answer
+        except Exception:
+            feeding.end_unheard(b"", exchange.abort)
+            raise
+
+    async def _go_on(self, exchange: Exchange, receive: Receive, feeding: _Feeding) -> Answer | Pending | None:
         self._receiving += 1
         try:
             return await self._feed(exchange, receive, feeding)

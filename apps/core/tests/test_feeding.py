@@ -166,6 +166,8 @@ def test_a_failure_gives_the_connection_back(threads: WorkerThreads) -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(serve(threads, exchange, body))
     assert body.happened == ["begin", "release", "end"]
+    threads.close()
+    assert exchange.ends == ["abort"]
 
 
 def test_a_thread_that_never_began_gives_back_what_it_was_given(threads: WorkerThreads) -> None:

@@ -10,9 +10,9 @@ import { sleep } from "./retrying.js";
 import type { Slots } from "./slots.js";
 import { Tabs } from "./tabs.js";
 
-// Answers after which the server's view is asked for before the chunk is tried again.
 // A chunk whose connection broke so often, while the server answers, is cut off by something on the way.
 const BROKEN_OFTEN = 3;
+// Answers after which the server's view is asked for before the chunk is tried again.
 const UNSURE = new Set(["chunk_superseded", "append_superseded", "staging_lost", "conflict", "not_active"]);
 
 /** What a transfer works with, and whom it tells. */
@@ -47,6 +47,7 @@ export class Transfer {
   readonly #broken = new Map<number, number>();
   #refreshing: Promise<void> | undefined;
   #proof: Proof = {};
+  #closed = false;
 
   constructor(parts: TransferParts) {
     const { file, session, onChunk } = parts;
@@ -108,6 +109,7 @@ export class Transfer {
   }
 
   close(): void {
+    this.#closed = true;
     this.#reader.close();
     this.#tabs.close();
   }
@@ -123,7 +125,8 @@ export class Transfer {
       const same = await onDemand?.isSame(this.#parts, reader, this.#digests, trust);
       if (same === false) throw new UploadError("other_version");
     } catch (error) {
-      attempts.fail(error as UploadError);
+      // Of an earlier session that was given up meanwhile, it says nothing about the next one.
+      if (!this.#closed) attempts.fail(error as UploadError);
     } finally {
       reader.close();
     }
@@ -204,12 +207,12 @@ export class Transfer {
   /** After a chunk's request failed: returns if the server has it all the same. */
   async #recover(index: number, error: unknown): Promise<void> {
     const code = error instanceof UploadError ? error.code : "";
+    if (code === "checksum_mismatch") this.#table.resend(index);
+    else if (!this.#table.isStored(index)) this.#table.giveBack(index);
     if (code === "network_error" || code === "stalled") {
       this.#parts.requests.narrow();
       await this.#suspectLimit(index);
     }
-    if (code === "checksum_mismatch") this.#table.resend(index);
-    else if (!this.#table.isStored(index)) this.#table.giveBack(index);
     if (!UNSURE.has(code)) throw error;
     await this.#refresh();
     if (!this.#table.isStored(index)) throw error;
@@ -218,11 +221,11 @@ export class Transfer {
   /** @throws {UploadError} `proxy_limit`, if a chunk of this size does not get through */
   async #suspectLimit(index: number): Promise<void> {
     const { api, attempts, session } = this.#parts;
+    const answers = await api.status(session.upload_id, attempts.signal).catch(() => undefined);
+    if (!answers) return;
     const times = (this.#broken.get(index) ?? 0) + 1;
     this.#broken.set(index, times);
-    if (times < BROKEN_OFTEN) return;
-    const answers = await api.status(session.upload_id, attempts.signal).catch(() => undefined);
-    if (answers) throw new UploadError("proxy_limit");
+    if (times >= BROKEN_OFTEN) throw new UploadError("proxy_limit");
   }
 
   /** The verified session, or the chunks that have to be sent (again). */

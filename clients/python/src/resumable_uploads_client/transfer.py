@@ -234,14 +234,13 @@ class Transfer:
         Raises:
             ProxyLimit: it is so.
         """
-        self._broken[index] = self._broken.get(index, 0) + 1
-        if self._broken[index] < BROKEN_OFTEN:
-            return
         try:
             self._api.status(self._upload_id)
         except UploadError:
             return
-        raise ProxyLimit("Chunks of this size do not get through to the server.") from error
+        self._broken[index] = self._broken.get(index, 0) + 1
+        if self._broken[index] >= BROKEN_OFTEN:
+            raise ProxyLimit("Chunks of this size do not get through to the server.") from error
 
     def _refresh(self) -> None:
         session = self._api.status(self._upload_id)
