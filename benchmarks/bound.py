@@ -37,6 +37,8 @@ def serve(connection: socket.socket, fd: int) -> None:
         digest = hashlib.sha256()
         while size:
             count = connection.recv_into(block[: min(size, BLOCK)])
+            if not count:
+                return
             digest.update(block[:count])
             os.pwrite(fd, block[:count], offset)
             offset, size = offset + count, size - count

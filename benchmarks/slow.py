@@ -32,7 +32,7 @@ class SlowResult:
 
 
 def with_slow_clients(server: Server, clients: int, seconds: float) -> SlowResult:
-    """Keep ``clients`` uploads of 20 KB/s going while a fast client asks for a status again and again."""
+    """Keep ``clients`` uploads of 20 KB/s going while a fast client sends small chunks."""
     payload = Payload(bytes(MIB), MIB, clients)
     client = OursClient(server)
     upload_id = client.init(payload)

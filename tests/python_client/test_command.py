@@ -96,6 +96,11 @@ def test_put_prints_id_and_hash_and_plain_lines_in_a_pipe(command: Command, make
     assert upload_id in command("status", upload_id).stdout.decode()
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:8000/api/v1/upload", "ftp://127.0.0.1/"])
+def test_what_is_no_address_is_refused(command: Command, make_file: MakeFile, url: str) -> None:
+    assert url.encode() in command("put", str(make_file(1)), "--to", url, code=2).stderr
+
+
 @pytest.mark.parametrize("size", [2 * MIB, 0])
 @pytest.mark.parametrize("name", ["file.bin", f"{'long-' * 20}file.bin"])
 def test_put_shows_a_bar_on_a_terminal(command: Command, make_file: MakeFile, size: int, name: str) -> None:

@@ -21,7 +21,7 @@ from .small_json import bad_field, parse_object
 
 MOST_FIELDS = 32
 _DECODERS = BoundedSemaphore(2)
-"""Who decodes has the body, its text and its bytes in memory at once."""
+"""Who decodes has the body and its bytes in memory at once, and its text too if there are escapes in the data."""
 _DATA = re.compile(rb'"chunk_data"[ \t\r\n]*:[ \t\r\n]*"')
 _STANDS_FOR_DATA = secrets.token_hex()
 """In a document whose data are read apart. Nobody knows it, so where it stands after parsing, the data stood."""

@@ -200,7 +200,10 @@ def _fetch_one(database: BaseDatabaseWrapper, sql: str, parameters: dict[str, An
 
 
 def _fetch_one_prepared(database: BaseDatabaseWrapper, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    """By psycopg's own cursor: Django's merges the parameters into the text, which PostgreSQL then parses each time."""
+    """By psycopg's own cursor, which sends the parameters apart, where Django's merges them into the text.
+
+    Prepared where the database's ``OPTIONS`` have a ``prepare_threshold``, which poolers of transactions may not bear.
+    """
     import psycopg
 
     database.ensure_connection()

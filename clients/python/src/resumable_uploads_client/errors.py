@@ -140,7 +140,11 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> Upload
     """The error of an answer outside 2xx: of the server's problem document, or of whatever a proxy said."""
     if 300 <= status < 400:
         # Not gone to: whoever is there would be told the token.
-        return Refused("The server refers to another address, which is not asked.", code="redirected", status=status)
+        return Refused(
+            "The server refers to another address, which is not asked. Is the API there?",
+            code="redirected",
+            status=status,
+        )
     problem = _problem(body)
     if status == 413 and not problem:
         return ProxyLimit("A proxy on the way takes no requests of this size.", status=status)

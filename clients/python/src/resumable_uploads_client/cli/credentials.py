@@ -45,12 +45,14 @@ def find(url: str | None) -> Credentials:
     """The credentials to use. A stored token goes only to the server it was stored for.
 
     Raises:
-        click.UsageError: there is no address.
+        click.UsageError: there is no address, or it is none.
     """
     stored = _stored()
     url = url or (stored.url if stored else None)
     if url is None:
         raise click.UsageError("Say where to: --to URL, RESUMABLE_UPLOADS_URL, or resumable-uploads login.")
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"{url} is no address of an API: it begins with http:// or https://.")
     token = os.environ.get("RESUMABLE_UPLOADS_TOKEN")
     if token is None:
         token = stored.token if stored and stored.url.rstrip("/") == url.rstrip("/") else ""
