@@ -204,6 +204,30 @@ def test_lanes_wait_for_the_hash_of_the_whole() -> None:
 
 
 @lanes
+@pytest.mark.parametrize("window", [2 * CHUNK, 100 * CHUNK])
+def test_the_lease_is_kept_while_the_hash_of_the_whole_is_waited_for(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a lane that is far enough ahead, and by the caller once all lanes are through."""
+    monkeypatch.setattr(verification, "_WINDOW", window)
+    monkeypatch.setattr(verification, "_LOOK_SECONDS", 0.001)
+    stored, often, kept = Stored(DATA), threading.Event(), 0
+
+    def open_() -> Any:
+        if threading.current_thread().name == "verify":
+            assert often.wait(20)
+        return stored.open()
+
+    def keep(progress: Progress) -> None:
+        nonlocal kept
+        kept += 1
+        if kept == 10 * len(DATA):
+            often.set()
+
+    assert verify(open_, keep=keep).sha256 == SHA256
+
+
+@lanes
 def test_a_process_without_threads_to_spare_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
