@@ -368,6 +368,7 @@ def test_a_pause_may_be_longer_than_the_stall_limit(
     time.sleep(0.1)
     sent = len(page.chunk_requests)
     mend(proxy)
+    page.wait_for(f"() => window.stored() >= {sent}")  # What is in flight lands.
     page.page.clock.fast_forward("01:00:00")
     assert page.evaluate("() => window.upload.state") == "paused"
     assert len(page.chunk_requests) == sent
