@@ -291,22 +291,24 @@ def test_who_goes_silent_after_an_early_answer_is_cut(server: Server) -> None:
     with server.connect() as client:
         client.sendall(request[: 2 * BLOCK_SIZE])
         answer(client)
-        client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
-        assert client.recv(1) == b""
+        with contextlib.suppress(ConnectionError):
+            client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
+            assert client.recv(1) == b""
 
 
 def test_who_sends_long_after_an_early_answer_is_not_cut(server: Server) -> None:
     """The keep-alive time is for silence."""
-    server.config.timeout_keep_alive = 1
+    server.config.timeout_keep_alive = LONG
     request = put(os.urandom(8 * BLOCK_SIZE), "/early")
     server.in_block = lambda: server.fast_body and server.fast_body.stop()  # type: ignore[assignment,func-returns-value]
     with server.connect() as client:
         client.sendall(request[: 2 * BLOCK_SIZE])
         answer(client)
-        connection = next(iter(server.state.connections))
+        (connection,) = server.state.connections
+        until(lambda: connection.timeout_keep_alive_task)
         before = connection.timeout_keep_alive_task
         client.sendall(request[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10])
-        until(lambda: connection.timeout_keep_alive_task is not before)
+        until(lambda: connection.timeout_keep_alive_task not in (None, before))
         assert before.cancelled()
 
 
