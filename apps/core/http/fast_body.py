@@ -6,12 +6,12 @@ a body comes as fast as it is taken, the event loop lets go of the connection: a
 by turns, in memory that it uses again, and copies nothing.
 
 Fast
-    is a connection of which :data:`AT_ONCE` came in one piece, or whose last large body came fast to its end. It is not
-    fast any more once the thread has waited for more than :data:`GRACE` and the time that the bytes take at
-    :data:`FAST_RATE`, or for :data:`LONGEST_WAIT` at a stretch: then the thread returns, and what follows goes the
-    ordinary way, on which who is slow costs a socket and no thread. So thousands of slow connections cost what they
-    always did. It may prove fast again after :data:`RETRY_AFTER`. Few threads read so at once (:class:`_Readers`); the
-    others are for who is not fast.
+    is a connection of which :data:`AT_ONCE` came in one piece or before anybody read it, or whose last large body came
+    fast to its end. It is not fast any more once the thread has waited for more than :data:`GRACE` and the time that
+    the bytes take at :data:`FAST_RATE`, or for :data:`LONGEST_WAIT` at a stretch: then the thread returns, and what
+    follows goes the ordinary way, on which who is slow costs a socket and no thread. So thousands of slow connections
+    cost what they always did. It may prove fast again after :data:`RETRY_AFTER`. Few threads read so at once
+    (:class:`_Readers`); the others are for who is not fast.
 
 What the parser sees
     Nothing of what the thread reads. :class:`RestOfBody` counts for it up to the end of the body, and the connection

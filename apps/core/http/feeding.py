@@ -62,7 +62,6 @@ class Feeder:
             async with asyncio.timeout(None) as timeout:
                 patience = _Patience(timeout)
                 feeding.on_end(patience.end)
-                pace = _Pace()
                 more = True
                 while more:
                     if feeding.is_fast:
@@ -70,14 +69,13 @@ class Feeder:
                         answer = await feeding.go_on_fast()
                         if answer is not None:
                             return answer
-                        pace = _Pace()
                     message = await patience.wait_for(receive)
                     if message["type"] == "http.disconnect":
                         await feeding.end(gathered.take(), exchange.abort)
                         return None
                     more = message.get("more_body", False)
                     if more:
-                        pace.require(len(message.get("body", b"")))
+                        feeding.pace.require(len(message.get("body", b"")))
                     gathered.add(message.get("body", b""))
                     if more and gathered.size >= self._block_size():
                         timeout.reschedule(None)
@@ -149,6 +147,7 @@ class _Feeding:
         self._is_answered = False
         self._end_wait: Callable[[], None] = lambda: None
         self.gathered = _Gathered(fast_body)
+        self.pace = _Pace()
 
     def on_end(self, end_wait: Callable[[], None]) -> None:
         """Call ``end_wait`` on the event loop once there is nothing to wait for; bytes may be long in coming."""
@@ -204,6 +203,7 @@ class _Feeding:
             body.end()
             raise
         body.end()
+        self.pace = _Pace()  # What came fast took its time, and is not counted.
         return answer
 
     def _receive_fast(self, body: FastBody, first: Callable[[], Answer | None]) -> Answer | Pending | None:

@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from apps.core.http import feeding
 from apps.core.http.feeding import Feeder
 from apps.core.http.protocol import Answer
 from apps.core.http.threads import WorkerThreads
@@ -30,10 +32,13 @@ class FakeBody:
         self.happened: list[str] = []
 
     is_due = False
+    is_free = True
+    """Whether there is a thread for it."""
 
     def begin(self) -> bool:
-        self.happened.append("begin")
-        return True
+        if self.is_free:
+            self.happened.append("begin")
+        return self.is_free
 
     def blocks(self) -> Iterator[memoryview]:
         memory = bytearray(max(map(len, self._blocks)))
@@ -158,6 +163,31 @@ def test_what_became_slow_goes_on_the_ordinary_way(threads: WorkerThreads) -> No
     exchange, body = FakeExchange(), FakeBody(b"0123", left=2)
     assert asyncio.run(serve(threads, exchange, body, receive)) is DONE
     assert (exchange.blocks, exchange.ends) == ([b"0123", b"45"], ["finish"])
+
+
+@pytest.mark.parametrize(("is_free", "paces"), [(True, 2), (False, 1)])
+def test_the_least_rate_is_of_what_comes_the_ordinary_way(
+    threads: WorkerThreads, monkeypatch: pytest.MonkeyPatch, *, is_free: bool, paces: int
+) -> None:
+    """Who has no thread is not let off by being fast."""
+    made: list[SimpleNamespace] = []
+
+    def pace() -> SimpleNamespace:
+        made.append(SimpleNamespace(require=lambda size: None))
+        return made[-1]
+
+    monkeypatch.setattr(feeding, "_Pace", pace)
+    messages = iter([{"type": "http.request", "body": b"4", "more_body": True}] * 3)
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.request", "body": b"5"})
+
+    exchange, body = FakeExchange(), FakeBody(b"0123", left=4)
+    body.is_free = is_free
+    body.is_due = not is_free
+    asyncio.run(serve(threads, exchange, body, receive))
+    assert exchange.ends == ["finish"]
+    assert len(made) == paces
 
 
 def test_a_failure_gives_the_connection_back(threads: WorkerThreads) -> None:
