@@ -139,7 +139,13 @@ class ChunkProgress(serializers.Serializer[Any]):
     received_bytes = serializers.IntegerField(read_only=True)
 
 
-class Progress(ChunkProgress):
+class SummaryProgress(ChunkProgress):
+    damaged_chunks = serializers.IntegerField(
+        read_only=True, help_text="Arrived damaged, or were found so in the store, and had to be sent again."
+    )
+
+
+class Progress(SummaryProgress):
     missing_chunks = serializers.ListField(child=serializers.IntegerField(), read_only=True)
     assembled_bytes = serializers.IntegerField(read_only=True, help_text="Bytes verified so far, while assembling.")
     assembled_percentage = serializers.FloatField(read_only=True)
@@ -152,6 +158,7 @@ class CompletedFile(serializers.Serializer[Any]):
     sha256 = serializers.CharField(read_only=True, allow_null=True)
     composite_hash = serializers.CharField(read_only=True, allow_null=True)
     url = serializers.CharField(read_only=True)
+    completed_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
 
 class Refusal(serializers.Serializer[Any]):
@@ -196,7 +203,7 @@ class SessionWithReceipts(Session):
 class SessionSummary(Session):
     """A session in a list: without the list of missing chunks, which ``status`` gives."""
 
-    progress = ChunkProgress(read_only=True)  # type: ignore[assignment]
+    progress = SummaryProgress(read_only=True)  # type: ignore[assignment]
 
 
 class SessionPage(serializers.Serializer[Any]):

@@ -82,6 +82,9 @@ class UploadSession(models.Model):
     contiguous_chunks = models.PositiveIntegerField(
         default=0, help_text="Lower bound of the chunks recorded from the first on without a gap."
     )
+    damaged_chunks = models.PositiveIntegerField(
+        default=0, help_text="Chunks that arrived damaged, or were found so in the store, and had to be sent again."
+    )
     chunks_end = models.PositiveIntegerField(
         default=0, help_text="Index behind the last recorded chunk, while the size is not declared."
     )

@@ -15,6 +15,7 @@ def session_document(session: UploadSession, *, summary: bool = False) -> dict[s
         "received_chunks": session.received_chunks,
         "total_chunks": total,
         "received_bytes": session.received_bytes,
+        "damaged_chunks": session.damaged_chunks,
     }
     if not summary:
         progress["missing_chunks"] = session.missing_chunks
@@ -61,6 +62,7 @@ def _file_document(session: UploadSession) -> dict[str, Any] | None:
         "sha256": session.sha256 or None,
         "composite_hash": session.composite_hash or None,
         "url": session.file.url,
+        "completed_at": session.ended_at.isoformat() if session.ended_at else None,
     }
 
 

@@ -88,7 +88,12 @@ class NewUpload:
         self._metadata = metadata
         self._raw_metadata = raw_metadata
         self._key = ledger.dedupe_key(
-            principal, client_key=client_key, filename=self._filename, total_size=total_size, file_hash=file_hash
+            principal,
+            client_key=client_key,
+            filename=self._filename,
+            total_size=total_size,
+            file_hash=file_hash,
+            metadata=metadata,
         )
 
     def begin(self) -> tuple[UploadSession, bool]:

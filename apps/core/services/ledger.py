@@ -8,13 +8,14 @@ waits for anything but the database.
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ..conf import upload_settings
@@ -70,14 +71,22 @@ def set_handle(session: UploadSession, handle: str) -> None:
 
 
 def dedupe_key(
-    principal: Principal, *, client_key: str, filename: str, total_size: int | None, file_hash: str
+    principal: Principal,
+    *,
+    client_key: str,
+    filename: str,
+    total_size: int | None,
+    file_hash: str,
+    metadata: dict[str, Any],
 ) -> str | None:
     """What tells an open session from all others, so that ``init`` is idempotent: the client's own key, or else name,
-    size and hash of the file; None if neither is known."""
+    size, hash and metadata of the file (twins in two folders are two files); None if neither is known."""
     if client_key:
         parts = ["key", client_key]
     elif file_hash and total_size is not None:
         parts = ["file", filename, str(total_size), file_hash]
+        if metadata:
+            parts.append(json.dumps(metadata, sort_keys=True))
     else:
         return None
     return hashlib.sha256("\0".join([principal.key, *parts]).encode()).hexdigest()
@@ -120,6 +129,11 @@ def _create(principal: Principal, partials: Sequence[UploadSession], fields: dic
         for position, partial in enumerate(partials)
     )
     return session
+
+
+def count_damaged(session: UploadSession) -> None:
+    """A chunk arrived damaged, and will be sent again."""
+    UploadSession.objects.filter(pk=session.pk).update(damaged_chunks=F("damaged_chunks") + 1)
 
 
 def require_active(session: UploadSession) -> None:

@@ -155,6 +155,9 @@ class ChunkSink:
         try:
             self._check_whole()
             return self._commit_or_compare()
+        except ChecksumMismatch:
+            ledger.count_damaged(self.session)
+            raise
         finally:
             self._writer.discard()
 

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
@@ -151,6 +151,7 @@ def _forget_chunks(session: UploadSession, damaged: Sequence[int]) -> None:
         received_chunks=session.receipts.count(),
         received_bytes=left["size"] or 0,
         contiguous_chunks=min(damaged),
+        damaged_chunks=F("damaged_chunks") + len(damaged),
         partial_size=0,
         partial_sha256="",
         partial_state=b"",

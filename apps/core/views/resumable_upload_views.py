@@ -114,9 +114,12 @@ class UploadView(UploadApiView):
         return response
 
 
-class _ListQuery(serializers.Serializer[Any]):
+class ListQuery(serializers.Serializer[Any]):
+    """What a list can be narrowed to."""
+
     status = serializers.ChoiceField(choices=PUBLIC_STATUSES, required=False)
     file_hash = Sha256Field(required=False)
+    search = serializers.CharField(required=False, max_length=255, help_text="A part of the name, in any case.")
 
 
 class SessionPages(CursorPagination):
@@ -137,7 +140,9 @@ class UploadListView(UploadApiView):
 
     def get(self, request: Request) -> Response:
         """My sessions, the newest first, in pages."""
-        query = _checked(_ListQuery(data=request.query_params.dict()))
+        query = _checked(ListQuery(data=request.query_params.dict()))
+        if search := query.pop("search", None):
+            query["filename__icontains"] = search
         rows: QuerySet[UploadSession] = self.principal.uploads().filter(**query)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []

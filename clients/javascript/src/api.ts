@@ -1,6 +1,6 @@
 import { toBase64 } from "./digests.js";
 import { errorOf, UploadError } from "./errors.js";
-import { type HttpAnswer, send, sendBlob } from "./http.js";
+import { type HttpAnswer, type OutgoingRequest, send, sendBlob } from "./http.js";
 import type { Load } from "./load.js";
 import { type Supplied, supply } from "./supplied.js";
 
@@ -25,6 +25,7 @@ export interface SessionDocument {
     sha256: string | null;
     composite_hash: string | null;
     url: string;
+    completed_at: string | null;
   } | null;
   error: { code: string; detail: string } | null;
 }
@@ -34,6 +35,8 @@ export interface SessionProgress {
   received_chunks: number;
   total_chunks: number | null;
   received_bytes: number;
+  /** Absent in the answers to chunks. */
+  damaged_chunks?: number;
   /** Absent in lists and in the answers to chunks. */
   missing_chunks?: number[];
   assembled_percentage?: number;
@@ -56,7 +59,7 @@ export interface Proof {
 
 export interface InitFields {
   filename: string;
-  total_size: number;
+  total_size: number | undefined;
   client_key: string;
   mime_type: string | undefined;
   chunk_size: number | undefined;
@@ -65,24 +68,15 @@ export interface InitFields {
   request_limit: number | undefined;
 }
 
-/** A file that goes in one request. */
-export interface WholeFile {
-  filename: string;
-  mimeType: string | undefined;
-  /** As tus's Upload-Metadata has it. */
-  metadata: string;
-  /** The same for every repetition. */
-  key: string;
-  blob: Blob;
-  digest: Uint8Array | undefined;
-}
-
 export interface ApiOptions {
   apiUrl: string;
   authToken?: Supplied<string> | undefined;
-  headers?: Supplied<Record<string, string>> | undefined;
+  headers?: Supplied<Record<string, string>, UploadError | undefined> | undefined;
   credentials: RequestCredentials;
   stallTimeout: number;
+  byXhr: boolean;
+  onBeforeRequest?: ((request: OutgoingRequest) => void | Promise<void>) | undefined;
+  onAfterResponse?: ((request: OutgoingRequest, response: HttpAnswer) => void | Promise<void>) | undefined;
   load: Load;
 }
 
@@ -92,6 +86,7 @@ export interface Call {
   blob?: Blob;
   headers?: Record<string, string>;
   onProgress?: ((loaded: number) => void) | undefined;
+  keepalive?: boolean;
 }
 
 /** The server's operations: one method, one request (two when a token was refreshed). */
@@ -112,39 +107,26 @@ export class UploadApi {
   }
 
   init(fields: InitFields, signal: AbortSignal): Promise<SessionDocument> {
-    return this.#json("POST", "init", { json: fields, signal });
+    return this.json("POST", "init", { json: fields, signal });
   }
 
   status(uploadId: string, signal: AbortSignal): Promise<SessionDocument> {
-    return this.#json("GET", `status/${uploadId}`, { signal });
-  }
-
-  /** The receipts from a chunk on. */
-  receipts(uploadId: string, from: number, signal: AbortSignal): Promise<ReceiptsPage> {
-    return this.#json("GET", `status/${uploadId}?receipts_from=${from}`, { signal });
+    return this.json("GET", `status/${uploadId}`, { signal });
   }
 
   /** The session when it is verified and published; otherwise how many seconds to wait before asking again. */
-  async complete(uploadId: string, proof: Proof, signal: AbortSignal): Promise<SessionDocument | number> {
+  async complete(
+    uploadId: string,
+    proof: Proof & { total_size?: number },
+    signal: AbortSignal,
+  ): Promise<SessionDocument | number> {
     const answer = await this.call("POST", "complete", { json: { upload_id: uploadId, ...proof }, signal });
-    if (answer.status === 202) return Number(answer.retryAfter ?? 1);
+    if (answer.status === 202) return Number(answer.header("Retry-After") ?? 1);
     return parse(answer);
   }
 
   cancel(uploadId: string, signal: AbortSignal): Promise<SessionDocument> {
-    return this.#json("POST", "cancel", { json: { upload_id: uploadId }, signal });
-  }
-
-  /** Succeeds for an upload that is gone already too, so it may be repeated. */
-  async remove(uploadId: string, signal: AbortSignal): Promise<void> {
-    await this.call("DELETE", uploadId, { signal });
-  }
-
-  /** The newest of my sessions, at most 200. */
-  async list(filters: Record<string, string>, signal: AbortSignal): Promise<SessionDocument[]> {
-    const query = new URLSearchParams({ page_size: "200", ...filters });
-    const page = await this.#json<{ results: SessionDocument[] }>("GET", `?${query}`, { signal });
-    return page.results;
+    return this.json("POST", "cancel", { json: { upload_id: uploadId }, signal, keepalive: true });
   }
 
   /** Send one chunk as it is, with its SHA-256 as RFC 9530 has it, where there is one. */
@@ -155,7 +137,7 @@ export class UploadApi {
     signal: AbortSignal,
     onProgress: (loaded: number) => void,
   ): Promise<{ progress: SessionProgress }> {
-    return this.#json("PUT", `chunk/${uploadId}/${index}`, {
+    return this.json("PUT", `chunk/${uploadId}/${index}`, {
       blob,
       headers: {
         "Content-Type": "application/octet-stream",
@@ -166,44 +148,30 @@ export class UploadApi {
     });
   }
 
-  /** Send a whole file with its creation, as the IETF draft has it. */
-  createWhole(
-    { filename, mimeType, metadata, key, blob, digest }: WholeFile,
-    signal: AbortSignal,
-  ): Promise<SessionDocument> {
-    return this.#json("POST", "files/", {
-      blob,
-      headers: {
-        "Content-Type": mimeType ?? "application/octet-stream",
-        "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
-        "Idempotency-Key": `"${key}"`,
-        "Upload-Complete": "?1",
-        ...(metadata && { "Upload-Metadata": metadata }),
-        ...(digest && { "Repr-Digest": `sha-256=:${toBase64(digest)}:` }),
-      },
-      signal,
-    });
-  }
-
-  async #json<T>(method: string, path: string, call: Call): Promise<T> {
+  /** Any request of the API that is answered by JSON. */
+  async json<T>(method: string, path: string, call: Call): Promise<T> {
     return parse(await this.call(method, path, call));
   }
 
   /** Any request of the API. */
   async call(method: string, path: string, call: Call): Promise<HttpAnswer> {
+    const { authToken, headers } = this.#options;
     const used = this.#authorization();
     let answer = await this.#send(method, path, call, await used);
-    if (answer.status === 401 && typeof this.#options.authToken === "function") {
+    let error = errorOf(answer);
+    const stale = error?.code === "csrf_failed" && typeof headers === "function";
+    if (stale || (error?.status === 401 && typeof authToken === "function")) {
       // Whoever notices first asks for a fresh token; the other requests in flight use the same one.
-      if (this.#token === used) this.#token = undefined;
-      answer = await this.#send(method, path, call, await this.#authorization());
+      if (!stale && this.#token === used) this.#token = undefined;
+      answer = await this.#send(method, path, call, await this.#authorization(), stale ? error : undefined);
+      error = errorOf(answer);
     }
-    if (answer.status < 200 || answer.status > 299) throw errorOf(answer.status, answer.text, answer.retryAfter);
+    if (error) throw error;
     return answer;
   }
 
-  async #send(method: string, path: string, call: Call, token: string): Promise<HttpAnswer> {
-    const { headers, credentials, stallTimeout } = this.#options;
+  async #send(method: string, path: string, call: Call, token: string, refusal?: UploadError): Promise<HttpAnswer> {
+    const { headers, credentials, stallTimeout, byXhr, onBeforeRequest, onAfterResponse } = this.#options;
     if (token !== "" && !this.#warned) this.#warn();
     const request = {
       method,
@@ -212,16 +180,20 @@ export class UploadApi {
         Accept: "application/json",
         ...(call.json !== undefined && { "Content-Type": "application/json" }),
         ...(token !== "" && { Authorization: `Bearer ${token}` }),
-        ...(await supply(headers)),
+        ...(await supply(headers, refusal)),
         ...call.headers,
       },
       withCredentials: credentials === "include",
       stallTimeout,
       signal: call.signal,
     };
-    const { blob, onProgress, json } = call;
-    if (blob && onProgress) return sendBlob({ ...request, body: blob, onProgress });
-    return send({ ...request, body: json === undefined ? blob : JSON.stringify(json) });
+    const { blob, onProgress, json, keepalive } = call;
+    await onBeforeRequest?.(request);
+    const answer = await (blob && onProgress && byXhr
+      ? sendBlob({ ...request, body: blob, onProgress })
+      : send({ ...request, keepalive, body: json === undefined ? blob : JSON.stringify(json) }));
+    await onAfterResponse?.(request, answer);
+    return answer;
   }
 
   /** Of a token that others can read on its way. */

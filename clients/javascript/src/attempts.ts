@@ -7,11 +7,11 @@ import type { Slots } from "./slots.js";
 /** What an upload hears of its attempts. */
 export interface AttemptEvents {
   /** It waits for its turn among the files. */
-  onQueue(): void;
-  /** It waits before it tries again: why, and how long (undefined: until the browser is online). */
-  onWait(error: UploadError, milliseconds: number | undefined): void;
+  onQueue?(): void;
+  /** It waits before it tries again: why, and how long (undefined: until the browser is online, or somebody logs in). */
+  onWait?(error: UploadError, milliseconds: number | undefined): void;
   /** It is about to do something. */
-  onGo(): void;
+  onGo?(): void;
 }
 
 /** How one upload uses the network: in its turn among the files, not while paused, and again after what may pass. */
@@ -27,11 +27,11 @@ export class Attempts {
   #failure: UploadError | undefined;
 
   /** @param size of the file, in bytes: small ones have their turn before large ones */
-  constructor(settings: Settings, files: Slots, size: number, events: AttemptEvents) {
+  constructor(settings: Settings, files: Slots, size: number, events: AttemptEvents = {}) {
     this.#files = files;
     this.#size = size;
     this.#events = events;
-    this.#retrying = new Retrying(settings, (error, milliseconds) => events.onWait(error, milliseconds));
+    this.#retrying = new Retrying(settings, (error, milliseconds) => events.onWait?.(error, milliseconds));
   }
 
   get paused(): boolean {
@@ -118,11 +118,11 @@ export class Attempts {
       if (!this.#giveTurn) await this.#waitForTurn();
     } while (this.paused);
     this.throwIfOver();
-    this.#events.onGo();
+    this.#events.onGo?.();
   }
 
   #waitForTurn(): Promise<void> {
-    this.#events.onQueue();
+    this.#events.onQueue?.();
     this.#turn ??= this.#files
       .acquire(this.#life.signal, this.#size)
       .then((release) => {

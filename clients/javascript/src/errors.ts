@@ -1,3 +1,5 @@
+import type { HttpAnswer } from "./http.js";
+
 /** The members of an RFC 9457 problem document that the server sends; some codes bring further ones. */
 export interface Problem {
   code: string;
@@ -46,7 +48,7 @@ const CODES: Record<number, ClientErrorCode | "not_authenticated" | "throttled">
 };
 
 // For what happens here; what the server refuses it says itself, with the limit or the types that it accepts.
-const SENTENCES: Record<string, string> = {
+const MESSAGES: Record<string, string> = {
   aborted: "The upload was stopped.",
   file_changed: "The file has changed. Choose it again.",
   file_unreadable: "The file cannot be read any more. Choose it again.",
@@ -65,6 +67,8 @@ const SENTENCES: Record<string, string> = {
 
 /** Everything that an upload can fail with. `message` is a sentence for the person in front of the screen. */
 export class UploadError extends Error {
+  /** The sentences by code, to be overridden or translated. A code without one is told in the server's words. */
+  static readonly messages = MESSAGES;
   override readonly name = "UploadError";
   /** Stable; decide by it. A {@link ClientErrorCode} or a `code` of the server's. */
   readonly code: string;
@@ -88,7 +92,7 @@ export class UploadError extends Error {
     } = {},
   ) {
     const status = options.status ?? 0;
-    super(SENTENCES[code] ?? options.problem?.detail ?? `The server answered ${status}.`, { cause: options.cause });
+    super(MESSAGES[code] ?? options.problem?.detail ?? `The server answered ${status}.`, { cause: options.cause });
     this.code = code;
     this.status = status;
     this.problem = options.problem;
@@ -103,10 +107,11 @@ export class UploadError extends Error {
 }
 
 /** The error of an answer outside 2xx: a problem document, or whatever a proxy in between said. */
-export function errorOf(status: number, body: string, retryAfterHeader: string | null): UploadError {
-  const problem = parseProblem(body);
+export function errorOf({ status, text, header }: HttpAnswer): UploadError | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  const problem = parseProblem(text);
   const code = problem?.code ?? CODES[status] ?? "unexpected_answer";
-  return new UploadError(code, { status, problem, retryAfter: parseRetryAfter(retryAfterHeader) });
+  return new UploadError(code, { status, problem, retryAfter: parseRetryAfter(header("Retry-After")) });
 }
 
 function parseProblem(body: string): Problem | undefined {

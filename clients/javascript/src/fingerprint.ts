@@ -1,22 +1,17 @@
-/**
- * What tells a file from others without reading it: where it goes, and what the browser knows of it.
- *
- * A file that was changed on disk has another `lastModified`, so its earlier upload is not resumed with other bytes.
- */
-export function fingerprintOf(file: File, apiUrl: string): string {
-  return JSON.stringify([apiUrl, file.webkitRelativePath || file.name, file.size, file.lastModified]);
-}
+import type { UploadOptions } from "./options.js";
 
 /**
- * The key under which the server finds the open session of a file again, though its id was never heard here: the
- * fingerprint, with the name and the metadata where the application gives them, for it asks for another upload then.
+ * What tells a file from others without reading it: where it goes, what the browser knows of it, and what is said of it.
+ *
+ * A file that was changed on disk has another `lastModified`, so its earlier upload is not resumed with other bytes.
+ * The server knows the open session of a file by it too (`client_key`), though its id was never heard here.
  */
-export function clientKeyOf(
-  fingerprint: string,
-  { filename, metadata }: { filename?: string; metadata?: Record<string, unknown> },
-): string {
-  const plain = filename === undefined && metadata === undefined;
-  return plain ? fingerprint : JSON.stringify([fingerprint, filename, metadata]);
+export function fingerprintOf(file: File, apiUrl: string, options: UploadOptions = {}): string {
+  const { filename, metadata, fingerprint } = options;
+  const own = typeof fingerprint === "function" ? fingerprint(file) : fingerprint;
+  if (own !== undefined) return JSON.stringify([apiUrl, own]);
+  const said = filename === undefined && metadata === undefined ? [] : [filename, metadata];
+  return JSON.stringify([apiUrl, file.webkitRelativePath || file.name, file.size, file.lastModified, ...said]);
 }
 
 /** A key that no session has. */

@@ -1,9 +1,13 @@
 import { UploadError } from "./errors.js";
 
-export interface HttpRequest {
-  method: string;
-  url: string;
+/** A request as hooks see it. */
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly url: string;
   headers: Record<string, string>;
+}
+
+export interface HttpRequest extends OutgoingRequest {
   withCredentials: boolean;
   /** Milliseconds without progress after which the request is given up. */
   stallTimeout: number;
@@ -12,6 +16,8 @@ export interface HttpRequest {
 
 export interface SmallRequest extends HttpRequest {
   body?: string | Blob | undefined;
+  /** Whether it is sent even though the page is left. */
+  keepalive?: boolean | undefined;
 }
 
 export interface BlobRequest extends HttpRequest {
@@ -23,7 +29,7 @@ export interface BlobRequest extends HttpRequest {
 export interface HttpAnswer {
   status: number;
   text: string;
-  retryAfter: string | null;
+  header(name: string): string | null;
 }
 
 // Nothing is heard while a request waits for one of the browser's six connections, nor while the last bytes, which the
@@ -37,19 +43,21 @@ const STALL_FACTOR_AROUND_BODY = 4;
  *   `redirected`.
  */
 export async function send(request: SmallRequest): Promise<HttpAnswer> {
-  const { method, url, headers, body = null, withCredentials, stallTimeout, signal } = request;
+  const { method, url, headers, body = null, withCredentials, stallTimeout, signal, keepalive = false } = request;
   const life = new AbortController();
   const end = () => life.abort();
   const credentials = withCredentials ? "include" : "same-origin";
-  const asked = new Request(url, { method, headers, body, credentials, redirect: "manual", signal: life.signal });
+  const init = { method, headers, body, credentials, keepalive, redirect: "manual", signal: life.signal } as const;
   if (signal.aborted) throw new UploadError("aborted");
   signal.addEventListener("abort", end);
   // A body may be on its way for as long as it takes at 1 kB/s.
   const timer = setTimeout(end, stallTimeout * STALL_FACTOR_AROUND_BODY + (body instanceof Blob ? body.size : 0));
   try {
-    const answer = await fetch(asked);
-    if (answer.type === "opaqueredirect") throw new UploadError("redirected");
-    return { status: answer.status, text: await answer.text(), retryAfter: answer.headers.get("Retry-After") };
+    const answer = await fetch(url, init);
+    // Browsers do not tell its status.
+    if (answer.type === "opaqueredirect" || (answer.status > 299 && answer.status < 400))
+      throw new UploadError("redirected");
+    return { status: answer.status, text: await answer.text(), header: (name) => answer.headers.get(name) };
   } catch (cause) {
     if (cause instanceof UploadError) throw cause;
     const ended = life.signal.aborted ? "stalled" : "network_error";
@@ -98,7 +106,7 @@ export function sendBlob(request: BlobRequest): Promise<HttpAnswer> {
     xhr.onload = () => {
       end();
       if (xhr.responseURL !== request.url) reject(new UploadError("redirected"));
-      else resolve({ status: xhr.status, text: xhr.responseText, retryAfter: xhr.getResponseHeader("Retry-After") });
+      else resolve({ status: xhr.status, text: xhr.responseText, header: (name) => xhr.getResponseHeader(name) });
     };
     xhr.onerror = xhr.onabort = () => {
       end();

@@ -1,5 +1,7 @@
+export type OnDemand = typeof import("./on-demand.js");
+
 /** Loads what only some uploads need. */
 export interface Load {
   fileHash: () => Promise<typeof import("./file-hash.js")>;
-  onDemand: () => Promise<typeof import("./on-demand.js")>;
+  onDemand: () => Promise<OnDemand>;
 }

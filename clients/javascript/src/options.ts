@@ -1,6 +1,7 @@
 import type { ApiOptions, Proof, SessionDocument } from "./api.js";
 import type { ChunkState } from "./chunk-table.js";
 import type { UploadError } from "./errors.js";
+import type { HttpAnswer, OutgoingRequest } from "./http.js";
 import type { Load } from "./load.js";
 import type { Speed } from "./progress.js";
 import { BrowserStorage, type UploadStorage } from "./storage.js";
@@ -57,9 +58,14 @@ export interface ChunkEvent {
   state: ChunkState;
 }
 
+/** A file, or what can be made one. A stream has no length and is read once, so it cannot resume after a reload. */
+export type Source = Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer> | ReadableStream<Uint8Array>;
+
 /** What an upload tells. Errors thrown in these are reported to the console and stop nothing. */
 export interface UploadEvents {
-  /** Acknowledged and in flight, 0 to 100 in tenths; never falls. */
+  /** The session on the server is known: another page or device can continue it by this id. */
+  onSession?: (uploadId: string) => void;
+  /** Acknowledged and in flight, 0 to 100 in tenths; never falls. Of a stream: 0 until its end, of 0 bytes in total. */
   onProgress?: (percentage: number, bytes: { sentBytes: number; totalBytes: number }) => void;
   onSpeed?: (speed: Speed) => void;
   /** A chunk is being sent, was stored, was damaged, or was repaired. */
@@ -80,6 +86,13 @@ export interface UploadOptions extends UploadEvents {
   chunkSize?: number;
   /** Declare the SHA-256 of the whole file too; costs a second pass over it, in WebAssembly, whose code is loaded then. */
   fileHash?: boolean;
+  /**
+   * What tells this file from others, instead of its path, size, modification time, `filename` and `metadata`: a text,
+   * or a function that makes it.
+   */
+  fingerprint?: string | ((file: File) => string);
+  /** From a drop or a picker: kept until the upload ends, so that after a reload {@link Uploader.reopen} has the file. */
+  handle?: FileSystemFileHandle;
   /** Default: what the server takes the name's suffix for. */
   mimeType?: string;
   /** Default: the file's. */
@@ -93,13 +106,26 @@ export interface UploadOptions extends UploadEvents {
 }
 
 /** Options of an uploader; those of {@link UploadOptions} are defaults for its files. */
-export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filename"> {
+export interface UploaderOptions extends Omit<UploadOptions, "uploadId" | "filename" | "handle"> {
   /** Where the API's URLs are included, absolute or relative to the page. */
   apiUrl: string;
   /** A Bearer token, or a function that gets one; it is asked again, once a request, when the server answers 401. */
   authToken?: Supplied<string>;
-  /** Sent with every request, for instance `X-CSRFToken`. */
-  headers?: Supplied<Record<string, string>>;
+  /**
+   * Sent with every request, for instance `X-CSRFToken`. A function is asked for each, and once more with the error when
+   * the server refuses their CSRF token.
+   */
+  headers?: Supplied<Record<string, string>, UploadError | undefined>;
+  /**
+   * The server answers 401: log in, and resolve when that is done; all uploads wait, and resume. Without it, or if it
+   * rejects, they fail with `not_authenticated`.
+   */
+  onLoginRequired?: (error: UploadError) => Promise<unknown>;
+  /** Before each request; may set headers. */
+  onBeforeRequest?: (request: OutgoingRequest) => void | Promise<void>;
+  onAfterResponse?: (request: OutgoingRequest, response: HttpAnswer) => void | Promise<void>;
+  /** `fetch` where there is no XMLHttpRequest (Node.js, Deno, workers): then progress is told by the chunk. */
+  transport?: "xhr" | "fetch";
   /** `include` sends cookies to another origin too. Default: `same-origin`. */
   credentials?: RequestCredentials;
   /** Chunks in flight at once, over all files, at most; fewer on slow lines. Default: 4. */
@@ -126,9 +152,13 @@ export interface PreviousUpload {
   percentage: number;
   /** Whether it is remembered in this browser, and not only by the server. */
   here: boolean;
+  /** Whether its file is kept in this browser: see {@link Uploader.reopen}. */
+  reopens: boolean;
+  metadata: Record<string, unknown>;
 }
 
 export interface Settings extends Required<Pick<UploaderOptions, "parallel" | "parallelFiles" | "shouldRetry">> {
+  onLoginRequired: UploaderOptions["onLoginRequired"];
   api: ApiOptions;
   retryDelays: readonly number[];
   storage: UploadStorage;
@@ -144,8 +174,12 @@ export function settingsOf(options: UploaderOptions, load: Load): Settings {
       headers: options.headers,
       credentials: options.credentials ?? "same-origin",
       stallTimeout: options.stallTimeout ?? 30_000,
+      byXhr: (options.transport ?? "xhr") === "xhr" && "XMLHttpRequest" in globalThis,
+      onBeforeRequest: options.onBeforeRequest,
+      onAfterResponse: options.onAfterResponse,
       load,
     },
+    onLoginRequired: options.onLoginRequired,
     parallel: options.parallel ?? 4,
     parallelFiles: options.parallelFiles ?? 3,
     retryDelays: options.retryDelays ?? RETRY_DELAYS,

@@ -1,44 +1,13 @@
 /* To go on where an earlier attempt stopped, or behind a proxy that takes no large requests. See `on-demand.ts`. */
-import type { SessionDocument, UploadApi } from "./api.js";
+import type { ReceiptsPage, SessionDocument, UploadApi } from "./api.js";
 import type { Attempts } from "./attempts.js";
 import type { ChunkReader } from "./chunk-reader.js";
 import { type ChunkDigests, sha256, toBase64, toHex } from "./digests.js";
 import type { UploadError } from "./errors.js";
 import type { Line } from "./line.js";
-import type { PreviousUpload } from "./options.js";
-import type { RememberedUpload } from "./storage.js";
 
 // So much of what a session had must be of the file here before anything is sent: it may be another device's upload.
 const COMPARED_FIRST_BYTES = 64 * 2 ** 20;
-
-/** My unfinished uploads, of what the server has and what this browser remembers. */
-export function unfinishedOf(sessions: SessionDocument[], remembered: RememberedUpload[]): PreviousUpload[] {
-  const here = new Set(remembered.map((upload) => upload.uploadId));
-  return sessions
-    .filter((session) => session.total_size !== null)
-    .map((session) => ({
-      uploadId: session.upload_id,
-      filename: session.filename,
-      size: session.total_size ?? 0,
-      startedAt: new Date(session.created_at),
-      expiresAt: new Date(session.expires_at),
-      percentage: session.progress.percentage,
-      here: here.has(session.upload_id),
-    }));
-}
-
-/** Those of them that a file may resume, those of this browser first. */
-export function previousOf(
-  file: File,
-  fingerprint: string,
-  sessions: SessionDocument[],
-  remembered: RememberedUpload[],
-): PreviousUpload[] {
-  const its = remembered.filter((upload) => upload.fingerprint === fingerprint);
-  return unfinishedOf(sessions, its)
-    .filter((upload) => upload.size === file.size && (upload.here || upload.filename === file.name))
-    .sort((a, b) => Number(b.here) - Number(a.here));
-}
 
 /** What is gone on with. */
 export interface Resumed {
@@ -63,7 +32,8 @@ export async function isSame(
   let compared = 0;
   for (let start: number | null = 0; start !== null; ) {
     const from: number = start;
-    const page = await attempts.run((signal) => api.receipts(session.upload_id, from, signal));
+    const address = `status/${session.upload_id}?receipts_from=${from}`;
+    const page: ReceiptsPage = await attempts.run((signal) => api.json("GET", address, { signal }));
     for (const { index, size, sha256 } of page.receipts) {
       if (digests.has(index)) continue; // Sent from here, since.
       attempts.throwIfOver();

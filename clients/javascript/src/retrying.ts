@@ -4,6 +4,8 @@ export interface RetryOptions {
   /** Milliseconds before each further attempt; when they are used up, the upload fails. */
   retryDelays: readonly number[];
   shouldRetry: (error: UploadError, attempt: number) => boolean;
+  /** Resolves when somebody has logged in. */
+  onLoginRequired?: ((error: UploadError) => Promise<unknown>) | undefined;
 }
 
 /** Waits for an upload's requests: all that fail in one outage wait together, and being offline costs no attempt. */
@@ -28,6 +30,11 @@ export class Retrying {
    * @throws {UploadError} `error`, when it is final or the delays are used up
    */
   async before(error: UploadError, attempt: number, signal: AbortSignal): Promise<boolean> {
+    if (error.code === "not_authenticated" && this.#options.onLoginRequired) {
+      this.#onWait(error, undefined);
+      await orAborted(this.#login(error), signal);
+      return false;
+    }
     if (!error.retryable) throw error;
     const online = globalThis.navigator?.onLine !== false;
     if (online) {
@@ -45,6 +52,15 @@ export class Retrying {
   wake(): void {
     this.#wake.abort();
     this.#wake = new AbortController();
+  }
+
+  /** @throws {UploadError} `error`, when nobody logs in */
+  async #login(error: UploadError): Promise<void> {
+    try {
+      await this.#options.onLoginRequired?.(error);
+    } catch {
+      throw error;
+    }
   }
 
   #delay(error: UploadError, attempt: number): number {
@@ -68,23 +84,6 @@ export class Retrying {
       globalThis.addEventListener?.("online", finish);
       wake.addEventListener("abort", finish);
     });
-  }
-}
-
-/**
- * Do something on the network for itself, outside any upload, again after what may pass.
- *
- * @throws {UploadError} what is final, or lasted longer than the retry delays
- */
-export async function persistently<T>(options: RetryOptions, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const retrying = new Retrying(options, () => {});
-  for (let attempt = 0; ; ) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof UploadError)) throw error;
-      if (await retrying.before(error, attempt, signal)) attempt++;
-    }
   }
 }
 

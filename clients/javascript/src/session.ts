@@ -1,13 +1,14 @@
 import type { SessionDocument, UploadApi } from "./api.js";
 import { UploadError } from "./errors.js";
-import { clientKeyOf, fingerprintOf, freshKey } from "./fingerprint.js";
+import { freshKey } from "./fingerprint.js";
 import type { Line } from "./line.js";
+import type { Load, OnDemand } from "./load.js";
+import { goesInOneRequest } from "./one-request.js";
 import type { UploadOptions } from "./options.js";
 import type { Slots } from "./slots.js";
 import { findRemembered, type UploadStorage } from "./storage.js";
 import { exclusively } from "./tabs.js";
 import type { Shared } from "./upload.js";
-import { goesInOneRequest, wholeFile } from "./whole-file.js";
 
 /** The states of sessions that can be resumed, or are done. */
 const ALIVE: readonly SessionDocument["status"][] = ["active", "assembling", "completed"];
@@ -17,6 +18,7 @@ export class SessionOpener {
   readonly #api: UploadApi;
   readonly #storage: UploadStorage;
   readonly #line: Line;
+  readonly #load: Load;
   readonly #requests: Slots;
   readonly #wholeKey = freshKey();
   readonly #file: File;
@@ -27,14 +29,21 @@ export class SessionOpener {
   /** Once a session of its own is wanted, whatever is open under the file's key. */
   #ownKey: string | undefined;
 
-  constructor({ api, settings, line, requests }: Shared, file: File, options: UploadOptions) {
+  /** @param fingerprint see {@link fingerprintOf}; no other upload under way here has it */
+  constructor(
+    { api, settings, line, load, requests }: Shared,
+    file: File,
+    fingerprint: string,
+    options: UploadOptions,
+  ) {
     this.#api = api;
     this.#storage = settings.storage;
     this.#line = line;
+    this.#load = load;
     this.#requests = requests;
     this.#file = file;
     this.#options = options;
-    this.#fingerprint = fingerprintOf(file, api.url);
+    this.#fingerprint = fingerprint;
     this.#wished = options.uploadId;
     this.#anew = options.resume === false;
     if (this.#anew) this.#ownKey = freshKey();
@@ -86,7 +95,18 @@ export class SessionOpener {
 
   /** The session has ended, or is of no use. */
   async forget(uploadId: string): Promise<void> {
+    await this.#keep((onDemand) => onDemand.dropHandle(uploadId));
     await this.#storage.remove(uploadId);
+  }
+
+  /** Where the browser keeps none, the file is chosen again. */
+  async #keep(work: (onDemand: OnDemand, handle: FileSystemFileHandle) => Promise<void>): Promise<void> {
+    const { handle } = this.#options;
+    if (handle)
+      await this.#load
+        .onDemand()
+        .then((onDemand) => work(onDemand, handle))
+        .catch(() => {});
   }
 
   async #earlier(signal: AbortSignal): Promise<SessionDocument | undefined> {
@@ -125,18 +145,20 @@ export class SessionOpener {
     }
   }
 
-  /** Undefined: something on the way does not take it. */
+  /** Undefined: something on the way does not take it, or not even the script for it. */
   async #sendWhole(signal: AbortSignal): Promise<SessionDocument | undefined> {
+    const onDemand = await this.#load.onDemand().catch(() => {});
+    if (!onDemand) return undefined;
     const release = await this.#requests.acquire(signal, this.#file.size);
     const landed = this.#line.begin();
     let bytes = 0;
     try {
-      const file = await wholeFile(this.#file, this.#options, this.#wholeKey);
-      const session = await this.#api.createWhole(file, signal);
+      const session = await onDemand.sendWhole(this.#api, this.#file, this.#options, this.#wholeKey, signal);
       bytes = this.#file.size;
       return session;
     } catch (error) {
-      if (!(error instanceof UploadError) || error.code !== "proxy_limit") throw error;
+      if (!(error instanceof UploadError)) throw new UploadError("file_unreadable", { cause: error });
+      if (error.code !== "proxy_limit") throw error;
       this.#line.noteLimit(this.#file.size);
       return undefined;
     } finally {
@@ -155,7 +177,7 @@ export class SessionOpener {
       {
         filename: filename ?? this.#file.name,
         total_size: this.#file.size,
-        client_key: this.#ownKey ?? clientKeyOf(this.#fingerprint, this.#options),
+        client_key: this.#ownKey ?? this.#fingerprint,
         // Not the browser's own type: it depends on what is installed, and the server decides by suffix and content.
         mime_type: mimeType,
         chunk_size: chunkSize,
@@ -166,8 +188,9 @@ export class SessionOpener {
     );
   }
 
-  #remember(session: SessionDocument): Promise<void> {
-    return this.#storage.put({
+  async #remember(session: SessionDocument): Promise<void> {
+    await this.#keep((onDemand, handle) => onDemand.keepHandle(session.upload_id, handle));
+    await this.#storage.put({
       uploadId: session.upload_id,
       fingerprint: this.#fingerprint,
       filename: session.filename,

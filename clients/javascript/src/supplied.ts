@@ -1,6 +1,6 @@
 /** A value, or a function that gives it when it is needed. */
-export type Supplied<T> = T | (() => T | Promise<T>);
+export type Supplied<T, A = void> = T | ((argument: A) => T | Promise<T>);
 
-export function supply<T>(value: Supplied<T> | undefined): T | Promise<T> | undefined {
-  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
+export function supply<T, A = void>(value: Supplied<T, A> | undefined, argument?: A): T | Promise<T> | undefined {
+  return typeof value === "function" ? (value as (argument?: A) => T | Promise<T>)(argument) : value;
 }

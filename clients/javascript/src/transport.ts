@@ -8,6 +8,13 @@ export function warnWhereTokensCanBeRead(url: string): void {
   console.warn(`The token is sent to ${host} over plain HTTP: everybody on the way can read it. Use https.`);
 }
 
+/** On the console, once a page. */
+export function warnWithoutDigests(): void {
+  if (told.has("")) return;
+  told.add("");
+  console.warn("Uploads are not verified without https.");
+}
+
 /** Of a parsed URL, so that every notation of an address is the usual one. */
 function isLoopback(hostname: string): boolean {
   return /^(localhost\.?|.+\.localhost\.?|127(\.\d+){3}|\[::1\])$/.test(hostname);

@@ -13,11 +13,11 @@ import {
   type UploadResult,
   type UploadState,
 } from "./options.js";
+import { ONE_CHUNK } from "./one-request.js";
 import { Progress } from "./progress.js";
 import { SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
 import { Transfer } from "./transfer.js";
-import { ONE_CHUNK } from "./whole-file.js";
 
 /** What the uploads of one uploader share. */
 export interface Shared {
@@ -48,6 +48,7 @@ const MOST_REPLACEMENTS = 2;
 export class Upload implements Promise<UploadResult> {
   declare readonly [Symbol.toStringTag]: string;
   readonly file: File;
+  readonly #stream: ReadableStream<Uint8Array> | undefined;
   readonly #shared: Shared;
   readonly #options: UploadOptions;
   readonly #sessions: SessionOpener;
@@ -61,12 +62,20 @@ export class Upload implements Promise<UploadResult> {
   #transfer: Transfer | undefined;
   #fileHash: Promise<string> | undefined;
 
-  constructor(file: File, options: UploadOptions, shared: Shared) {
+  /** @param stream instead of the file, which has only its name then */
+  constructor(
+    file: File,
+    fingerprint: string,
+    options: UploadOptions,
+    shared: Shared,
+    stream?: ReadableStream<Uint8Array>,
+  ) {
     this.file = file;
+    this.#stream = stream;
     this.#options = options;
     this.#shared = shared;
-    this.#sessions = new SessionOpener(shared, file, options);
-    const turns = file.size <= ONE_CHUNK ? shared.smallFiles : shared.files;
+    this.#sessions = new SessionOpener(shared, file, fingerprint, options);
+    const turns = stream || file.size > ONE_CHUNK ? shared.files : shared.smallFiles;
     this.#attempts = new Attempts(shared.settings, turns, file.size, {
       onQueue: () => this.#setState("queued"),
       onGo: () => this.#setState(this.#doing),
@@ -154,10 +163,11 @@ export class Upload implements Promise<UploadResult> {
       // The caller has the upload in hand before the first event comes.
       await Promise.resolve();
       if (this.#options.signal?.aborted) throw new UploadError("aborted");
-      warnWithoutDigests();
-      const [session, proof] = await this.#untilVerified();
+      if (!canDigest()) this.#shared.load.onDemand().then((onDemand) => onDemand.warnWithoutDigests(), console.warn);
+      const [session, proof] = await (this.#stream ? this.#sendStream(this.#stream) : this.#untilVerified());
       await this.#sessions.forget(session.upload_id);
       const result = resultOf(session, proof, this.#shared.api.url);
+      if (this.#stream) this.#tell("onProgress", 100, { sentBytes: result.size, totalBytes: result.size });
       this.#setState("completed");
       this.#tell("onComplete", result);
       return result;
@@ -202,8 +212,33 @@ export class Upload implements Promise<UploadResult> {
     this.#do("starting");
     // A pause lets this finish: a session whose id was not heard would stay behind.
     const session = await this.#attempts.run(() => this.#sessions.open(this.#attempts.signal));
-    this.#uploadId = session.upload_id;
+    this.#know(session.upload_id);
     return session;
+  }
+
+  #know(uploadId: string): void {
+    if (this.#uploadId === uploadId) return;
+    this.#uploadId = uploadId;
+    this.#tell("onSession", uploadId);
+  }
+
+  async #sendStream(stream: ReadableStream<Uint8Array>): Promise<[SessionDocument, Proof]> {
+    const { sendStream } = await this.#shared.load.onDemand();
+    const { api, requests, settings } = this.#shared;
+    this.#do("starting");
+    return sendStream({
+      stream,
+      filename: this.file.name,
+      options: this.#options,
+      api,
+      attempts: this.#attempts,
+      requests,
+      parallel: settings.parallel,
+      onSession: (uploadId) => this.#know(uploadId),
+      onBytes: (sentBytes) => this.#tell("onProgress", 0, { sentBytes, totalBytes: 0 }),
+      onUploading: () => this.#do("uploading"),
+      onVerifying: () => this.#do("verifying"),
+    });
   }
 
   #newTransfer(session: SessionDocument): Transfer {
@@ -253,16 +288,8 @@ export class Upload implements Promise<UploadResult> {
       listener?.(...details);
     } catch (error) {
       // As for a listener of an event: its fault is the page's, not the upload's.
-      reportError(error);
+      (globalThis.reportError ?? console.error)(error);
     }
   }
 }
 
-let warned = false;
-
-/** Once a page. */
-function warnWithoutDigests(): void {
-  if (canDigest() || warned) return;
-  warned = true;
-  console.warn("Uploads are not verified without https.");
-}

@@ -1,9 +1,11 @@
 import { type SessionDocument, UploadApi } from "./api.js";
+import { Attempts } from "./attempts.js";
+import type { Batch, BatchOptions } from "./batch.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { Line } from "./line.js";
 import type { Load } from "./load.js";
-import { type PreviousUpload, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
-import { persistently } from "./retrying.js";
+import { type PreviousUpload, type Source, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
+import type { ListedPage, ListFilters, ListQuery } from "./managing.js";
 import { Slots } from "./slots.js";
 import { type Shared, Upload } from "./upload.js";
 
@@ -11,7 +13,8 @@ import { type Shared, Upload } from "./upload.js";
 export class Uploader {
   readonly #defaults: UploadOptions;
   readonly #shared: Shared;
-  readonly #uploads = new Set<Upload>();
+  /** By their fingerprints, so no two have one session. */
+  readonly #uploads = new Map<string, Upload>();
 
   constructor(options: UploaderOptions, load: Load) {
     const settings = settingsOf(options, load);
@@ -31,27 +34,48 @@ export class Uploader {
   /**
    * Upload a file, or resume it where an earlier attempt in this browser stopped.
    *
+   * @param source give what is no `File` a name by the option `filename`, for the server goes by its suffix
    * @returns the upload, which can be paused, resumed and aborted, and awaited for its result
    */
-  uploadFile(file: File, options: UploadOptions = {}): Upload {
-    const upload = new Upload(file, { ...this.#defaults, ...options }, this.#shared);
-    this.#uploads.add(upload);
-    const done = () => void this.#uploads.delete(upload);
+  uploadFile(source: Source, options: UploadOptions = {}): Upload {
+    const all = { ...this.#defaults, ...options };
+    const stream = source instanceof ReadableStream ? source : undefined;
+    // The time is left out of what tells it from others: it is not that of the bytes.
+    const made = () => new File(stream ? [] : [source as BlobPart], all.filename ?? "file.bin", { lastModified: 0 });
+    const file = source instanceof File ? source : made();
+    const fingerprint = this.#unusedFingerprint(file, all);
+    const upload = new Upload(file, fingerprint, all, this.#shared, stream);
+    this.#uploads.set(fingerprint, upload);
+    const done = () => void this.#uploads.delete(fingerprint);
     upload.then(done, done);
     return upload;
   }
 
+  /** Upload several files as one batch, with totals. */
+  async uploadFiles(sources: Iterable<Source>, options: BatchOptions = {}): Promise<Batch> {
+    const { Batch } = await this.#shared.load.onDemand();
+    return new Batch(sources, { ...this.#defaults, ...options }, (source, each) => this.uploadFile(source, each));
+  }
+
+  /** Files that browsers cannot tell apart are still several: each has a session of its own. */
+  #unusedFingerprint(file: File, options: UploadOptions): string {
+    const fingerprint = fingerprintOf(file, this.#shared.api.url, options);
+    let own = fingerprint;
+    for (let twin = 2; this.#uploads.has(own); twin++) own = `${fingerprint} ${twin}`;
+    return own;
+  }
+
   /** The uploads that have not ended. */
   get uploads(): Upload[] {
-    return [...this.#uploads];
+    return [...this.#uploads.values()];
   }
 
   pause(): void {
-    for (const upload of this.#uploads) upload.pause();
+    for (const upload of this.uploads) upload.pause();
   }
 
   resume(): void {
-    for (const upload of this.#uploads) upload.resume();
+    for (const upload of this.uploads) upload.resume();
   }
 
   /** End all uploads; see {@link Upload.abort}. */
@@ -66,10 +90,9 @@ export class Uploader {
    *
    * @throws {UploadError}
    */
-  async findPrevious(file: File): Promise<PreviousUpload[]> {
+  async findPrevious(file: File, options: UploadOptions = {}): Promise<PreviousUpload[]> {
     const { previousOf } = await this.#shared.load.onDemand();
-    const fingerprint = fingerprintOf(file, this.#shared.api.url);
-    return previousOf(file, fingerprint, await this.#open(), await this.#shared.settings.storage.list());
+    return previousOf(this.#shared, file, { ...this.#defaults, ...options });
   }
 
   /**
@@ -78,12 +101,17 @@ export class Uploader {
    * @throws {UploadError}
    */
   async unfinished(): Promise<PreviousUpload[]> {
-    const { unfinishedOf } = await this.#shared.load.onDemand();
-    return unfinishedOf(await this.#open(), await this.#shared.settings.storage.list());
+    return (await this.#shared.load.onDemand()).unfinished(this.#shared);
   }
 
-  #open(): Promise<SessionDocument[]> {
-    return this.list({ status: "active" });
+  /**
+   * The file of an unfinished upload whose `handle` is kept in this browser, with that handle: give both to
+   * `uploadFile(file, {uploadId, handle})`. Call it where somebody has just clicked, for the browser may ask for permission.
+   *
+   * @returns undefined if there is none, it is gone, or nobody grants it within ten seconds: let them choose it again
+   */
+  async reopen(uploadId: string): Promise<{ file: File; handle: FileSystemFileHandle } | undefined> {
+    return (await this.#shared.load.onDemand()).reopen(uploadId);
   }
 
   /**
@@ -91,8 +119,17 @@ export class Uploader {
    *
    * @throws {UploadError}
    */
-  list(filters: { status?: SessionDocument["status"]; file_hash?: string } = {}): Promise<SessionDocument[]> {
-    return this.#shared.api.list(filters, new AbortController().signal);
+  async list(filters: ListFilters = {}): Promise<SessionDocument[]> {
+    return (await this.listPage({ ...filters, page_size: 200 })).sessions;
+  }
+
+  /**
+   * A page of my sessions, the newest first, and what to give as `cursor` for the next, if there is one.
+   *
+   * @throws {UploadError}
+   */
+  async listPage(query: ListQuery = {}): Promise<ListedPage> {
+    return (await this.#shared.load.onDemand()).listPage(this.#shared, query);
   }
 
   /**
@@ -112,11 +149,10 @@ export class Uploader {
    * @param options.signal gives up; whether the server has deleted it is then unknown
    * @throws {UploadError}
    */
-  async deleteUpload(uploadId: string, { signal = new AbortController().signal } = {}): Promise<void> {
-    const { api, settings } = this.#shared;
+  async deleteUpload(uploadId: string, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const here = this.uploads.filter((upload) => upload.uploadId === uploadId);
     await Promise.all(here.map((upload) => upload.abort()));
-    await persistently(settings, signal, () => api.remove(uploadId, signal));
-    await settings.storage.remove(uploadId);
+    const attempts = new Attempts(this.#shared.settings, new Slots(1), 0);
+    await (await this.#shared.load.onDemand()).deleteUpload(this.#shared, attempts, uploadId, signal);
   }
 }

@@ -1,38 +1,34 @@
-import type { UploadApi, WholeFile } from "./api.js";
-import { sha256 } from "./digests.js";
-import { UploadError } from "./errors.js";
+/* A small file in one request. See `on-demand.ts`. */
+import type { SessionDocument, UploadApi } from "./api.js";
+import { sha256, toBase64 } from "./digests.js";
 import type { UploadOptions } from "./options.js";
 
-/** Files up to so many bytes are one chunk whatever the server prefers, and take one request. */
-export const ONE_CHUNK = 2 ** 20;
-
-// What tus's Upload-Metadata has for keys.
-const KEY = /^[!-+\--~]+$/;
-
-/** Whether a file can go in one request, with all that belongs to it. */
-export function goesInOneRequest({ size }: File, { chunkSize = ONE_CHUNK, metadata = {} }: UploadOptions): boolean {
-  const isText = Object.entries(metadata).every(([key, value]) => KEY.test(key) && typeof value === "string");
-  return size > 0 && size <= ONE_CHUNK && size <= chunkSize && isText;
-}
-
 /**
- * What to give to {@link UploadApi.createWhole}.
+ * Send a whole file with its creation, as the IETF draft has it.
  *
- * @throws {UploadError} `file_unreadable`
+ * @param key the same for every repetition
+ * @throws {UploadError} what the request fails with
+ * @throws {DOMException} the file cannot be read
  */
-export async function wholeFile(file: File, options: UploadOptions, key: string): Promise<WholeFile> {
-  const bytes = await file.arrayBuffer().catch((cause) => {
-    throw new UploadError("file_unreadable", { cause });
-  });
-  const metadata = Object.entries(options.metadata ?? {}).map(([name, text]) => `${name} ${base64(text as string)}`);
-  return {
-    filename: options.filename ?? file.name,
-    mimeType: options.mimeType,
-    metadata: metadata.join(),
-    key,
-    blob: file,
-    digest: await sha256(new Uint8Array(bytes)),
+export async function sendWhole(
+  api: UploadApi,
+  file: File,
+  options: UploadOptions,
+  key: string,
+  signal: AbortSignal,
+): Promise<SessionDocument> {
+  const { filename = file.name, mimeType = "application/octet-stream", metadata = {} } = options;
+  const digest = await sha256(new Uint8Array(await file.arrayBuffer()));
+  const texts = Object.entries(metadata).map(([name, text]) => `${name} ${base64(text as string)}`);
+  const headers = {
+    "Content-Type": mimeType,
+    "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
+    "Idempotency-Key": `"${key}"`,
+    "Upload-Complete": "?1",
+    ...(texts.length > 0 && { "Upload-Metadata": texts.join() }),
+    ...(digest && { "Repr-Digest": `sha-256=:${toBase64(digest)}:` }),
   };
+  return api.json("POST", "files/", { blob: file, headers, signal });
 }
 
 function base64(text: string): string {
