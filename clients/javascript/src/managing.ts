@@ -70,11 +70,7 @@ export async function deleteUpload(
   await settings.storage.remove(uploadId);
 }
 
-function summary(
-  session: SessionDocument,
-  remembered: RememberedUpload[],
-  kept: ReadonlySet<string>,
-): PreviousUpload {
+function summary(session: SessionDocument, remembered: RememberedUpload[], kept: ReadonlySet<string>): PreviousUpload {
   return {
     uploadId: session.upload_id,
     filename: session.filename,

@@ -4,6 +4,7 @@ import { canDigest } from "./digests.js";
 import { UploadError } from "./errors.js";
 import type { Line } from "./line.js";
 import type { Load } from "./load.js";
+import { ONE_CHUNK } from "./one-request.js";
 import {
   resultOf,
   type Settings,
@@ -13,7 +14,6 @@ import {
   type UploadResult,
   type UploadState,
 } from "./options.js";
-import { ONE_CHUNK } from "./one-request.js";
 import { Progress } from "./progress.js";
 import { SessionOpener } from "./session.js";
 import type { Slots } from "./slots.js";
@@ -292,4 +292,3 @@ export class Upload implements Promise<UploadResult> {
     }
   }
 }
-

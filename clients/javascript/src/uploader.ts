@@ -4,8 +4,8 @@ import type { Batch, BatchOptions } from "./batch.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { Line } from "./line.js";
 import type { Load } from "./load.js";
-import { type PreviousUpload, type Source, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
 import type { ListedPage, ListFilters, ListQuery } from "./managing.js";
+import { type PreviousUpload, type Source, settingsOf, type UploaderOptions, type UploadOptions } from "./options.js";
 import { Slots } from "./slots.js";
 import { type Shared, Upload } from "./upload.js";
 

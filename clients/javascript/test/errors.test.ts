@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorOf, parseRetryAfter, UploadError } from "../src/errors.js";
 
+/** The error of an answer. */
+function refused(status: number, text: string): UploadError {
+  const error = errorOf({ status, text, header: () => null });
+  assert.ok(error);
+  return error;
+}
+
 test("a problem document becomes an error with its code, detail and status", () => {
-  const error = errorOf(
-    409,
-    JSON.stringify({ code: "missing_chunks", detail: "2 of 7.", missing_chunks: [3, 5] }),
-    null,
-  );
+  const error = refused(409, JSON.stringify({ code: "missing_chunks", detail: "2 of 7.", missing_chunks: [3, 5] }));
   assert.equal(error.code, "missing_chunks");
   assert.equal(error.status, 409);
   assert.equal(error.detail, "2 of 7.");
@@ -16,10 +19,10 @@ test("a problem document becomes an error with its code, detail and status", () 
 });
 
 test("a proxy's page is told from the server's answer", () => {
-  assert.equal(errorOf(413, "<html>", null).code, "proxy_limit");
-  assert.equal(errorOf(404, "<html>", null).code, "not_an_upload_server");
-  assert.equal(errorOf(502, "<html>", null).retryable, true);
-  assert.equal(errorOf(400, "<html>", null).retryable, false);
+  assert.equal(refused(413, "<html>").code, "proxy_limit");
+  assert.equal(refused(404, "<html>").code, "not_an_upload_server");
+  assert.equal(refused(502, "<html>").retryable, true);
+  assert.equal(refused(400, "<html>").retryable, false);
 });
 
 test("what may pass is retryable, what is final is not", () => {
@@ -50,4 +53,20 @@ test("Retry-After is seconds or a date", () => {
   assert.equal(parseRetryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now), 0);
   assert.equal(parseRetryAfter("soon"), undefined);
   assert.equal(parseRetryAfter(null), undefined);
+});
+
+test("an answer of 2xx is no error", () => {
+  assert.equal(errorOf({ status: 204, text: "", header: () => null }), undefined);
+});
+
+test("sentences can be translated, also those of codes that only the server has words for", () => {
+  const { stalled } = UploadError.messages;
+  try {
+    Object.assign(UploadError.messages, { stalled: "Die Verbindung steht.", virus_found: "Ein Virus." });
+    assert.equal(new UploadError("stalled").message, "Die Verbindung steht.");
+    assert.equal(new UploadError("virus_found", { status: 422 }).message, "Ein Virus.");
+  } finally {
+    Object.assign(UploadError.messages, { stalled });
+    delete UploadError.messages.virus_found;
+  }
 });

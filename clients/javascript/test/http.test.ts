@@ -11,7 +11,8 @@ afterEach(() => {
 
 function sending(answer: (request: Request) => Promise<unknown>, signal = never) {
   const asked: Request[] = [];
-  mock.method(globalThis, "fetch", (request: Request) => {
+  mock.method(globalThis, "fetch", (url: string, init: RequestInit) => {
+    const request = new Request(url, init);
     asked.push(request);
     return answer(request);
   });
@@ -25,9 +26,10 @@ function sending(answer: (request: Request) => Promise<unknown>, signal = never)
 const silence = ({ signal }: Request) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
-test("an answer is its status, its text, and when to come again", async () => {
+test("an answer is its status, its text and its headers", async () => {
   const { done, asked } = sending(async () => new Response("{}", { status: 202, headers: { "Retry-After": "3" } }));
-  assert.deepEqual(await done, { status: 202, text: "{}", retryAfter: "3" });
+  const { status, text, header } = await done;
+  assert.deepEqual([status, text, header("Retry-After"), header("ETag")], [202, "{}", "3", null]);
   assert.equal(asked[0]?.headers.get("Authorization"), "Bearer secret");
   assert.equal(asked[0]?.credentials, "same-origin");
 });
@@ -38,6 +40,11 @@ test("a redirect is not followed but final", async () => {
   );
   await assert.rejects(done, { code: "redirected", retryable: false });
   assert.equal(asked[0]?.redirect, "manual");
+});
+
+test("nor is one whose status can be seen, as outside of browsers", async () => {
+  const { done } = sending(async () => new Response("", { status: 302, headers: { Location: "/elsewhere" } }));
+  await assert.rejects(done, { code: "redirected" });
 });
 
 test("without an answer it may be tried again", async () => {

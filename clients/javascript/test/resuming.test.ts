@@ -7,7 +7,7 @@ import { ChunkReader } from "../src/chunk-reader.js";
 import { ChunkDigests } from "../src/digests.js";
 import { UploadError } from "../src/errors.js";
 import type { Line } from "../src/line.js";
-import { appendInPieces, isSame, previousOf } from "../src/resuming.js";
+import { appendInPieces, isSame } from "../src/resuming.js";
 
 const file = new File(["aabbccd"], "a.bin");
 const session = { upload_id: "id", chunk_size: 2, progress: { received_chunks: 2 } } as unknown as SessionDocument;
@@ -24,7 +24,8 @@ function parts(stored: Record<number, string>) {
   const asked: number[] = [];
   const receipts = Object.entries(stored).map(([index, text]) => ({ index: Number(index), sha256: sha256(text) }));
   const api = {
-    receipts: async (_: string, from: number): Promise<ReceiptsPage> => {
+    json: async (_: string, path: string): Promise<ReceiptsPage> => {
+      const from = Number(/^status\/id\?receipts_from=(\d+)$/.exec(path)?.[1]);
       asked.push(from);
       const left = receipts.filter(({ index }) => index >= from);
       return { receipts: left.slice(0, 1), receipts_next: left[1]?.index ?? null } as ReceiptsPage;
@@ -61,7 +62,7 @@ test("once much of it is of the file here, the rest may be sent beside it", asyn
   let trusted = false;
   const seen: boolean[] = [];
   const api = {
-    receipts: async () => {
+    json: async () => {
       seen.push(trusted);
       return { receipts_next: null, ...pages.shift() };
     },
@@ -147,24 +148,4 @@ test("pieces that do not get through are halved, until there are no smaller ones
     [1, "a"],
   ]);
   await assert.rejects(append(new PieceServer({}, 0), 2).done, { code: "proxy_limit" });
-});
-
-test("earlier uploads of a file are those of this browser, and those of its name and size", () => {
-  const open = (upload_id: string, filename: string, total_size: number | null) =>
-    ({ ...session, upload_id, filename, total_size, created_at: 0, expires_at: 0 }) as unknown as SessionDocument;
-  const sessions = [
-    open("else", "b.bin", 7),
-    open("name", "a.bin", 7),
-    open("size", "a.bin", 8),
-    open("here", "b.bin", 7),
-  ];
-  const remembered = [{ uploadId: "here", fingerprint: "print", filename: "b.bin", size: 7, startedAt: 0 }];
-  const found = previousOf(file, "print", [...sessions, open("unknown", "a.bin", null)], remembered);
-  assert.deepEqual(
-    found.map(({ uploadId, here }) => [uploadId, here]),
-    [
-      ["here", true],
-      ["name", false],
-    ],
-  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { UploadError } from "../src/errors.js";
-import { persistently, Retrying } from "../src/retrying.js";
+import { Retrying, type RetryOptions } from "../src/retrying.js";
 
 const signal = new AbortController().signal;
 // A page's global object is an event target, Node's is not.
@@ -19,7 +19,7 @@ function setOnline(onLine: boolean) {
   Object.defineProperty(globalThis, "navigator", { value: { onLine }, configurable: true });
 }
 
-function retrying(options: { retryDelays?: number[]; shouldRetry?: () => boolean } = {}) {
+function retrying(options: Partial<RetryOptions> = {}) {
   const waits: (number | undefined)[] = [];
   const delays = { retryDelays: [100, 1000], shouldRetry: () => true, ...options };
   return { subject: new Retrying(delays, (_, milliseconds) => waits.push(milliseconds)), waits };
@@ -82,21 +82,33 @@ test("a wait ends when it is woken, and when the upload is aborted", async () =>
   subject.wake();
 });
 
-test("what is done for itself is tried again until it succeeds, and not when it is refused", async () => {
-  const options = { retryDelays: [1, 1], shouldRetry: () => true };
-  const errors = [broken, broken];
-  const done = await persistently(options, signal, async () => {
-    const error = errors.pop();
-    if (error) throw error;
-    return "done";
-  });
-  assert.equal(done, "done");
-  const refused = new UploadError("not_authenticated", { status: 401 });
-  let attempts = 0;
-  const refuse = () => {
-    attempts++;
-    throw refused;
+const loggedOut = new UploadError("not_authenticated", { status: 401 });
+
+test("without a login nothing is waited for; with one, until somebody has logged in, and no attempt counts", async () => {
+  await assert.rejects(retrying().subject.before(loggedOut, 0, signal), loggedOut);
+  let logIn = () => {};
+  const asked: UploadError[] = [];
+  const onLoginRequired = (error: UploadError) => {
+    asked.push(error);
+    return new Promise<void>((resolve) => {
+      logIn = resolve;
+    });
   };
-  await assert.rejects(persistently(options, signal, refuse), refused);
-  assert.equal(attempts, 1);
+  const { subject, waits } = retrying({ onLoginRequired });
+  const waiting = subject.before(loggedOut, 99, signal);
+  logIn();
+  assert.equal(await waiting, false);
+  assert.deepEqual([asked, waits], [[loggedOut], [undefined]]);
+});
+
+test("if nobody logs in, the error is that of the request", async () => {
+  const { subject } = retrying({ onLoginRequired: () => Promise.reject(new Error("closed")) });
+  await assert.rejects(subject.before(loggedOut, 0, signal), loggedOut);
+});
+
+test("an upload that is aborted waits for no login", async () => {
+  const life = new AbortController();
+  const waiting = retrying({ onLoginRequired: () => new Promise(() => {}) }).subject.before(loggedOut, 0, life.signal);
+  life.abort();
+  await assert.rejects(waiting, { code: "aborted" });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { InitFields, SessionDocument } from "../src/api.js";
 import { UploadError } from "../src/errors.js";
+import { fingerprintOf } from "../src/fingerprint.js";
 import type { UploadOptions } from "../src/options.js";
 import { SessionOpener } from "../src/session.js";
 import { Slots } from "../src/slots.js";
@@ -19,7 +20,8 @@ class Server {
     // More than goes in one request.
     const file = new File([new Uint8Array(2 ** 20 + 1)], name, { lastModified: 1 });
     const shared = { api: this, settings: { storage }, line: { chunkSizeFor: () => 7 }, requests: new Slots(1) };
-    return new SessionOpener(shared as unknown as Shared, file, options);
+    const fingerprint = fingerprintOf(file, this.url, options);
+    return new SessionOpener(shared as unknown as Shared, file, fingerprint, options);
   }
 
   readonly url = "http://127.0.0.1/api/";

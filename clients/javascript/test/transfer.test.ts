@@ -111,8 +111,8 @@ test("what a session that was given up had of another file is not said of the ne
     asked = resolve;
   });
   const begun = { ...session, progress: { ...progress, received_chunks: 1, missing_chunks: [1, 2, 3] } };
-  const receipts = () => new Promise<never>((_, reject) => asked(reject));
-  const { subject, attempts } = transfer({ receipts }, begun as SessionDocument);
+  const json = () => new Promise<never>((_, reject) => asked(reject));
+  const { subject, attempts } = transfer({ json }, begun as SessionDocument);
   subject.run().catch(() => {});
   const answer = await asking;
   subject.close();

@@ -1,35 +1,37 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { goesInOneRequest, ONE_CHUNK, wholeFile } from "../src/whole-file.js";
+import type { Call, UploadApi } from "../src/api.js";
+import type { UploadOptions } from "../src/options.js";
+import { sendWhole } from "../src/whole-file.js";
 
-const file = (size: number) => new File([new Uint8Array(size)], "ä.bin");
+const file = new File([new Uint8Array(3)], "ä.bin");
+const { signal } = new AbortController();
 
-test("files of one chunk go in one request, with what is text of their metadata", () => {
-  assert.equal(goesInOneRequest(file(1), {}), true);
-  assert.equal(goesInOneRequest(file(ONE_CHUNK), {}), true);
-  assert.equal(goesInOneRequest(file(1), { metadata: { trip: "ä", empty: "" } }), true);
+async function sent(options: UploadOptions): Promise<Call> {
+  const calls: Call[] = [];
+  const api = { json: async (_method: string, _path: string, call: Call) => calls.push(call) } as unknown as UploadApi;
+  await sendWhole(api, file, options, "key", signal);
+  return calls[0] as Call;
+}
+
+test("what is sent is the file, its name, its digest, and its metadata as tus has it", async () => {
+  const call = await sent({ metadata: { path: "a/ä", mark: "" }, mimeType: "text/csv" });
+  assert.equal(call.blob?.size, 3);
+  const digest = createHash("sha256").update(new Uint8Array(3)).digest("base64");
+  assert.deepEqual(call.headers, {
+    "Content-Type": "text/csv",
+    "Content-Disposition": "attachment; filename*=UTF-8''%C3%A4.bin",
+    "Idempotency-Key": '"key"',
+    "Upload-Complete": "?1",
+    "Upload-Metadata": `path ${Buffer.from("a/ä").toString("base64")},mark `,
+    "Repr-Digest": `sha-256=:${digest}:`,
+  });
 });
 
-test("others do not", () => {
-  assert.equal(goesInOneRequest(file(0), {}), false);
-  assert.equal(goesInOneRequest(file(ONE_CHUNK + 1), {}), false);
-  assert.equal(goesInOneRequest(file(100), { chunkSize: 99 }), false);
-  for (const metadata of [{ trip: 7 }, { "a b": "" }, { "a,b": "" }, { ä: "" }, { a: { b: "" } }]) {
-    assert.equal(goesInOneRequest(file(1), { metadata }), false, JSON.stringify(metadata));
-  }
-});
-
-test("what is sent is the file, its digest, and its metadata as tus has it", async () => {
-  const whole = await wholeFile(file(3), { metadata: { path: "a/ä", mark: "" }, mimeType: "text/csv" }, "key");
-  const { blob, digest, ...rest } = whole;
-  assert.equal(blob.size, 3);
-  assert.deepEqual(Buffer.from(digest ?? []), createHash("sha256").update(new Uint8Array(3)).digest());
-  const path = Buffer.from("a/ä").toString("base64");
-  assert.deepEqual(rest, { filename: "ä.bin", mimeType: "text/csv", metadata: `path ${path},mark `, key: "key" });
-});
-
-test("a file that cannot be read is told as such", async () => {
-  const gone = Object.assign(file(3), { arrayBuffer: () => Promise.reject(new Error("gone")) });
-  await assert.rejects(wholeFile(gone, {}, "key"), { code: "file_unreadable" });
+test("without metadata and a type there are none", async () => {
+  const { headers } = await sent({ filename: "b.bin" });
+  assert.equal(headers?.["Content-Type"], "application/octet-stream");
+  assert.equal(headers?.["Content-Disposition"], "attachment; filename*=UTF-8''b.bin");
+  assert.equal("Upload-Metadata" in (headers ?? {}), false);
 });
