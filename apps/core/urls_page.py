@@ -6,6 +6,9 @@ Needs sessions, ``django.contrib.staticfiles``, session authentication in DRF, a
 
 from django.urls import path
 
-from .views.page import uploads_page
+from .views.page import uploads_page, who_is_logged_in
 
-urlpatterns = [path("", uploads_page, name="uploads-page")]
+urlpatterns = [
+    path("", uploads_page, name="uploads-page"),
+    path("who/", who_is_logged_in, name="uploads-who"),
+]

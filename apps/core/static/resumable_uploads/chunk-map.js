@@ -1,87 +1,147 @@
-// A picture of an upload: a cell for each chunk, or for several where they are more than fit.
+// A picture of an upload that is its progress bar too: a segment for each chunk, or for several where more are than fit. What
+// a segment says it says by its shape as well as by its colour.
+import { nextFrame } from "./frames.js";
 
-const SMALLEST_CELL = 5;
-const ROWS = 4;
+const SMALLEST_SEGMENT = 4;
 const COLORS = ["--missing", "--sending", "--stored", "--damaged", "--repaired"];
-// Of several chunks in one cell the rarer news is shown: damage, then sending, then repair.
-const PRECEDENCE = [3, 1, 0, 4, 2];
+const [MISSING, SENDING, STORED, DAMAGED, REPAIRED] = [0, 1, 2, 3, 4];
+// Of several chunks in one segment the rarer news is shown: damage, then sending, then repair.
+const PRECEDENCE = [DAMAGED, SENDING, MISSING, REPAIRED, STORED];
+/** States in which something is being sent. */
+const SENDING_STATES = new Set(["uploading", "verifying"]);
+
+let colors;
+
+/** Read once: asking for them makes the browser compute its styles, at each of a thousand rows. */
+function currentColors() {
+  if (!colors) {
+    const style = getComputedStyle(document.documentElement);
+    colors = COLORS.map((name) => style.getPropertyValue(name));
+  }
+  return colors;
+}
+
+const maps = new Map();
+// Sizes come with the observation: reading them from the canvas would force a layout.
+const sizes = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) maps.get(target)?.resize(contentRect);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colors = undefined;
+  for (const map of maps.values()) map.redraw();
+});
 
 export class ChunkMap {
   #canvas;
+  #rows;
   #chunks;
-  #scheduled = false;
+  #state = "queued";
+  #width = 0;
+  #height = 0;
 
-  constructor(canvas) {
+  /** @param rows at most so many; one makes it a bar */
+  constructor(canvas, rows = 1) {
     this.#canvas = canvas;
-    new ResizeObserver(() => this.#schedule()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#schedule());
-    this.#describe();
+    this.#rows = rows;
+    maps.set(canvas, this);
+    sizes.observe(canvas);
   }
 
-  /** Show these states (see `ChunkState`). */
-  show(chunks) {
+  /** Show these chunks (see `ChunkState`) of an upload in this state. */
+  show(chunks, state) {
     this.#chunks = chunks;
-    this.#schedule();
+    this.#state = state;
+    this.redraw();
   }
 
-  /** For those who do not see it. */
-  #describe() {
-    const text = inWords(this.#chunks);
-    if (this.#canvas.getAttribute("aria-label") !== text) this.#canvas.setAttribute("aria-label", text);
+  resize({ width, height }) {
+    if (width === this.#width && height === this.#height) return;
+    this.#width = width;
+    this.#height = height;
+    this.redraw();
   }
 
-  #schedule() {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    requestAnimationFrame(() => {
-      this.#scheduled = false;
-      this.#draw();
-    });
+  redraw() {
+    nextFrame(this.#draw);
   }
 
-  #draw() {
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
+  close() {
+    sizes.unobserve(this.#canvas);
+    maps.delete(this.#canvas);
+  }
+
+  #draw = () => {
+    if (this.#width === 0) return;
     const ratio = devicePixelRatio;
-    this.#canvas.width = width * ratio;
-    this.#canvas.height = height * ratio;
+    this.#canvas.width = Math.round(this.#width * ratio);
+    this.#canvas.height = Math.round(this.#height * ratio);
     const pen = this.#canvas.getContext("2d");
     pen.scale(ratio, ratio);
-    const style = getComputedStyle(this.#canvas);
-    const colors = COLORS.map((name) => style.getPropertyValue(name));
-    // An empty file has no chunks, and nothing of it is missing.
-    const states = this.#chunks?.length === 0 ? [2] : (this.#chunks ?? [0]);
-    const { rows, columns, perCell } = layout(states.length, width);
-    const cellWidth = width / columns;
-    const cellHeight = height / rows;
-    const gap = cellWidth > 3 * SMALLEST_CELL ? 2 : 1;
-    for (let cell = 0; cell * perCell < states.length; cell++) {
-      pen.fillStyle = colors[stateOf(states, cell * perCell, perCell)];
-      const x = (cell % columns) * cellWidth;
-      const y = Math.floor(cell / columns) * cellHeight;
-      pen.fillRect(x, y, cellWidth - gap, cellHeight - (rows === 1 ? 0 : gap));
+    if (document.dir === "rtl") {
+      pen.translate(this.#width, 0);
+      pen.scale(-1, 1);
     }
-    this.#describe();
+    const states = shown(this.#chunks, this.#state);
+    const { rows, columns, perSegment } = layout(states.length, this.#width, this.#rows);
+    const width = this.#width / columns;
+    const height = this.#height / rows;
+    const gap = width > 2 * SMALLEST_SEGMENT ? 1 : 0.5;
+    for (let segment = 0; segment * perSegment < states.length; segment++) {
+      const x = (segment % columns) * width;
+      const y = Math.floor(segment / columns) * height;
+      const state = stateOf(states, segment * perSegment, perSegment);
+      drawSegment(pen, state, x, y, width - gap, height - (rows === 1 ? 0 : gap));
+    }
+  };
+}
+
+/** Nothing is being sent by an upload that is queued, paused, offline or over, whatever was before. */
+function shown(chunks, state) {
+  // An empty file has no chunks, and nothing of it is missing.
+  if (chunks?.length === 0) return [STORED];
+  if (!chunks) return [state === "completed" ? STORED : MISSING];
+  if (SENDING_STATES.has(state)) return chunks;
+  return chunks.map((each) => (each === SENDING ? MISSING : each));
+}
+
+function drawSegment(pen, state, x, y, width, height) {
+  pen.fillStyle = currentColors()[state];
+  pen.fillRect(x, y, width, height);
+  const middle = height / 3;
+  if (state === SENDING) {
+    // Half of it is still to come.
+    pen.fillStyle = currentColors()[MISSING];
+    pen.fillRect(x, y, width, height / 2);
+  } else if (state === DAMAGED) {
+    // A hole.
+    pen.clearRect(x + width / 4, y + middle, width / 2, middle);
+  } else if (state === REPAIRED) {
+    // A seam.
+    pen.clearRect(x, y + middle, width, middle / 2);
   }
 }
 
-/** As few rows as hold all chunks in cells that can still be told apart; beyond that several chunks share a cell. */
-export function layout(count, width) {
-  const widest = Math.max(Math.floor(width / SMALLEST_CELL), 1);
-  const rows = Math.min(Math.ceil(count / widest), ROWS);
-  const perCell = Math.ceil(count / (rows * widest));
-  return { rows, columns: Math.ceil(count / perCell / rows), perCell };
-}
-
-function inWords(states) {
-  if (states?.length === 0) return "An empty file has no chunks";
-  const counts = [0, 0, 0, 0, 0];
-  for (const state of states ?? []) counts[state]++;
-  const [, , stored, , repaired] = counts;
-  return `${stored + repaired} of ${states?.length ?? 0} chunks stored${repaired ? `, ${repaired} repaired` : ""}`;
+/** As few rows as hold all chunks in segments that can still be told apart; beyond that several chunks share one. */
+export function layout(count, width, mostRows) {
+  const widest = Math.max(Math.floor(width / SMALLEST_SEGMENT), 1);
+  const rows = Math.min(Math.ceil(count / widest), mostRows);
+  const perSegment = Math.ceil(count / (rows * widest));
+  return { rows, columns: Math.ceil(count / perSegment / rows), perSegment };
 }
 
 function stateOf(states, start, count) {
   if (count === 1) return states[start];
   const part = states.slice(start, start + count);
   return PRECEDENCE.find((state) => part.includes(state));
+}
+
+/** How many of the chunks are stored, and how many of those had to be repaired. */
+export function counts(chunks = []) {
+  let stored = 0;
+  let repaired = 0;
+  for (const state of chunks) {
+    if (state === STORED || state === REPAIRED) stored++;
+    if (state === REPAIRED) repaired++;
+  }
+  return { stored, repaired, total: chunks.length };
 }

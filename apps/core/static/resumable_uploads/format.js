@@ -1,32 +1,92 @@
-// Numbers and names as people read them.
+// Numbers, dates and names as people of this language read them.
+import { pageData } from "./page-data.js";
 
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
+const { language } = pageData;
+const UNITS = ["kilobyte", "megabyte", "gigabyte", "terabyte"];
+const DAY_SECONDS = 86_400;
+const STEPS = [
+  ["minute", 60],
+  ["hour", 3600],
+  ["day", DAY_SECONDS],
+];
+
+const formats = new Map();
+
+/** Formats are dear to make and many to ask for. */
+function numberFormat(options) {
+  const key = JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(language, options));
+  return formats.get(key);
+}
 
 /** Decimal units, as file managers show them. */
-export function bytes(count) {
-  const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), UNITS.length - 1);
-  const value = count / 1000 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`;
+export function bytes(size) {
+  if (size < 1000) return `${count(Math.round(size))} B`;
+  const power = powerOf(size);
+  return numberFormat({
+    style: "unit",
+    unit: UNITS[power - 1],
+    unitDisplay: "short",
+    ...digitsOf(size / 1000 ** power),
+  }).format(size / 1000 ** power);
 }
 
-/** A duration in its two largest units at most. */
+/** A part of a size in the unit of that, which is said once: "114 of 300 MB". */
+export function bytesOf(part, size) {
+  const value = part / 1000 ** powerOf(size);
+  return numberFormat(size < 1000 ? { maximumFractionDigits: 0 } : digitsOf(size / 1000 ** powerOf(size))).format(
+    value,
+  );
+}
+
+function powerOf(size) {
+  return Math.min(Math.floor(Math.log10(Math.max(size, 1)) / 3), UNITS.length);
+}
+
+function digitsOf(value) {
+  const digits = value < 100 ? 1 : 0;
+  return { minimumFractionDigits: digits, maximumFractionDigits: digits };
+}
+
+export function count(value) {
+  return numberFormat({}).format(value);
+}
+
+/** Rounded down: 100% is said when everything is there. */
+export function percent(percentage) {
+  return numberFormat({ style: "percent" }).format(Math.floor(percentage) / 100);
+}
+
+/** A duration in its largest unit, or two if that is hours. */
 export function duration(seconds) {
-  if (seconds < 1) return "less than 1 s";
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36_000) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
-  return `${Math.round(seconds / 3600)} h`;
+  const unit = (value, name) => numberFormat({ style: "unit", unit: name, unitDisplay: "short" }).format(value);
+  if (seconds < 60) return unit(Math.max(Math.round(seconds), 1), "second");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return unit(minutes, "minute");
+  if (minutes < 600) return `${unit(Math.floor(minutes / 60), "hour")} ${unit(minutes % 60, "minute")}`;
+  return unit(Math.round(minutes / 60), "hour");
 }
 
-/** "12 MB/s · 3 min left", or as much of it as is known. */
-export function pace(bytesPerSecond, remainingSeconds) {
-  if (!bytesPerSecond) return "";
-  const left = remainingSeconds === undefined ? "" : ` · ${duration(remainingSeconds)} left`;
-  return `${bytes(bytesPerSecond)}/s${left}`;
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const days = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+
+/** "2 minutes ago" within a week, then the day. */
+export function ago(date, now = Date.now()) {
+  const seconds = Math.max((now - date.getTime()) / 1000, 0);
+  if (seconds < 60) return relative.format(0, "second");
+  if (seconds > 7 * DAY_SECONDS) return days.format(date);
+  const [unit, size] = STEPS.findLast(([, size]) => seconds >= size);
+  return relative.format(-Math.floor(seconds / size), unit);
 }
 
-/** The suffix of a name, short enough for an icon. */
-export function suffix(name) {
-  const found = /\.([^.]{1,4})$/.exec(name);
-  return found ? found[1].toUpperCase() : "FILE";
+/** A date with its time. */
+export function moment(date) {
+  return moments.format(date);
+}
+
+const lists = new Intl.ListFormat(language, { type: "unit" });
+
+export function list(words) {
+  return lists.format(words);
 }

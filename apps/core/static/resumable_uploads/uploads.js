@@ -1,132 +1,147 @@
-import { askToDelete } from "./delete-dialog.js";
-import { droppedFiles } from "./dropped-files.js";
-import { removeFinished, showFinished, showUnfinished } from "./file-lists.js";
-import { bytes, pace } from "./format.js";
-import { UploadCard } from "./upload-card.js";
+// The page: what is dropped, chosen or pasted becomes uploads, and each file is in one of three lists.
+import { acceptedInWords, refusalOf } from "./accepted.js";
+import { announce, announceFailed, announceStored } from "./announcer.js";
+import { reasonOf } from "./errors.js";
+import { keepAwake, watchLeaving } from "./leaving.js";
+import { headers, onLogin, onLoginRequired } from "./login.js";
+import { Overview } from "./overview.js";
+import { pageData } from "./page-data.js";
+import { onOtherTabs } from "./presence.js";
+import { Refresher } from "./refresher.js";
+import { RowList } from "./row-list.js";
+import { canPick, fromDrop, fromInput, fromPaste, fromPicker } from "./sources.js";
+import { StoredList } from "./stored-list.js";
+import { say } from "./texts.js";
+import { UploadItem } from "./upload-item.js";
+import { UploadRow } from "./upload-row.js";
+import { WaitingList } from "./waiting-list.js";
 
-const { ResumableUploader } = globalThis;
-const meta = (name) => document.querySelector(`meta[name=${name}]`).content;
+// So many at a time; between them the page draws and listens.
+const AT_A_TIME = 25;
 const at = (selector) => document.querySelector(selector);
 
-const uploader = new ResumableUploader({
-  apiUrl: meta("api-url"),
-  headers: { "X-CSRFToken": meta("csrf-token") },
+const uploader = new globalThis.ResumableUploader({ apiUrl: pageData.apiUrl, headers, onLoginRequired });
+/** All uploads of this page, but for those that are taken off it: what is shown of them, the list below says. */
+const items = new Set();
+const rows = new RowList(at("#uploading .rows"), at("#uploading .more"), (item) => new UploadRow(item));
+const stored = new StoredList(uploader);
+const waiting = new WaitingList(uploader, { isBusy, onFile: resume });
+const refresher = new Refresher();
+const overview = new Overview(() => [...items], {
+  pauseAll: () => uploader.pause(),
+  resumeAll: () => {
+    for (const item of items) item.resume();
+  },
+  close: clear,
 });
-const cards = new Set();
-let unfinished = [];
-let shownUnfinished = "";
 
-/** Begin with files; those that were begun on another device resume from there. */
-function add(files) {
-  for (const { file, relativePath } of files) {
-    const known = unfinished.find((upload) => upload.filename === file.name && upload.size === file.size);
-    begin(file, { relativePath, uploadId: known?.uploadId });
+function isBusy(uploadId) {
+  for (const item of items) if (item.uploadId === uploadId && item.state !== "aborted") return true;
+  return false;
+}
+
+/** Begin with what was found. */
+async function add({ sources, emptyFolders, litter }) {
+  tellOf({ sources, emptyFolders, litter });
+  for (let start = 0; start < sources.length; start += AT_A_TIME) {
+    begin(sources.slice(start, start + AT_A_TIME));
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
-function begin(file, options) {
-  const card = new UploadCard(uploader, file, options, onChange);
-  cards.add(card);
-  at("#cards").append(card.element);
-  at(".uploads").hidden = false;
-  showOverall();
-}
-
-function onChange(card, news) {
-  if (news === "removed") cards.delete(card);
-  if (news === "completed") announce(`${card.file.name} is stored and verified.`);
-  if (news === "failed") announce(`${card.file.name} failed.`);
-  if (news === "waiting") announce(`${card.file.name} waits for the connection.`);
-  if (["completed", "failed", "aborted", "removed"].includes(news)) refreshSoon();
-  if (news === "starting" || news === "uploading") hideWhatIsUnderWay();
-  showOverall();
-}
-
-function announce(text) {
-  at("#announcer").textContent = text;
-}
-
-function showOverall() {
-  const all = [...cards].filter((card) => card.state !== "aborted" && card.state !== "failed");
-  const total = all.reduce((sum, card) => sum + card.file.size, 0);
-  const sent = all.reduce((sum, card) => sum + card.sentBytes, 0);
-  const speed = all.reduce((sum, card) => sum + (card.ended ? 0 : card.bytesPerSecond), 0);
-  const done = all.filter((card) => card.state === "completed").length;
-  // Empty files have no bytes to count by.
-  at("#overall").value = total ? (sent / total) * 100 : (done / all.length) * 100 || 0;
-  at("#overall-text").textContent = [
-    `${done} of ${all.length} ${all.length === 1 ? "file" : "files"}`,
-    `${bytes(sent)} of ${bytes(total)}`,
-    pace(speed, speed ? (total - sent) / speed : undefined),
-  ]
-    .filter(Boolean)
-    .join(" · ");
-  at(".uploads").hidden = cards.size === 0;
-}
-
-let refreshing;
-
-/** Many files may end at once; the lists are asked for once. */
-function refreshSoon() {
-  clearTimeout(refreshing);
-  refreshing = setTimeout(refresh, 200);
-}
-
-async function refresh() {
-  try {
-    const [open, finished] = await Promise.all([uploader.unfinished(), uploader.list({ status: "completed" })]);
-    unfinished = open;
-    hideWhatIsUnderWay();
-    showFinished(at("#finished"), finished, askAndDelete);
-  } catch (error) {
-    announce(error.message);
+function begin(sources) {
+  const begun = sources.map((source) => {
+    const uploadId = source.uploadId ?? waiting.matching(source)?.uploadId;
+    return new UploadItem(uploader, { ...source, uploadId }, onChange);
+  });
+  for (const item of begun) {
+    items.add(item);
+    const refusal = refusalOf({ name: item.name, size: item.file.size });
+    if (refusal) item.refuse(refusal);
+    else item.start();
   }
+  rows.append(begun);
+  overview.update();
+  waiting.update();
 }
 
-function hideWhatIsUnderWay() {
-  const busy = new Set([...cards].filter((card) => card.state !== "aborted").map((card) => card.uploadId));
-  const waiting = unfinished.filter((upload) => !busy.has(upload.uploadId));
-  // Whoever is at a row keeps their place, and what the row told them, while others come and go.
-  const now = JSON.stringify(waiting);
-  if (now === shownUnfinished) return;
-  shownUnfinished = now;
-  at(".unfinished").hidden = waiting.length === 0;
-  showUnfinished(at("#unfinished"), waiting, { onFile: resume, onDiscard: discard });
+function resume(upload, source) {
+  const relativePath = upload.metadata.relative_path;
+  begin([{ ...source, relativePath, filename: upload.filename, uploadId: upload.uploadId }]);
 }
 
-function resume(upload, file) {
-  begin(file, { uploadId: upload.uploadId });
+function tellOf({ sources, emptyFolders, litter }) {
+  const sentences = emptyFolders.map((name) => say("empty.folder", { name }));
+  if (litter > 0) sentences.push(say("ignored", { count: litter }));
+  if (sources.length === 0 && sentences.length === 0) sentences.push(say("empty.drop"));
+  at("#notice").textContent = sentences.join(" ");
 }
 
-async function discard(upload) {
-  await uploader.cancel(upload.uploadId).catch((error) => announce(error.message));
-  await refresh();
+function onChange(item, news) {
+  if (news === "removed") takeOff(item);
+  else rows.rowOf(item)?.update();
+  if (news === "state") onState(item);
+  overview.update();
+  keepAwake([...items].some(({ state }) => state === "uploading"));
 }
 
-async function askAndDelete(uploadId, name) {
-  const remove = (signal) => uploader.deleteUpload(uploadId, { signal });
-  if (await askToDelete(at("#delete-dialog"), name, remove)) {
-    removeFinished(at("#finished"), uploadId, at("#finished-title"));
-    for (const card of cards) if (card.uploadId === uploadId && card.ended) card.remove();
-    announce(`${name} is deleted.`);
+function onState(item) {
+  const { state, name, error } = item;
+  if (state === "completed") {
+    announceStored(name);
+    waiting.forget(item.uploadId);
+    // It goes down once, and is in one list; what is being undone stays where its button is.
+    if (!item.cancelling) {
+      rows.removeUnderFocus(item, at("#overview"));
+      stored.add(item);
+    }
   }
-  // Also after giving up: the server may have done it.
-  await refresh();
+  if (state === "failed") announceFailed(name, reasonOf(error, item.file));
+  if (state === "waiting" && item.retryIn === undefined && error?.code !== "not_authenticated")
+    announce(say("announce.offline"));
+  if (item.cancelling) announce(say("announce.undo", { name, what: say("aborted") }));
+}
+
+function takeOff(item) {
+  items.delete(item);
+  rows.removeUnderFocus(item, at("#overview"));
+  if (item.uploadId && item.cancelling) waiting.forget(item.uploadId);
+  refresher.soon(refreshWaiting);
+}
+
+/** Take off all that has ended. */
+function clear() {
+  for (const item of items) if (item.ended) item.dismiss();
+  at("#drop-title").scrollIntoView?.({ block: "nearest" });
+  at("#files").focus();
+}
+
+async function refreshWaiting() {
+  // Without it the page is as useful as before: a file that is chosen again resumes all the same.
+  await waiting.refresh().catch(() => {});
+}
+
+async function refreshStored() {
+  await stored.refresh().catch((error) => stored.fail(error));
 }
 
 for (const input of [at("#files"), at("#folder")]) {
-  const take = () => {
-    add([...input.files].map((file) => ({ file, relativePath: file.webkitRelativePath || undefined })));
-    input.value = "";
-  };
+  const take = () => input.files.length > 0 && add(fromInput(input));
   input.addEventListener("change", take);
   // Whoever was quicker than this script.
   take();
 }
+if (canPick) {
+  at("#files").addEventListener("click", async (event) => {
+    event.preventDefault();
+    const found = await fromPicker();
+    if (found.sources.length > 0) add(found);
+  });
+}
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
-  document.body.classList.add("dragging");
+  if (event.dataTransfer.types.includes("Files")) document.body.classList.add("dragging");
 });
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) document.body.classList.remove("dragging");
@@ -134,13 +149,25 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
   document.body.classList.remove("dragging");
-  add(await droppedFiles(event.dataTransfer));
+  add(await fromDrop(event.dataTransfer));
+});
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length > 0) add(fromPaste(event.clipboardData));
 });
 
-at("#pause-all").addEventListener("click", () => uploader.pause());
-at("#resume-all").addEventListener("click", () => uploader.resume());
-at("#clear").addEventListener("click", () => {
-  for (const card of cards) if (card.state === "completed") card.remove();
+onLogin((news) => {
+  if (news !== "in") return;
+  // Those that were refused while somebody else was here.
+  for (const item of items) if (item.error?.code === "other_user") item.retry();
+  refresher.soon(refreshStored);
+  refresher.soon(refreshWaiting);
 });
+onOtherTabs(() => refresher.soon(refreshWaiting));
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") refresher.soon(refreshWaiting);
+});
+watchLeaving(() => [...items].some((item) => item.wouldBeLost));
 
-refresh();
+at("#accepted").textContent = acceptedInWords();
+refresher.soon(refreshWaiting);
+refreshStored();

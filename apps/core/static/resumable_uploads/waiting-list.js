@@ -1,0 +1,108 @@
+// The uploads that wait for somebody: begun earlier, here or elsewhere, and not under way on this page.
+import { announce } from "./announcer.js";
+import { headersNow } from "./login.js";
+import { pageData } from "./page-data.js";
+import { inOtherTabs } from "./presence.js";
+import { RowList } from "./row-list.js";
+import { say } from "./texts.js";
+import { undoable } from "./undo.js";
+import { WaitingRow } from "./waiting-row.js";
+
+const section = document.querySelector("#waiting");
+const heading = document.querySelector("#waiting-title");
+
+export class WaitingList {
+  #uploader;
+  #isBusy;
+  #list;
+  /** By their ids, so that rows stay while others come and go. */
+  #known = new Map();
+
+  /**
+   * @param isBusy whether an upload of this id is under way on this page
+   * @param onFile begins with `(upload, source)`
+   */
+  constructor(uploader, { isBusy, onFile }) {
+    this.#uploader = uploader;
+    this.#isBusy = isBusy;
+    const actions = {
+      reopen: (upload) => uploader.reopen(upload.uploadId).catch(() => undefined),
+      onFile,
+      onDiscard: (upload) => this.#discard(upload),
+      onUndo: (upload) => this.#undo(upload),
+    };
+    this.#list = new RowList(
+      section.querySelector(".rows"),
+      section.querySelector(".more"),
+      (upload) => new WaitingRow(upload, actions),
+    );
+  }
+
+  /** The upload that a file with this path, name and size would resume, if there is one. */
+  matching({ file, relativePath, filename = file.name }) {
+    return [...this.#known.values()].find(
+      (upload) =>
+        !upload.discarding &&
+        !this.#isBusy(upload.uploadId) &&
+        upload.filename === filename &&
+        upload.size === file.size &&
+        upload.metadata.relative_path === relativePath,
+    );
+  }
+
+  /** Ask the server again. @throws {UploadError} */
+  async refresh() {
+    const uploads = await this.#uploader.unfinished();
+    const ids = new Set(uploads.map(({ uploadId }) => uploadId));
+    for (const uploadId of this.#known.keys()) if (!ids.has(uploadId)) this.#known.delete(uploadId);
+    for (const upload of uploads) {
+      const known = this.#known.get(upload.uploadId);
+      this.#known.set(upload.uploadId, Object.assign(known ?? {}, upload));
+    }
+    await this.update();
+  }
+
+  /** Show what is not under way here. */
+  async update() {
+    const elsewhere = await inOtherTabs();
+    const waiting = [...this.#known.values()].filter(({ uploadId }) => !this.#isBusy(uploadId));
+    for (const upload of waiting) upload.inOtherTab = elsewhere.has(upload.uploadId);
+    section.hidden = waiting.length === 0;
+    this.#list.show(waiting);
+    for (const upload of waiting) this.#list.rowOf(upload)?.update();
+  }
+
+  forget(uploadId) {
+    this.#known.delete(uploadId);
+  }
+
+  #discard(upload) {
+    const { uploadId, filename } = upload;
+    upload.discarding = true;
+    upload.keep = undoable(
+      async () => {
+        this.#remove(upload);
+        // The server cannot be reached: it forgets the upload by itself, in a day.
+        await this.#uploader.cancel(uploadId).catch(() => {});
+      },
+      () => {
+        const request = { method: "DELETE", headers: headersNow(), keepalive: true };
+        fetch(pageData.apiUrl + uploadId, request).catch(() => {});
+      },
+    );
+    this.#list.rowOf(upload)?.update();
+    announce(say("announce.undo", { name: filename, what: say("discarded") }));
+  }
+
+  #undo(upload) {
+    upload.keep();
+    upload.discarding = false;
+    this.#list.rowOf(upload)?.update();
+  }
+
+  #remove(upload) {
+    this.#known.delete(upload.uploadId);
+    this.#list.removeUnderFocus(upload, heading);
+    section.hidden = this.#list.size === 0;
+  }
+}
