@@ -73,7 +73,7 @@ function packaged() {
 
 function tests() {
   const entryPoints = readdirSync("test")
-    .filter((name) => name.endsWith(".test.ts"))
+    .filter((name) => /\.test\.tsx?$/.test(name))
     .map((name) => `test/${name}`);
   return build({
     ...common,
@@ -82,6 +82,7 @@ function tests() {
     platform: "node",
     outdir: ".build/test",
     packages: "external",
+    jsx: "automatic",
   });
 }
 

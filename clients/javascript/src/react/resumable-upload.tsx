@@ -1,9 +1,10 @@
 import type { ChangeEvent, ReactNode } from "react";
-import type { UploaderOptions, UploadState } from "../options.js";
-import type { UploadItem } from "./upload-list.js";
+import type { UploadState } from "../options.js";
+import type { ListOptions } from "./options.js";
+import type { UploadItem } from "./upload-item.js";
 import { useResumableUpload } from "./use-resumable-upload.js";
 
-export interface ResumableUploadProps extends UploaderOptions {
+export interface ResumableUploadProps extends ListOptions {
   /** What the file input is called. Default: "Choose files". */
   label?: ReactNode;
   /** More than one file. Default: true. */
@@ -75,7 +76,7 @@ function Item({ item }: { item: UploadItem }) {
       {!ended && status !== "paused" && <Button onClick={item.pause} verb="Pause" name={file.name} />}
       {status === "paused" && <Button onClick={item.resume} verb="Resume" name={file.name} />}
       {!ended && <Button onClick={item.cancel} verb="Cancel" name={file.name} />}
-      {(status === "failed" || status === "aborted") && <Button onClick={item.retry} verb="Retry" name={file.name} />}
+      {item.canRetry && <Button onClick={item.retry} verb="Retry" name={file.name} />}
       {ended && <Button onClick={item.remove} verb="Remove" name={file.name} />}
     </li>
   );

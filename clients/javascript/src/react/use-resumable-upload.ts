@@ -1,38 +1,47 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { ResumableUploader } from "../index.js";
-import type { UploaderOptions, UploadOptions } from "../options.js";
-import { supply } from "../supplied.js";
-import { type UploadItem, UploadList } from "./upload-list.js";
+import { useSyncExternalStore } from "react";
+import { provided, useProvidedList, useSharedList } from "./context.js";
+import type { ListOptions } from "./options.js";
+import type { UploadTotals } from "./totals.js";
+import type { UploadItem } from "./upload-item.js";
+import { NOTHING, type UploadActions, type UploadsState } from "./upload-list.js";
+import { useOwnList } from "./use-own-list.js";
+import { useSelection } from "./use-selection.js";
 
-export interface ResumableUploads {
-  uploads: readonly UploadItem[];
-  /** Begin to upload files, each with these options besides the hook's. Stable: safe in dependency lists. */
-  upload: (files: Iterable<File>, options?: UploadOptions) => void;
+export interface ResumableUploads extends UploadActions {
+  readonly uploads: readonly UploadItem[];
+  readonly totals: UploadTotals;
+}
+
+const NO_OPTIONS: ListOptions = { apiUrl: "" };
+
+/**
+ * Uploads, and what can be done with them.
+ *
+ * @param options the component has uploads of its own, which stop when it unmounts, and resume when the same files are
+ *   chosen again. Without options: those of the {@link ResumableUploadProvider} above, which go on.
+ */
+export function useResumableUpload(options?: ListOptions): ResumableUploads {
+  const own = useOwnList(options ?? NO_OPTIONS);
+  const shared = useSharedList();
+  const list = options ? own : provided(shared);
+  const state = useSyncExternalStore(list.subscribe, list.snapshot, () => NOTHING);
+  return { ...state, ...list.actions };
 }
 
 /**
- * Uploads of a component. They stop when it unmounts, and resume when the same file is chosen again.
+ * What `selector` makes of the uploads of the {@link ResumableUploadProvider} above. The component renders only when that
+ * is another than before.
  *
- * `authToken`, `headers`, `onComplete` and `onError` are those of the latest render; the other options are those of
- * the first.
+ * @param isEqual default: `Object.is`
  */
-export function useResumableUpload(options: UploaderOptions): ResumableUploads {
-  const latest = useRef(options);
-  useEffect(() => {
-    latest.current = options;
-  });
-  const [list] = useState(
-    () =>
-      new UploadList(
-        new ResumableUploader({
-          ...options,
-          authToken: () => supply(latest.current.authToken) ?? "",
-          headers: () => supply(latest.current.headers) ?? {},
-        }),
-        () => latest.current,
-      ),
-  );
-  useEffect(() => () => list.close(), [list]);
-  const uploads = useSyncExternalStore(list.subscribe, list.snapshot, list.snapshot);
-  return { uploads, upload: list.add };
+export function useUploads<T>(
+  selector: (state: UploadsState) => T,
+  isEqual: (one: T, other: T) => boolean = Object.is,
+): T {
+  return useSelection(useProvidedList(), selector, isEqual);
+}
+
+/** What can be done with the uploads of the {@link ResumableUploadProvider} above. It never makes a component render. */
+export function useUploadActions(): UploadActions {
+  return useProvidedList().actions;
 }
