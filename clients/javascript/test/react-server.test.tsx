@@ -4,6 +4,7 @@ import { renderToString } from "react-dom/server";
 import {
   ResumableUpload,
   ResumableUploadProvider,
+  useDropzone,
   useResumableUpload,
   useUploadActions,
   useUploads,
@@ -16,7 +17,12 @@ function Header() {
 
 function List() {
   const { uploads, totals } = useResumableUpload();
-  return <i>{[uploads.length, totals.files].join()}</i>;
+  const { isDragging, getDropzoneProps, getInputProps } = useDropzone({ accept: ".bin", multiple: false });
+  return (
+    <div {...getDropzoneProps({ className: "zone" })}>
+      <input {...getInputProps({ id: "file" })} /> {uploads.length} {totals.files} {String(isDragging)}
+    </div>
+  );
 }
 
 test("a component with the documented address is rendered on a server", () => {
@@ -29,13 +35,15 @@ test("components of a provider are rendered on a server, as of no files", () => 
     <ResumableUploadProvider apiUrl="/api/v1/upload">
       <Header />
       <List />
+      <ResumableUpload />
     </ResumableUploadProvider>,
   );
   assert.match(html, /<b>0 of 0<\/b>/);
-  assert.match(html, /<i>0,0<\/i>/);
+  assert.match(html, /<div class="zone">/);
+  assert.match(html, /<input id="file" accept=".bin" type="file"\/>|<input accept=".bin" id="file" type="file"\/>/);
 });
 
 test("what needs a provider says so where there is none", () => {
-  for (const component of [<Header key="header" />, <List key="list" />])
+  for (const component of [<Header key="header" />, <List key="list" />, <ResumableUpload key="upload" />])
     assert.throws(() => renderToString(component), /no <ResumableUploadProvider> above/);
 });

@@ -6,4 +6,5 @@ export { ResumableUpload, type ResumableUploadProps } from "./resumable-upload.j
 export type { UploadTotals } from "./totals.js";
 export type { UploadItem } from "./upload-item.js";
 export type { UploadActions, UploadsState } from "./upload-list.js";
+export { type Dropzone, type DropzoneOptions, useDropzone } from "./use-dropzone.js";
 export { type ResumableUploads, useResumableUpload, useUploadActions, useUploads } from "./use-resumable-upload.js";

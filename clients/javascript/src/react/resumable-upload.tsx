@@ -1,15 +1,16 @@
-import type { ChangeEvent, ReactNode } from "react";
-import type { UploadState } from "../options.js";
-import type { ListOptions } from "./options.js";
+import { type ReactNode, useRef, useState } from "react";
+import type { ItemOptions, ListOptions } from "./options.js";
 import type { UploadItem } from "./upload-item.js";
+import { UploadRow } from "./upload-row.js";
+import { useDropzone } from "./use-dropzone.js";
 import { useResumableUpload } from "./use-resumable-upload.js";
 
-export interface ResumableUploadProps extends ListOptions {
+interface Looks {
   /** What the file input is called. Default: "Choose files". */
   label?: ReactNode;
   /** More than one file. Default: true. */
   multiple?: boolean;
-  /** As of `<input accept>`. */
+  /** As of `<input accept>`; for drops and pastes too. */
   accept?: string;
   disabled?: boolean;
   className?: string;
@@ -17,47 +18,52 @@ export interface ResumableUploadProps extends ListOptions {
   children?: (uploads: readonly UploadItem[]) => ReactNode;
 }
 
-const WORDS: Record<UploadState, string> = {
-  queued: "Waiting for its turn",
-  starting: "Starting",
-  uploading: "Uploading",
-  waiting: "Waiting for the connection",
-  paused: "Paused",
-  verifying: "Verifying",
-  completed: "Done",
-  failed: "Failed",
-  aborted: "Cancelled",
-};
+/**
+ * With `apiUrl`, uploads of its own by these options. Without, those of the `<ResumableUploadProvider>` above; options
+ * are then those of the files that are given to this component.
+ */
+export type ResumableUploadProps = Looks & (ListOptions | (ItemOptions & { apiUrl?: undefined }));
 
-/** A file input and a list of its uploads, without any style: elements carry `data-status` for yours. */
+/**
+ * A file input, which takes drops and pastes too, and a list of its uploads, without any style: elements carry
+ * `data-status`, and the whole `data-dragging`, for yours.
+ */
 export function ResumableUpload({
   label = "Choose files",
-  multiple = true,
+  multiple,
   accept,
   disabled,
   className,
   children,
   ...options
 }: ResumableUploadProps) {
-  const { uploads, upload } = useResumableUpload(options);
-
-  const choose = (event: ChangeEvent<HTMLInputElement>) => {
-    upload(event.target.files ?? []);
-    // The same file chosen again is a change again.
-    event.target.value = "";
-  };
+  const own = options.apiUrl === undefined ? undefined : options;
+  const { uploads, upload } = useResumableUpload(own);
+  const [rejected, setRejected] = useState<readonly File[]>([]);
+  const input = useRef<HTMLInputElement>(null);
+  const { getDropzoneProps, getInputProps } = useDropzone({
+    accept,
+    multiple,
+    disabled,
+    onFiles: (files) => {
+      setRejected([]);
+      upload(files, own ? {} : (options as ItemOptions));
+    },
+    onReject: setRejected,
+  });
 
   return (
-    <div className={className}>
+    <div {...getDropzoneProps({ className })}>
       <label>
-        {label} <input type="file" multiple={multiple} accept={accept} disabled={disabled} onChange={choose} />
+        {label} <input {...getInputProps()} ref={input} />
       </label>
+      {rejected.length > 0 && <p role="alert">Not accepted: {rejected.map(({ name }) => name).join(", ")}</p>}
       {children ? (
         children(uploads)
       ) : (
         <ul>
           {uploads.map((item) => (
-            <Item key={item.id} item={item} />
+            <UploadRow key={item.id} item={item} onRemove={(row) => (neighbourOf(row) ?? input.current)?.focus()} />
           ))}
         </ul>
       )}
@@ -65,27 +71,8 @@ export function ResumableUpload({
   );
 }
 
-function Item({ item }: { item: UploadItem }) {
-  const { file, status, progress, error, result } = item;
-  const ended = status === "completed" || status === "failed" || status === "aborted";
-  return (
-    <li data-status={status}>
-      {result?.url ? <a href={result.url}>{file.name}</a> : <span>{file.name}</span>}{" "}
-      <progress value={progress} max={100} aria-label={`Progress of ${file.name}`} />{" "}
-      <span role="status">{error && status !== "aborted" ? error.message : WORDS[status]}</span>{" "}
-      {!ended && status !== "paused" && <Button onClick={item.pause} verb="Pause" name={file.name} />}
-      {status === "paused" && <Button onClick={item.resume} verb="Resume" name={file.name} />}
-      {!ended && <Button onClick={item.cancel} verb="Cancel" name={file.name} />}
-      {item.canRetry && <Button onClick={item.retry} verb="Retry" name={file.name} />}
-      {ended && <Button onClick={item.remove} verb="Remove" name={file.name} />}
-    </li>
-  );
-}
-
-function Button({ onClick, verb, name }: { onClick: () => void; verb: string; name: string }) {
-  return (
-    <button type="button" onClick={onClick} aria-label={`${verb} ${name}`}>
-      {verb}
-    </button>
-  );
+/** Who gets the focus of a row that goes away: whoever comes next, or else before. */
+function neighbourOf(row: HTMLElement): HTMLElement | null | undefined {
+  const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+  return neighbour?.querySelector<HTMLElement>("button:last-of-type");
 }
