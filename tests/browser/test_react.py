@@ -264,7 +264,11 @@ window.headers = 0;
 window.lists = 0;
 function Header() {
   const active = useUploads(({ totals }) => totals.files - totals.completed - totals.failed);
-  return <h1>{active} active</h1>;
+  const names = useUploads(
+    ({ uploads }) => uploads.map(({ file }) => file.name),
+    (one, other) => one.join() === other.join(),
+  );
+  return <h1 title={names.join()}>{active} active</h1>;
 }
 function Form({ onClose }) {
   const { upload } = useUploadActions();
@@ -338,6 +342,7 @@ def test_a_component_renders_only_for_what_it_selects(
     renders = during["lists"] - before["lists"]
     assert 5 < renders <= 20 * (during["ended"] - before["began"]) / 1000 + 1
     expect(page.locator("h1")).to_have_text("0 active")
+    expect(page.locator("h1")).to_have_attribute("title", "selected.bin")
     assert page.evaluate("() => window.headers") == before["headers"] + 1
     assert module.faults == []
 
@@ -420,6 +425,31 @@ def test_what_a_server_rendered_is_gone_on_with(
     module.page.set_input_files("input[type=file]", make_file(9, "hydrated.bin"))
     expect(module.page.get_by_text("hydrated.bin")).to_be_visible()
     expect(module.page.get_by_text(re.compile("Done|completed"))).to_be_visible()
+    assert module.faults == []
+
+
+def test_what_is_hydrated_late_begins_as_the_server_rendered_it(open_module: OpenModule) -> None:
+    source = """
+import { Suspense, useEffect } from 'react';
+import {
+  ResumableUploadProvider, useResumableUpload, useUploadActions, useUploads,
+} from 'resumable-upload-client/react';
+function Begin() {
+  const { upload } = useUploadActions();
+  useEffect(() => upload([new File(['early'], 'early.bin', { lastModified: 1 })]), [upload]);
+}
+const List = () => <p>{useResumableUpload().uploads.length > 0 ? 'some' : 'none'}</p>;
+const Count = () => <b>{useUploads(({ uploads }) => uploads.length > 0 ? 'some' : 'none')}</b>;
+const Late = () => (
+  <ResumableUploadProvider apiUrl="/api/v1/upload" authToken={getAuthToken}>
+    <Begin />
+    <Suspense><List /><Count /></Suspense>
+  </ResumableUploadProvider>
+);
+"""
+    module = open_module(source, "Late", start=HYDRATED)
+    expect(module.page.locator("p")).to_have_text("some")
+    expect(module.page.locator("b")).to_have_text("some")
     assert module.faults == []
 
 

@@ -47,3 +47,19 @@ test("what needs a provider says so where there is none", () => {
   for (const component of [<Header key="header" />, <List key="list" />, <ResumableUpload key="upload" />])
     assert.throws(() => renderToString(component), /no <ResumableUploadProvider> above/);
 });
+
+/** Never called: the compiler has the last word on it. */
+export function Typed() {
+  const { upload } = useResumableUpload({ apiUrl: "/api", onProgress: (percentage: number) => percentage });
+  // @ts-expect-error: a single file's option
+  useResumableUpload({ apiUrl: "/api", uploadId: "id" });
+  return (
+    // @ts-expect-error: the provider needs an address
+    <ResumableUploadProvider>
+      <input onChange={(event) => upload(event.target.files, { onComplete: ({ url }, item) => [url, item.id] })} />
+      <ResumableUpload multiple={false} filename="a.bin" onError={(error) => error.code} />
+      {/* @ts-expect-error: whose provider has the token */}
+      <ResumableUpload authToken="token" />
+    </ResumableUploadProvider>
+  );
+}

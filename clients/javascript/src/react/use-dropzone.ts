@@ -49,9 +49,9 @@ export function useDropzone(options: DropzoneOptions = {}): Dropzone {
 
   const give = (files: readonly File[]) => {
     const accepted = files.filter((file) => isAccepted(file, accept));
-    const wanted = multiple ? accepted : accepted.slice(0, 1);
-    const rejected = files.filter((file) => !wanted.includes(file));
-    if (wanted.length > 0) take(wanted);
+    const wanted = new Set(multiple ? accepted : accepted.slice(0, 1));
+    const rejected = files.filter((file) => !wanted.has(file));
+    if (wanted.size > 0) take([...wanted]);
     if (rejected.length > 0) onReject?.(rejected);
   };
 
