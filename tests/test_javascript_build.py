@@ -72,6 +72,7 @@ export function Uploads() {
 
 def test_an_application_compiles_against_the_packages_types(tmp_path: Path) -> None:
     node("build.mjs", "--package")
+    assert (CLIENT / "dist/react.js").read_text().startswith('"use client";\n')
     node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json")
     modules = tmp_path / "node_modules"
     modules.mkdir()
