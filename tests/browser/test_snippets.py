@@ -18,7 +18,7 @@ from .test_react import IN_STRICT_MODE
 
 pytestmark = pytest.mark.browser
 
-DOCUMENTS = ("README.md", "docs/JAVASCRIPT_CLIENT.md")
+DOCUMENTS = ("README.md", "docs/JAVASCRIPT_CLIENT.md", "docs/REACT.md")
 MakeFile = Callable[..., Path]
 
 # What the snippets take for granted: a token, files that somebody chose, and somebody who says yes.
