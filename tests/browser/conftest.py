@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Error, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .chromium import launched
 from .pages import SCRIPT
+from .uploads_page import log_in, note_faults
 
 MIB = 2**20
 PARALLEL = 4
@@ -197,3 +198,29 @@ class Files:
 @pytest.fixture
 def files(server: ServerProcess) -> Files:
     return Files(server)
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What pages said on their consoles as errors: violations of the policy, uncaught errors."""
+    return []
+
+
+@pytest.fixture
+def open_uploads(server: ServerProcess, proxy: FlakyProxy, faults: list[str]) -> Callable[..., Page]:
+    """The page for people, as the demo user who logs in by the form: ``open_uploads(context)``."""
+
+    def go(context: BrowserContext) -> Page:
+        page = context.new_page()
+        note_faults(page, faults)
+        log_in(page, proxy.base_url, (server.directory / "demo-password").read_text())
+        return page
+
+    return go
+
+
+@pytest.fixture
+def page(context: BrowserContext, open_uploads: Callable[..., Page], faults: list[str]) -> Iterator[Page]:
+    """The page for people; the test fails if it said anything on its console as an error."""
+    yield open_uploads(context)
+    assert faults == []

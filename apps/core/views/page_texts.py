@@ -33,6 +33,7 @@ TEXTS: dict[str, Promise] = {
     "waiting.login": _("Waits until you are logged in."),
     "paused": _("Paused · %(sent)s of %(size)s"),
     "verifying": _("%(size)s · Verifying every byte"),
+    "completed": _("%(size)s · Stored and verified"),
     "aborted": _("Cancelled"),
     "foreign": _("Belongs to %(owner)s. %(user)s is logged in now."),
     # The map.
