@@ -17,7 +17,7 @@ APP = PROJECT / "apps/core"
 
 # From the bottom up; what is on one line may import each other, as long as no circle comes of it.
 ROOMS = [
-    {"conf", "errors", "signals", "metrics", "memory", "grid", "hashing", "resumable_hash", "troubles"},
+    {"conf", "errors", "signals", "metrics", "memory", "grid", "hashing", "resumable_hash", "troubles", "units"},
     {"storage"},
     {"models"},
     {"services"},

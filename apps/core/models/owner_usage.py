@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from ..units import decimal_size
+
 
 class OwnerUsage(models.Model):
     """Quota counters of one owner, in sessions and bytes. Changed only by ``services.quotas``."""
@@ -22,4 +24,5 @@ class OwnerUsage(models.Model):
         verbose_name_plural = "upload usage"
 
     def __str__(self) -> str:
-        return f"{self.owner}: {self.open_sessions} open, {self.reserved_bytes} + {self.stored_bytes} bytes"
+        reserved, stored = decimal_size(self.reserved_bytes), decimal_size(self.stored_bytes)
+        return f"{self.owner}: {self.open_sessions} open, {reserved} reserved, {stored} stored"
