@@ -1,117 +1,67 @@
-"""The chunk protocols in the OpenAPI schema: they are no DRF views, so their operations are described here."""
+"""The whole API in the OpenAPI schema, in the order in which it is read: the protocols, which are no DRF views, the
+examples, and the tags."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 
-_SAMPLE_ID = "00000000-0000-0000-0000-000000000000"
+from . import examples
+from .chunks import CHUNK_SCHEMAS, chunk_paths
+from .operations import path_of
+from .s3 import S3, s3_paths
+from .sequential import DRAFT, TUS, sequential_paths
 
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-_DESCRIPTIONS = {
-    "400": "A field, the size or the checksum is wrong.",
-    "401": "No valid token.",
-    "404": "No such upload of yours.",
-    "408": "The body stopped arriving.",
-    "409": "Other bytes are stored under this index, or the session takes no more chunks.",
-    "410": "The session expired or was cancelled.",
-    "413": "More bytes than the chunk has.",
-    "415": "The body is compressed.",
-    "422": "The first bytes show that the content cannot pass.",
-    "429": "Too many failed checksums.",
-    "507": "No room.",
-}
-
-
-def _operation(operation_id: str, description: str, body: dict[str, Any]) -> dict[str, Any]:
-    stored = {
-        "description": "The chunk is stored and recorded.",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChunkStored"}}},
-    }
-    refused = {status: {"description": text, "content": _PROBLEM} for status, text in _DESCRIPTIONS.items()}
-    return {
-        "operationId": operation_id,
-        "description": description,
-        "tags": ["upload"],
-        "security": [{"bearer": []}, {"cookieAuth": []}],
-        "requestBody": {"required": True, "content": body},
-        "responses": {"200": stored, **refused},
-    }
+TAGS = [
+    {"name": "upload", "description": "Send a file: begin, send its chunks in any order, complete."},
+    {"name": "files", "description": "What was sent: list, download, delete."},
+    {"name": TUS, "description": "tus 1.0.0, for clients that speak it."},
+    {"name": DRAFT, "description": "Resumable Uploads for HTTP (IETF draft), at the same addresses as tus."},
+    {"name": S3, "description": "What Uppy's S3 plugin expects of its server."},
+]
 
 
 def add_protocols(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """drf-spectacular postprocessing hook: adds ``POST chunk`` and ``PUT chunk/{upload_id}/{index}``."""
+    """drf-spectacular postprocessing hook: adds what it cannot find by itself, with the app's paths in their order.
+
+    The paths of other apps of the project stay where they are.
+    """
     try:
-        json_path = reverse("resumable_uploads:chunk")
-        raw_path = reverse("resumable_uploads:raw-chunk", kwargs={"upload_id": _SAMPLE_ID, "index": "0"})
+        ordered = _ordered_paths(result["paths"])
     except NoReverseMatch:
         return result
-    result["components"]["schemas"].update(_CHUNK_SCHEMAS)
-    result["paths"][json_path] = {
-        "post": _operation(
-            "chunk",
-            "Send one chunk as JSON with base64. Chunks may come in any order and in parallel.",
-            {"application/json": {"schema": {"$ref": "#/components/schemas/ChunkRequest"}}},
-        )
-    }
-    raw = _operation(
-        "raw_chunk",
-        "Send one chunk as it is: a third less network and most of the CPU saved.",
-        {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    )
-    raw["parameters"] = [
-        {"name": "upload_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
-        {"name": "index", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}},
-        {
-            "name": "Content-Digest",
-            "in": "header",
-            "required": False,
-            "description": "RFC 9530: sha-256=:<base64>:",
-            "schema": {"type": "string"},
-        },
-    ]
-    result["paths"][raw_path.replace(_SAMPLE_ID, "{upload_id}").removesuffix("0") + "{index}"] = {"put": raw}
-    result["paths"] = dict(sorted(result["paths"].items()))
+    result["components"]["schemas"].update(CHUNK_SCHEMAS)
+    others = {path: item for path, item in result["paths"].items() if path not in ordered}
+    before = {path: item for path, item in others.items() if path < min(ordered)}
+    result["paths"] = {**before, **ordered, **others}
+    tags = result.setdefault("tags", [])
+    known = {tag["name"] for tag in tags}
+    tags.extend(tag for tag in TAGS if tag["name"] not in known)
     return result
 
 
-_INTEGER = {"type": "integer"}
-_CHUNK_SCHEMAS: dict[str, Any] = {
-    "ChunkRequest": {
-        "type": "object",
-        "required": ["upload_id", "chunk_index", "chunk_data", "checksum"],
-        "properties": {
-            "upload_id": {"type": "string", "format": "uuid"},
-            "chunk_index": {"type": "integer", "minimum": 0},
-            "chunk_data": {
-                "type": "string",
-                "contentEncoding": "base64",
-                "description": "The bytes of the chunk in standard base64.",
-            },
-            "checksum": {
-                "type": "string",
-                "pattern": "^[0-9a-fA-F]{64}$",
-                "description": "SHA-256 of the decoded bytes in hex.",
-            },
-        },
-    },
-    "ChunkStored": {
-        "type": "object",
-        "required": ["upload_id", "chunk_index", "progress"],
-        "properties": {
-            "upload_id": {"type": "string", "format": "uuid"},
-            "chunk_index": _INTEGER,
-            "progress": {
-                "type": "object",
-                "required": ["percentage", "received_chunks", "total_chunks", "received_bytes"],
-                "properties": {
-                    "percentage": {"type": "number"},
-                    "received_chunks": _INTEGER,
-                    "total_chunks": {"type": ["integer", "null"]},
-                    "received_bytes": _INTEGER,
-                },
-            },
-        },
-    },
-}
+def _ordered_paths(found: dict[str, Any]) -> dict[str, Any]:
+    """The app's paths in the order of a reader, views completed with examples."""
+    described = {**found, **chunk_paths(), **sequential_paths(), **s3_paths()}
+    order = [
+        path_of("init"),
+        *chunk_paths(),
+        path_of("complete"),
+        path_of("status", "upload_id"),
+        path_of("cancel"),
+        path_of("list"),
+        path_of("file", "upload_id"),
+        path_of("upload", "upload_id"),
+        *sequential_paths(),
+        *s3_paths(),
+    ]
+    ordered = {path: described[path] for path in order if path in described}
+    security = ordered.get(path_of("init"), {}).get("post", {}).get("security")
+    for path, item in ordered.items():
+        for operation in item.values():
+            if path in found:
+                examples.complete(operation)
+            elif security is not None and "401" in operation["responses"]:
+                operation["security"] = security
+    return ordered

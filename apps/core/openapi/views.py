@@ -43,6 +43,8 @@ _describe(
     views.InitUploadView,
     post=extend_schema(
         operation_id="init",
+        summary="Begin an upload.",
+        tags=["upload"],
         request=InitRequest,
         responses={
             201: Session,
@@ -55,6 +57,8 @@ _describe(
     views.UploadStatusView,
     get=extend_schema(
         operation_id="status",
+        summary="Look at an upload.",
+        tags=["upload"],
         parameters=[
             OpenApiParameter("receipts_from", int, description="Also the receipts, a page of them from this chunk on.")
         ],
@@ -65,6 +69,8 @@ _describe(
     views.CompleteUploadView,
     post=extend_schema(
         operation_id="complete",
+        summary="Verify and publish the file.",
+        tags=["upload"],
         request=CompleteRequest,
         responses={
             200: Session,
@@ -76,19 +82,29 @@ _describe(
 _describe(
     views.CancelUploadView,
     post=extend_schema(
-        operation_id="cancel", request=UploadReference, responses={200: Session, **_problems(404, 409, 410)}
+        operation_id="cancel",
+        summary="Give up an upload.",
+        tags=["upload"],
+        request=UploadReference,
+        responses={200: Session, **_problems(404, 409, 410)},
     ),
 )
 _describe(
     views.UploadView,
     delete=extend_schema(
-        operation_id="remove", request=None, responses={204: OpenApiResponse(description="It is gone."), **_problems()}
+        operation_id="remove",
+        summary="Delete an upload and its file.",
+        tags=["files"],
+        request=None,
+        responses={204: OpenApiResponse(description="It is gone."), **_problems()},
     ),
 )
 _describe(
     views.UploadListView,
     get=extend_schema(
         operation_id="list",
+        summary="List my uploads.",
+        tags=["files"],
         parameters=[
             OpenApiParameter("status", enum=[value for value, _ in PUBLIC_STATUSES]),
             OpenApiParameter("file_hash", description="SHA-256 in hex, declared or verified."),
@@ -102,6 +118,8 @@ _describe(
     views.UploadFileView,
     get=extend_schema(
         operation_id="download",
+        summary="Download a file.",
+        tags=["files"],
         parameters=[OpenApiParameter("Range", location=OpenApiParameter.HEADER, description="RFC 9110, one range.")],
         responses={
             (200, "application/octet-stream"): OpenApiResponse(bytes, description="The file."),

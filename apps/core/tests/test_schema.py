@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -10,11 +12,14 @@ import schemathesis
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
+
+from apps.core.openapi import add_protocols, values
 
 from .api import Api
 
@@ -71,6 +76,126 @@ def test_every_reference_leads_somewhere(schema: Any) -> None:
                 walk(value)
 
     walk(schema["paths"])
+
+
+READING_ORDER = [
+    "init",
+    "chunk",
+    "raw_chunk",
+    "complete",
+    "status",
+    "cancel",
+    "list",
+    "download",
+    "remove",
+    "tus_create",
+    "draft_create",
+    "tus_options",
+    "tus_append",
+    "tus_offset",
+    "tus_terminate",
+    "s3_create",
+    "s3_sign_part",
+    "s3_sign_parts",
+    "s3_put_part",
+    "s3_complete",
+    "s3_parts",
+    "s3_abort",
+    "s3_parameters",
+    "s3_post_file",
+    "s3_put_file",
+]
+
+
+def operations(schema: Any) -> list[tuple[str, dict[str, Any]]]:
+    """All operations, each with the name of its path and method."""
+    return [
+        (f"{method} {path}", operation) for path, item in schema["paths"].items() for method, operation in item.items()
+    ]
+
+
+def bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The JSON contents of an operation, of its request and of its answers."""
+    contents = [operation.get("requestBody", {}), *operation["responses"].values()]
+    return [body for content in contents for kind, body in content.get("content", {}).items() if "json" in kind]
+
+
+def shown(body: dict[str, Any]) -> list[Any]:
+    """The examples of a content."""
+    return [body["example"]] if "example" in body else [each["value"] for each in body.get("examples", {}).values()]
+
+
+def test_operations_come_in_the_order_of_their_use(schema: Any) -> None:
+    assert [operation["operationId"] for _, operation in operations(schema)] == READING_ORDER
+
+
+def test_tags_have_descriptions_and_come_in_the_order_of_the_operations(schema: Any) -> None:
+    used = list(dict.fromkeys(tag for _, operation in operations(schema) for tag in operation["tags"]))
+    assert [tag["name"] for tag in schema["tags"]] == used
+    assert all(tag["description"] for tag in schema["tags"])
+
+
+def test_paths_and_tags_of_others_stay(schema: Any) -> None:
+    other = {"get": {"operationId": "other", "tags": ["other"], "responses": {}}}
+    found = {
+        "tags": [{"name": "other"}],
+        "components": {"schemas": {}},
+        "paths": {"/a": other, **{path: {} for path in reversed(schema["paths"])}, "/z": other},
+    }
+    result = add_protocols(found)
+    assert list(result["paths"]) == ["/a", *schema["paths"], "/z"]
+    assert result["tags"][0] == {"name": "other"}
+
+
+def test_every_operation_has_a_summary_that_is_a_sentence(schema: Any) -> None:
+    for name, operation in operations(schema):
+        assert re.fullmatch(r"[A-Z].{5,60}\.", operation["summary"]), name
+
+
+def test_every_body_has_an_example_of_real_values(schema: Any) -> None:
+    for name, operation in operations(schema):
+        headers = [
+            header for answer in operation["responses"].values() for header in answer.get("headers", {}).values()
+        ]
+        assert bodies(operation) or any("example" in each for each in [*operation["parameters"], *headers]), name
+        for body in bodies(operation):
+            assert shown(body), (name, body)
+            assert '"string"' not in json.dumps(shown(body)), name
+
+
+def test_examples_are_valid(schema: Any) -> None:
+    for name, operation in operations(schema):
+        for body in bodies(operation):
+            validator = Draft202012Validator({**body["schema"], "components": schema["components"]})
+            for example in shown(body):
+                assert list(validator.iter_errors(example)) == [], name
+        for parameter in operation.get("parameters", []):
+            if "example" in parameter:
+                Draft202012Validator(parameter["schema"]).validate(parameter["example"])
+
+
+def test_the_examples_are_one_upload_that_works(client: Any, schema: Any, owner: Any) -> None:
+    client.force_login(owner)
+    items = {operation["operationId"]: (path, operation) for path, operation in operations(schema)}
+
+    def send(name: str, upload_id: str) -> Any:
+        address, operation = items[name]
+        method, path = address.split()
+        (body,) = operation["requestBody"]["content"].values()
+        document = json.dumps(body["example"]).replace(values.UPLOAD_ID, upload_id)
+        answer = getattr(client, method)(path, document, content_type="application/json")
+        return answer.status_code, answer.json(), operation["responses"][str(answer.status_code)]["content"]
+
+    status, begun, described = send("init", "")
+    assert status == 201
+    assert begun.keys() == shown(described["application/json"])[0].keys()
+    assert begun["progress"] == shown(described["application/json"])[0]["progress"]
+    assert send("chunk", begun["upload_id"])[0] == 200
+    status, done, described = send("complete", begun["upload_id"])
+    assert status == 200
+    example = shown(described["application/json"])[0]
+    assert done["progress"] == example["progress"]
+    assert done["file"]["composite_hash"] == example["file"]["composite_hash"]
 
 
 def test_it_is_built_once_whatever_is_asked_for(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
