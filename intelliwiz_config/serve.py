@@ -21,6 +21,7 @@ import environ
 from . import running
 from .paths import data_directory
 from .proxies import TrustedProxies
+from .static_files import choose_static_root, collect_static_files
 
 # glibc gives blocks of this size back to the kernel at once and takes them anew each time; keeping them is what
 # doubles to triples the rate of a server that allocates a block per read.
@@ -47,6 +48,7 @@ def main() -> None:
         os.environ.setdefault(name, value)
     if arguments.demo:
         os.environ.setdefault("METRICS_OPEN", "1")
+    choose_static_root()
     _raise_open_files()
     _prepare(migrate=arguments.migrate)
     if arguments.demo:
@@ -122,6 +124,8 @@ def _prepare(*, migrate: bool) -> None:
     directory.mkdir(mode=0o700, parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     call_command("check")
+    if not settings.DEBUG:
+        collect_static_files()
     if migrate:
         with preparing():
             call_command("migrate", verbosity=0)

@@ -134,7 +134,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
-WHITENOISE_USE_FINDERS = True
+# What serves says so when STATIC_ROOT has all files, hashed and compressed; else they come from where they lie.
+STATIC_COLLECTED = STATIC_ROOT is not None and env.bool("STATIC_COLLECTED", default=False)
+WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "intelliwiz_config.static_storage.HashedStaticFilesStorage"},
+}
 MEDIA_ROOT = env.str("MEDIA_ROOT", default="") or DATA_DIR / "media"
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,6 +42,8 @@ class ServerProcess:
             "PORT": str(self.port),
             "SERVER": kind,
             "LOG_LEVEL": "INFO",
+            # The same for all servers of a run: collecting takes seconds.
+            "STATIC_ROOT": str(_static_root()),
             **environment,
         }
         if database_url := self.environment.pop("DATABASE_URL", ""):
@@ -104,6 +110,13 @@ class ServerProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
         self._process.wait(20)
+
+
+@cache
+def _static_root() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="static-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def _new_database(url: str) -> str:

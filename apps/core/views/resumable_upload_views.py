@@ -8,12 +8,14 @@ from uuid import UUID
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
+from django.utils.decorators import method_decorator
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..errors import BadRequest, NotFound
+from ..http.compression import gzip_large
 from ..http.request_limits import note_request_limit
 from ..http.responses import WithoutLength
 from ..http.throttles import InitPerAddress
@@ -135,6 +137,7 @@ class SessionPages(CursorPagination):
             raise exceptions.NotFound(self.invalid_cursor_message) from None
 
 
+@method_decorator(gzip_large, name="dispatch")
 class UploadListView(UploadApiView):
     """My sessions."""
 
