@@ -124,6 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "uploads-page"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "intelliwiz_config.error_pages.csrf_failure"
 
 LANGUAGE_CODE = "en"
 # What the page is translated to; everybody gets the one that their browser asks for.

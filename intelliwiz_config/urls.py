@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]
 
-handler400 = "apps.core.views.api_base.bad_request"
-handler404 = "apps.core.views.api_base.unknown_path"
-handler500 = "apps.core.views.api_base.server_error"
+handler400 = "intelliwiz_config.error_pages.bad_request"
+handler403 = "intelliwiz_config.error_pages.permission_denied"
+handler404 = "intelliwiz_config.error_pages.not_found"
+handler500 = "intelliwiz_config.error_pages.server_error"

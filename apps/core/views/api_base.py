@@ -24,9 +24,7 @@ from ..conf import KIB, PACKAGE
 from ..errors import TooLarge
 from ..http.atomic_requests import non_atomic
 from ..http.problems import (
-    INTERNAL_ERROR,
     LENGTH_REQUIRED,
-    MALFORMED,
     UNKNOWN_PATH,
     Problem,
     problem_for_any,
@@ -182,15 +180,5 @@ def problem_response(problem: Problem) -> HttpResponse:
 @bounded_body
 @csrf_exempt
 def unknown_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """404 in the one error form, for addresses below the API where nothing is; also Django's ``handler404``."""
+    """404 in the one error form, for addresses below the API where nothing is; fit for Django's ``handler404`` too."""
     return problem_response(UNKNOWN_PATH)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's ``handler400`` in the one error form."""
-    return problem_response(MALFORMED)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500`` in the one error form."""
-    return problem_response(INTERNAL_ERROR)
