@@ -6,9 +6,10 @@ Needs sessions, ``django.contrib.staticfiles``, session authentication in DRF, a
 
 from django.urls import path
 
+from .http.compression import gzip_large
 from .views.page import uploads_page, who_is_logged_in
 
 urlpatterns = [
-    path("", uploads_page, name="uploads-page"),
+    path("", gzip_large(uploads_page), name="uploads-page"),
     path("who/", who_is_logged_in, name="uploads-who"),
 ]

@@ -59,3 +59,10 @@ def test_other_answers_are_not_compressed(api: Api, service: Any) -> None:
     answer = listed(api, "gzip", f"/status/{session.upload_id}")
     assert len(answer.body) > 1000
     assert "Content-Encoding" not in answer.headers
+
+
+def test_the_page_is_compressed(client: Any, owner: Any) -> None:
+    client.force_login(owner)
+    answer = client.get("/", headers={"accept-encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert b"<html" in gzip.decompress(answer.content)
