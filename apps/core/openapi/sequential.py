@@ -61,15 +61,19 @@ def _create(operation_id: str, tags: list[str]) -> dict[str, Any]:
         ],
         body={"application/octet-stream": {"schema": _BYTES}, values.MIME_TYPE: {"schema": _BYTES}},
         answers={
-            "201": answer(
-                "The upload is created; of a whole one of the draft, its session.",
-                json_content(reference("Session"), values.session("completed", received=1)),
-                Location=location,
-                Upload_Offset="0",
-            )
+            **_of_whole("The upload is created; of a whole one of the draft, its session.", Location=location),
         },
         problems=_OPENING,
     )
+
+
+def _of_whole(created: str, **headers: str) -> dict[str, dict[str, Any]]:
+    """What the draft answers to the end of a file."""
+    completed, assembling = values.session("completed", received=1), values.session("assembling", received=1)
+    return {
+        "201": answer(created, json_content(reference("Session"), completed), **headers),
+        "202": answer("The draft, still being verified.", json_content(reference("Session"), assembling)),
+    }
 
 
 def _append() -> dict[str, Any]:
@@ -83,7 +87,10 @@ def _append() -> dict[str, Any]:
             "application/offset+octet-stream": {"schema": _BYTES},
             "application/partial-upload": {"schema": _BYTES},
         },
-        answers={"204": answer("They are kept.", Upload_Offset=_SIZE)},
+        answers={
+            "204": answer("They are kept.", Upload_Offset=_SIZE),
+            **_of_whole("The last bytes of the draft: the session.", Upload_Complete="?1"),
+        },
         problems=(*_OPENING, 404, 409, 410, 423),
     )
 
