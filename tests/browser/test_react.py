@@ -283,7 +283,7 @@ function List() {
     {Object.entries({ pauseAll, resumeAll, cancelAll, clearCompleted }).map(([name, act]) => (
       <button key={name} onClick={act}>{name}</button>
     ))}
-    <output>{totals.completed} of {totals.files}, {totals.sentBytes} of {totals.bytes}</output>
+    <output>{totals.completed} of {totals.files}, {totals.sentBytes} of {totals.totalBytes}</output>
     {uploads.map((item) => <p key={item.id}>{item.file.name} {item.status} {item.error?.code}</p>)}
   </>;
 }

@@ -7,7 +7,7 @@ export interface UploadTotals {
   /** Failed or cancelled. */
   readonly failed: number;
   /** The sizes of all files. */
-  readonly bytes: number;
+  readonly totalBytes: number;
   readonly sentBytes: number;
   /** 0 to 100, in tenths; of files without a byte, by their number. */
   readonly percentage: number;
@@ -17,23 +17,23 @@ export interface UploadTotals {
 }
 
 export function totalsOf(items: readonly UploadItem[]): UploadTotals {
-  let [completed, failed, bytes, sentBytes, leftBytes, bytesPerSecond] = [0, 0, 0, 0, 0, 0];
+  let [completed, failed, totalBytes, sentBytes, leftBytes, bytesPerSecond] = [0, 0, 0, 0, 0, 0];
   for (const item of items) {
     const { size } = item.file;
     const sent = item.status === "completed" ? size : item.sentBytes;
     if (item.status === "completed") completed++;
     else if (hasEnded(item)) failed++;
     else leftBytes += size - sent;
-    bytes += size;
+    totalBytes += size;
     sentBytes += sent;
     bytesPerSecond += item.speed;
   }
-  const done = bytes ? sentBytes / bytes : items.length && completed / items.length;
+  const done = totalBytes ? sentBytes / totalBytes : items.length && completed / items.length;
   return {
     files: items.length,
     completed,
     failed,
-    bytes,
+    totalBytes,
     sentBytes,
     percentage: Math.floor(done * 1000) / 10,
     bytesPerSecond,
