@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -233,44 +232,17 @@ def test_many_files_are_few_rows_few_requests_and_no_layouts_of_their_own(
           window.getComputedStyle = (...of) => { window.forced++; return style(...of); };
         }"""
     )
-    proxy.bytes_per_second = 1
+    proxy.stalled = True
     paths = [make_file(9, f"many-{number:03}.bin") for number in range(300)]
     page.set_input_files("#files", paths)
     expect(page.locator("#overview")).to_contain_text("Uploading 300 files")
     expect(page.locator("#uploading .row")).to_have_count(100)
     page.locator("#uploading .more").click()
     expect(page.locator("#uploading .row")).to_have_count(200)
-    mend(proxy)
+    proxy.stalled = False
     started = page.evaluate("() => performance.now()")
     expect(page.locator("#overview")).to_have_text("300 files are stored")
     seconds = (page.evaluate("() => performance.now()") - started) / 1000
     assert len(lists) <= 2 + seconds / 5
     # Once for the colours, whatever the number of files.
     assert page.evaluate("() => window.forced") <= 5
-
-
-def test_twins_in_several_folders_are_several_files(
-    page: Page, context: BrowserContext, tmp_path: Path, files: Files
-) -> None:
-    from .uploads_page import drop
-
-    content = os.urandom(2 * MIB)
-    for name in ("one", "two", "three"):
-        (tmp_path / name).mkdir()
-        path = tmp_path / name / "twin.bin"
-        path.write_bytes(content)
-        os.utime(path, (1_700_000_000, 1_700_000_000))
-    # In folders, and once more as files of which the browser tells no path.
-    drop(page, *(tmp_path / name for name in ("one", "two", "three")))
-    for name in ("one", "two", "three"):
-        finish(page, f"{name}/twin.bin")
-    drop(page, *(tmp_path / name / "twin.bin" for name in ("one", "two", "three")))
-    expect(stored(page, "twin.bin")).to_have_count(3)
-    sessions = [each for each in files.list(status="completed") if each["filename"] == "twin.bin"]
-    assert len({each["upload_id"] for each in sessions}) == 6
-    assert {each["metadata"].get("relative_path") for each in sessions} == {
-        "one/twin.bin",
-        "two/twin.bin",
-        "three/twin.bin",
-        None,
-    }

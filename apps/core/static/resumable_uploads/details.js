@@ -25,6 +25,15 @@ export function toggleDetails(row, { facts, actions = [] }) {
   return panel;
 }
 
+/** Close the details of a row, if they are open; the keyboard goes from them to the row's buttons. */
+export function closeDetails(row) {
+  const open = row.querySelector(".details");
+  if (!open) return;
+  const focused = open.contains(document.activeElement);
+  toggleDetails(row, {});
+  if (focused) row.querySelector(":scope > .actions [data-action]:not([hidden])")?.focus();
+}
+
 /** Set the value of a fact that is shown already. */
 export function updateFact(panel, term, value) {
   const found = [...panel.querySelectorAll("dt")].find((each) => each.textContent === term);

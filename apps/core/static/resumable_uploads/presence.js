@@ -36,6 +36,19 @@ export function hold(uploadId) {
   };
 }
 
+const watched = new Set();
+
+/** Tell once all other tabs have ended an upload, or are gone: a lock that nobody shares is given at last. */
+export function whenLetGo(uploadId, tell) {
+  if (watched.has(uploadId)) return;
+  watched.add(uploadId);
+  locks?.request(PREFIX + uploadId, () => {
+    watched.delete(uploadId);
+    // Once this lock is let go too.
+    setTimeout(tell);
+  });
+}
+
 /** The ids of the uploads that other tabs are at. */
 export async function inOtherTabs() {
   const { held = [] } = (await locks?.query()) ?? {};

@@ -2,9 +2,6 @@
 
 const FIRST_ROWS = 100;
 
-/**
- * @template T
- */
 export class RowList {
   #list;
   #more;
@@ -15,14 +12,15 @@ export class RowList {
 
   /**
    * @param list the element of the rows
-   * @param more the button that shows more of them
    * @param makeRow given an item, makes what has an `element` and may have `close()`
+   * @param more the button that shows more of them; without one all are shown
    */
-  constructor(list, more, makeRow) {
+  constructor(list, makeRow, more) {
     this.#list = list;
-    this.#more = more;
     this.#makeRow = makeRow;
-    more.addEventListener("click", () => {
+    this.#more = more;
+    if (!more) this.#limit = Number.POSITIVE_INFINITY;
+    more?.addEventListener("click", () => {
       const first = this.#items[this.#limit];
       this.#limit += FIRST_ROWS;
       this.#fill();
@@ -93,7 +91,7 @@ export class RowList {
       last = element;
     }
     for (const item of this.#items.slice(this.#limit)) this.#drop(item);
-    this.#more.hidden = this.#items.length <= this.#limit;
+    if (this.#more) this.#more.hidden = this.#items.length <= this.#limit;
   }
 
   #newRow(item) {

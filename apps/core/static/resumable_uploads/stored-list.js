@@ -26,7 +26,7 @@ export class StoredList {
     this.#uploader = uploader;
     const actions = { onDelete: (file) => this.#delete(file), onUndo: (file) => this.#undo(file) };
     // Whether there is more, the server says.
-    this.#list = new RowList(at(".rows"), document.createElement("button"), (file) => new StoredRow(file, actions));
+    this.#list = new RowList(at(".rows"), (file) => new StoredRow(file, actions));
     at(".more").addEventListener("click", () => this.#ask(() => this.#loadMore()));
     at(".failure button").addEventListener("click", () => this.#ask(() => this.refresh()));
     let timer;

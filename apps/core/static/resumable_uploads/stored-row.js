@@ -1,5 +1,5 @@
 // The row of a stored file: that it is whole, where it belongs, and how to get it back.
-import { actionButton, copyable, toggleDetails } from "./details.js";
+import { actionButton, closeDetails, copyable, toggleDetails } from "./details.js";
 import { ago, bytes, count, moment } from "./format.js";
 import { folderOf } from "./names.js";
 import { label, newRow, setText, showActions, showThumbnail } from "./rows.js";
@@ -37,11 +37,7 @@ export class StoredRow {
     const facts = [bytes(size), ago(storedAt), folderOf(path), repaired && say("repaired", { count: repaired })];
     const text = deleting ? say("deleted") : ` · ${facts.filter(Boolean).join(" · ")}`;
     setText(this.element.querySelector(".facts"), text);
-    if (deleting) this.#closeDetails();
-  }
-
-  #closeDetails() {
-    if (this.element.querySelector(".details")) this.#toggleDetails();
+    if (deleting) closeDetails(this.element);
   }
 
   #toggleDetails() {

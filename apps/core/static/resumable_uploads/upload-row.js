@@ -1,6 +1,6 @@
 // The row of a file on its way: its chunk map is its progress bar.
 import { ChunkMap, counts } from "./chunk-map.js";
-import { actionButton, toggleDetails, updateFact } from "./details.js";
+import { actionButton, closeDetails, toggleDetails, updateFact } from "./details.js";
 import { canRetry, reasonOf } from "./errors.js";
 import { bytes, bytesOf, duration, percent } from "./format.js";
 import { nextFrame } from "./frames.js";
@@ -64,6 +64,7 @@ export class UploadRow {
     this.#drawn = key;
     this.element.dataset.state = shown;
     showActions(this.element, this.#actions(shown));
+    if (shown === "undo" && this.#panel) this.#closeDetails();
   };
 
   #actions(shown) {
@@ -106,9 +107,14 @@ export class UploadRow {
     if (this.#canvas.getAttribute("aria-valuenow") !== now) this.#canvas.setAttribute("aria-valuenow", now);
   }
 
+  #closeDetails() {
+    this.#wholeMap.close();
+    this.#panel = undefined;
+    closeDetails(this.element);
+  }
+
   #toggleDetails() {
-    this.#wholeMap?.close();
-    this.#wholeMap = undefined;
+    if (this.#panel) return this.#closeDetails();
     this.#panel = toggleDetails(this.element, {
       facts: [
         [say("details.chunks"), ""],
@@ -117,12 +123,10 @@ export class UploadRow {
       // Where there is little room the row itself has no button for it.
       actions: [
         actionButton(say("cancel"), say("button.cancel", { name: this.#item.name }), () => {
-          this.#toggleDetails();
           this.#item.cancel();
         }),
       ],
     });
-    if (!this.#panel) return;
     const canvas = this.#panel.querySelector("canvas");
     canvas.hidden = false;
     canvas.setAttribute("aria-label", say("map", { name: this.#item.name }));

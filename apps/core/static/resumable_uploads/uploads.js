@@ -23,7 +23,7 @@ const at = (selector) => document.querySelector(selector);
 const uploader = new globalThis.ResumableUploader({ apiUrl: pageData.apiUrl, headers, onLoginRequired });
 /** All uploads of this page, but for those that are taken off it: what is shown of them, the list below says. */
 const items = new Set();
-const rows = new RowList(at("#uploading .rows"), at("#uploading .more"), (item) => new UploadRow(item));
+const rows = new RowList(at("#uploading .rows"), (item) => new UploadRow(item), at("#uploading .more"));
 const stored = new StoredList(uploader);
 const waiting = new WaitingList(uploader, { isBusy, onFile: resume });
 const refresher = new Refresher();

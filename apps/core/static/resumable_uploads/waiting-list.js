@@ -2,7 +2,7 @@
 import { announce } from "./announcer.js";
 import { headersNow } from "./login.js";
 import { pageData } from "./page-data.js";
-import { inOtherTabs } from "./presence.js";
+import { inOtherTabs, whenLetGo } from "./presence.js";
 import { RowList } from "./row-list.js";
 import { say } from "./texts.js";
 import { undoable } from "./undo.js";
@@ -33,8 +33,8 @@ export class WaitingList {
     };
     this.#list = new RowList(
       section.querySelector(".rows"),
-      section.querySelector(".more"),
       (upload) => new WaitingRow(upload, actions),
+      section.querySelector(".more"),
     );
   }
 
@@ -69,7 +69,10 @@ export class WaitingList {
     for (const upload of waiting) upload.inOtherTab = elsewhere.has(upload.uploadId);
     section.hidden = waiting.length === 0;
     this.#list.show(waiting);
-    for (const upload of waiting) this.#list.rowOf(upload)?.update();
+    for (const upload of waiting) {
+      this.#list.rowOf(upload)?.update();
+      if (upload.inOtherTab) whenLetGo(upload.uploadId, () => this.update());
+    }
   }
 
   forget(uploadId) {

@@ -8,6 +8,10 @@ export class WaitingRow {
   #state;
   #chooser;
   #onFile;
+  /** What is said of it instead, until it is discarded or goes on. */
+  #notice;
+  /** Whether its file could not be read again, and has to be chosen. */
+  #mustChoose = false;
 
   /**
    * @param upload of `uploader.unfinished()`, with `inOtherTab` and `discarding`
@@ -31,10 +35,12 @@ export class WaitingRow {
   }
 
   update() {
-    const { discarding, inOtherTab, reopens } = this.#upload;
+    const { discarding, inOtherTab } = this.#upload;
+    const reopens = this.#upload.reopens && !this.#mustChoose;
     setText(this.#state, this.#sentence());
     this.element.dataset.state = discarding ? "undo" : "waiting";
-    this.#offerChoice(!reopens && !discarding && !inOtherTab, say("continue"));
+    this.#chooser.hidden = reopens || discarding || inOtherTab;
+    setText(this.#chooser.querySelector("span"), say(this.#mustChoose ? "choose" : "continue"));
     if (discarding) showActions(this.element, ["undo"]);
     else if (inOtherTab) showActions(this.element, []);
     else showActions(this.element, reopens ? ["continue", "discard"] : ["discard"]);
@@ -45,29 +51,29 @@ export class WaitingRow {
     if (discarding) return say("discarded");
     const values = { percentage: percent(percentage), size: bytes(size), time: ago(startedAt) };
     if (inOtherTab) return say("waiting.tab", values);
+    if (this.#notice) return this.#notice;
     return say(here ? "waiting.here" : "waiting.elsewhere", values);
   }
 
   /** Without its file it has to be chosen again, which holds up no other. */
   async #reopen(reopen) {
-    setText(this.#state, say("waiting.asking"));
+    this.#say("waiting.asking");
     const source = await reopen(this.#upload);
     if (source) return this.#onFile(this.#upload, source);
-    setText(this.#state, say("waiting.choose"));
-    showActions(this.element, ["discard"]);
-    this.#offerChoice(true, say("choose"));
+    this.#mustChoose = true;
+    this.#say("waiting.choose");
     this.#chooser.querySelector("input").focus();
   }
 
-  #offerChoice(offered, text) {
-    this.#chooser.hidden = !offered;
-    setText(this.#chooser.querySelector("span"), text);
+  #say(key, values) {
+    this.#notice = say(key, values);
+    this.update();
   }
 
   #take(file) {
     const { size } = this.#upload;
     if (file?.size === size) this.#onFile(this.#upload, { file });
-    else if (file) setText(this.#state, say("waiting.other", { size: bytes(file.size), wanted: bytes(size) }));
+    else if (file) this.#say("waiting.other", { size: bytes(file.size), wanted: bytes(size) });
   }
 
   #on(action, work) {
