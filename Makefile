@@ -5,7 +5,7 @@ CLIENT := clients/javascript
 FOREIGN := tests/foreign_clients
 export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
-.PHONY: run setup setup-dev test test-quick lint bench faults mutants token client clean
+.PHONY: run setup setup-dev test test-quick lint messages screenshots bench faults mutants token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve --migrate --demo
@@ -33,6 +33,13 @@ lint: $(VENV)/.dev $(CLIENT)/node_modules/.installed
 
 client: $(CLIENT)/node_modules/.installed  ## build the JavaScript client and the file for a <script> tag
 	cd $(CLIENT) && npm run --silent build
+
+messages: $(VENV)/.dev  ## collect the page's texts for translators, and compile what they wrote; needs gettext
+	$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --no-location --ignore "tests/*" --ignore "$(VENV)/*" --ignore "clients/*" --ignore "apps/core/tests/*"
+	for catalogue in apps/core/locale/*/LC_MESSAGES/django.po; do msgfmt --check-format -o $${catalogue%.po}.mo $$catalogue; done
+
+screenshots: $(VENV)/.dev  ## pictures of the page in all its states, in screenshots/; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots screenshots
 
 bench: $(VENV)/.dev  ## measure against the peers that are installed
 	$(BIN)/python -m benchmarks

@@ -129,6 +129,8 @@ CSRF_FAILURE_VIEW = "intelliwiz_config.error_pages.csrf_failure"
 LANGUAGE_CODE = "en"
 # What the page is translated to; everybody gets the one that their browser asks for.
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+# The templates of this project have their words in the app's catalogue too.
+LOCALE_PATHS = [BASE_DIR / "apps" / "core" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -49,7 +49,7 @@ class Studio:
         """Photograph the page as it is now."""
         for scheme in ("light", "dark"):
             for width in WIDTHS:
-                self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+                self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 self.page.set_viewport_size({"width": width, "height": 844 if width < 700 else 900})
                 self.page.wait_for_timeout(150)
                 self.page.screenshot(path=self._directory / f"{state}-{width}-{scheme}.png")
@@ -186,7 +186,7 @@ def main(directory: Path) -> None:
     finally:
         proxy.close()
         server.stop()
-    print(f"{len(list(directory.rglob('*.png')))} pictures in {directory}")
+    sys.stdout.write(f"{len(list(directory.rglob('*.png')))} pictures in {directory}\n")
 
 
 if __name__ == "__main__":

@@ -107,8 +107,8 @@ def _colors(page: Page, name: str) -> list[str]:
             """async (canvas) => {
           await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
           const pen = canvas.getContext('2d');
-          const at = (cell) => pen.getImageData((cell + 0.4) * canvas.width / 10, canvas.height * 0.85, 1, 1).data.join();
-          return [...Array(10).keys()].map(at);
+          const middle = (cell) => pen.getImageData((cell + 0.4) * canvas.width / 10, canvas.height * 0.85, 1, 1);
+          return [...Array(10).keys()].map((cell) => middle(cell).data.join());
         }"""
         )
     )

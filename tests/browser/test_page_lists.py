@@ -1,4 +1,4 @@
-"""The page's lists of what waits and what is stored, in Chromium: each file in one of them, and nothing gone at once."""
+"""The page's lists of what waits and what is stored, in Chromium: each file in one, and nothing gone at once."""
 
 from __future__ import annotations
 
@@ -224,7 +224,8 @@ def test_many_files_are_few_rows_few_requests_and_no_layouts_of_their_own(
             const {get} = Object.getOwnPropertyDescriptor(object, name);
             Object.defineProperty(object, name, {get() { window.forced++; return get.call(this); }});
           };
-          for (const name of ['clientWidth', 'clientHeight', 'scrollWidth', 'scrollHeight']) count(Element.prototype, name);
+          const sizes = ['clientWidth', 'clientHeight', 'scrollWidth', 'scrollHeight'];
+          for (const name of sizes) count(Element.prototype, name);
           for (const name of ['offsetWidth', 'offsetHeight', 'offsetTop']) count(HTMLElement.prototype, name);
           const rect = Element.prototype.getBoundingClientRect;
           Element.prototype.getBoundingClientRect = function () { window.forced++; return rect.call(this); };

@@ -185,7 +185,8 @@ def test_a_permission_that_is_not_given_asks_for_the_file_and_holds_up_no_other(
     picked.evaluate(
         """(answer) => {
           FileSystemHandle.prototype.queryPermission = async () => 'prompt';
-          FileSystemHandle.prototype.requestPermission = () => answer === 'never' ? new Promise(() => {}) : Promise.resolve(answer);
+          const answered = answer === 'never' ? new Promise(() => {}) : Promise.resolve(answer);
+          FileSystemHandle.prototype.requestPermission = () => answered;
         }""",
         answer,
     )

@@ -85,7 +85,8 @@ def test_damage_is_repaired_of_a_file_whose_size_was_told_at_the_end(
     session.refresh_from_db()
     assert session.missing_chunks == [damaged]
     send(damaged)
-    assert service.complete(service.find(session.upload_id)).status == "completed"
+    done = service.complete(service.find(session.upload_id))
+    assert (done.status, done.damaged_chunks) == ("completed", 1)
 
 
 def test_the_file_is_reachable_from_the_session(service: Any, session: UploadSession) -> None:

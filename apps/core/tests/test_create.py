@@ -42,6 +42,21 @@ class TestIdempotence:
     def test_another_key_is_another_upload_of_the_same_file(self, service: Any) -> None:
         assert create(service, client_key="k", file_hash=HASH)[0] != create(service, client_key="l", file_hash=HASH)[0]
 
+    def test_twins_with_a_hash_and_metadata_of_their_own_are_several_uploads(self, service: Any) -> None:
+        one, two, none = (
+            create(service, file_hash=HASH, metadata=metadata)[0]
+            for metadata in ({"relative_path": "one/a.bin"}, {"relative_path": "two/a.bin"}, {})
+        )
+        assert len({one.pk, two.pk, none.pk}) == 3
+        again, created = create(service, file_hash=HASH, metadata={"relative_path": "one/a.bin"})
+        assert (again.pk, created) == (one.pk, False)
+
+    def test_a_hash_that_is_declared_later_keeps_twins_apart_too(self, service: Any) -> None:
+        later, _ = create(service, metadata={"relative_path": "one/a.bin"})
+        declaring.declare(later, total_size=None, file_hash=HASH)
+        assert create(service, file_hash=HASH, metadata={"relative_path": "two/a.bin"})[1]
+        assert create(service, file_hash=HASH, metadata={"relative_path": "one/a.bin"})[0].pk == later.pk
+
     def test_a_strangers_key_is_another(self, service: Any, stranger: Any) -> None:
         assert create(service, client_key="k")[0] != create(type(service)(stranger), client_key="k")[0]
 

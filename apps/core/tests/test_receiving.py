@@ -15,6 +15,7 @@ from apps.core import resumable_hash
 from apps.core.conf import MIB
 from apps.core.errors import (
     BodyBroken,
+    ChecksumMismatch,
     ChunkConflict,
     Conflict,
     ContentRefused,
@@ -126,6 +127,17 @@ class TestChunks:
                 receive(service, session, index, b"abcd")
             counts.add(len(queries))
         assert len(counts) == 1
+
+    def test_a_chunk_that_arrives_damaged_is_counted(self, service: Any) -> None:
+        session = begin(service, 10)
+        for _ in range(2):
+            receiver = service.receive_chunk(session, 0, expected_digest=b"\0" * 32)
+            receiver.receive(b"abcd")
+            with pytest.raises(ChecksumMismatch):
+                receiver.finish()
+        receive(service, session, 0, b"abcd")
+        session.refresh_from_db()
+        assert session.damaged_chunks == 2
 
     def test_the_first_bytes_are_checked_as_they_arrive(self, service: Any) -> None:
         session = begin(service, 10, filename="a.bin")

@@ -432,6 +432,15 @@ class TestList:
         assert [row["upload_id"] for row in found] == [cancelled]
         assert_problem(api.get("?status=nonsense"), 400, "bad_field")
 
+    def test_finds_by_a_part_of_the_name_in_any_case(self, api: Api) -> None:
+        found = api.init(b"1", filename="Invoice 2026.bin")
+        api.init(b"2", filename="letter.bin")
+        for search in ("invoice", "2026", "CE 20"):
+            rows = api.get("", params={"search": search}).json()["results"]
+            assert [row["upload_id"] for row in rows] == [found]
+        assert api.get("?search=%25").json()["results"] == []
+        assert_problem(api.get("?search=%00"), 400, "bad_field")
+
     def test_comes_in_pages(self, api: Api) -> None:
         for n in range(3):
             api.init(bytes([n]))

@@ -65,7 +65,6 @@ TEXTS: dict[str, Promise] = {
     "details.composite": _("SHA-256 of the pieces' SHA-256"),
     "details.link": _("Address"),
     "details.stored": _("Stored"),
-    "details.begun": _("Begun"),
     "cancel": _("Cancel"),
     "copy": _("Copy"),
     "copied": _("Copied"),

@@ -42,7 +42,9 @@ export function onLoginRequired() {
 async function requireOwner() {
   const now = await ask();
   if (!now) throw new UploadError("not_authenticated", { status: 401 });
-  if (now.id !== user.id) throw new UploadError("other_user", { status: 403 });
+  if (now.id === user.id) return;
+  const detail = say("foreign", { owner: user.name, user: now.name });
+  throw new UploadError("other_user", { status: 403, problem: { code: "other_user", detail, status: 403 } });
 }
 
 function ask() {
