@@ -189,6 +189,10 @@ class Files:
         results: list[dict[str, Any]] = self._get("/", params={"page_size": "200", **filters}).json()["results"]
         return results
 
+    def delete_all(self) -> None:
+        for each in self.list():
+            requests.delete(f"{self._api}/{each['upload_id']}", headers=self._headers, timeout=LONG).raise_for_status()
+
     def _get(self, path: str, **options: Any) -> requests.Response:
         answer = requests.get(self._api + path, headers=self._headers, timeout=LONG, **options)
         answer.raise_for_status()

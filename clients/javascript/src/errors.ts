@@ -40,6 +40,8 @@ const RETRYABLE_CODES = new Set([
 
 /** What a status means without a problem document. */
 const CODES: Record<number, ClientErrorCode | "not_authenticated" | "throttled"> = {
+  // What Firefox makes of an answer that was cut.
+  0: "network_error",
   401: "not_authenticated",
   404: "not_an_upload_server",
   408: "throttled",

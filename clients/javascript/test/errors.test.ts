@@ -20,6 +20,7 @@ test("a problem document becomes an error with its code, detail and status", () 
 
 test("a proxy's page is told from the server's answer", () => {
   assert.equal(refused(413, "<html>").code, "proxy_limit");
+  assert.equal(refused(0, "").code, "network_error");
   assert.equal(refused(404, "<html>").code, "not_an_upload_server");
   assert.equal(refused(502, "<html>").retryable, true);
   assert.equal(refused(400, "<html>").retryable, false);
