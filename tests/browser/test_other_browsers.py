@@ -27,7 +27,7 @@ READY = "() => document.querySelector('#stored .skeleton')?.hidden"
 
 
 @pytest.fixture(scope="module", params=list(EXECUTABLES))
-def browser(request: pytest.FixtureRequest) -> Iterator[OtherBrowser]:  # type: ignore[override]
+def browser(request: pytest.FixtureRequest) -> Iterator[OtherBrowser]:
     browser = launch(request.param)
     yield browser
     browser.close()
@@ -170,7 +170,8 @@ def test_a_login_that_ended_is_asked_for_and_uploads_go_on(
         """async (password) => {
           const form = async () => new DOMParser().parseFromString(await (await fetch('/login/')).text(), 'text/html');
           const body = new URLSearchParams({
-            username: 'demo', password, csrfmiddlewaretoken: (await form()).querySelector('[name=csrfmiddlewaretoken]').value,
+            username: 'demo', password,
+            csrfmiddlewaretoken: (await form()).querySelector('[name=csrfmiddlewaretoken]').value,
           });
           const answer = await fetch('/login/', {method: 'POST', body});
           new BroadcastChannel('uploads-page login').postMessage('loaded');
