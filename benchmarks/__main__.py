@@ -29,6 +29,7 @@ from . import cost as costs
 from . import durability, python_client, servers
 from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
+from .page import bare_rows, longest_task
 from .python_client import ClientResult
 from .slow import with_slow_clients
 from .streams import idle_connections, idle_streams, one_stream, with_slow_streams
@@ -98,6 +99,7 @@ def main() -> None:
         "slow": slow,
         "durable": durable,
         "browser": browser,
+        "page": page,
         "client": client,
     }
     parser.add_argument("--only", choices=tuple(parts))
@@ -342,6 +344,27 @@ def slow(bench: Bench, megabytes: int) -> None:
             )
     with our_server(bench) as running:
         print(f"\nmemory of a connection between requests, of 5000: {idle_connections(running, 5000) / 1e3:.1f} KB\n")
+
+
+def page(bench: Bench, megabytes: int) -> None:
+    """The longest task of the page for people while it is given many files, in ms."""
+    _ = megabytes
+    if CHROMIUM is None:
+        print("without Chromium: install Debian's package chromium")
+        return
+
+    def measured(measure: Callable[[servers.Server, Path, int], float], count: int) -> float:
+        with bench.directory() as directory, servers.ours(directory / "data") as server:
+            return measure(server, directory / "data", count)
+
+    print("The longest task of the page, ms")
+    cases: list[tuple[str, Callable[[], float]]] = [
+        ("1,000 rows that each ask for their width", lambda: measured(bare_rows, 1000)),
+        ("200 files", lambda: measured(longest_task, 200)),
+        ("1,000 files", lambda: measured(longest_task, 1000)),
+    ]
+    bench.run(cases)
+    print(bench.table("longest task, ms", cases))
 
 
 def browser(bench: Bench, megabytes: int) -> None:
