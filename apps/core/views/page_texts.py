@@ -87,7 +87,7 @@ TEXTS: dict[str, Promise] = {
     # The sentence on top.
     "overview.left": _("%(what)s · %(time)s left"),
     "overview.paused": _("Paused"),
-    "overview.offline": _("Offline. Goes on by itself when you are back."),
+    "overview.offline": _("Offline · goes on by itself"),
     "overview.login": _("Waits until you are logged in"),
     "overview.bytes": _("%(sent)s of %(size)s"),
     "overview.title": _("%(percentage)s · %(title)s"),

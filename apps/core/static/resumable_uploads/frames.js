@@ -1,17 +1,26 @@
-// Drawing once a frame, however much happens in it.
+// Drawing at most ten times a second, however much happens: often enough for the eye, and the rest is for the files.
 
+const EVERY_MILLISECONDS = 100;
 const due = new Set();
 let asked = false;
+let last = Number.NEGATIVE_INFINITY;
 
-/** Call a function before the next frame is drawn; once, though it is asked for often. */
+/** Call a function with the next frame that is drawn; once, though it is asked for often. */
 export function nextFrame(draw) {
   due.add(draw);
   if (asked) return;
   asked = true;
-  requestAnimationFrame(() => {
-    asked = false;
-    const all = [...due];
-    due.clear();
-    for (const each of all) each();
-  });
+  const wait = last + EVERY_MILLISECONDS - performance.now();
+  if (wait > 0) setTimeout(() => requestAnimationFrame(drawAll), wait);
+  else requestAnimationFrame(drawAll);
+}
+
+function drawAll() {
+  last = performance.now();
+  // With what is asked for meanwhile: a row that is drawn has its map drawn.
+  for (const draw of due) {
+    due.delete(draw);
+    draw();
+  }
+  asked = false;
 }

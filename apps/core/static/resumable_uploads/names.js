@@ -1,7 +1,7 @@
 // File names in rows: their end tells more than their middle, and they may be of any script.
 
 // As much of the end as tells copies apart, with the suffix.
-const TAIL_CHARACTERS = 14;
+const TAIL_CHARACTERS = 13;
 const SHORT_CHARACTERS = 18;
 
 /** The part of a name that may be cut, and the end that stays. */

@@ -13,19 +13,26 @@ export class RowList {
   /**
    * @param list the element of the rows
    * @param makeRow given an item, makes what has an `element` and may have `close()`
-   * @param more the button that shows more of them; without one all are shown
+   * @param more the button that shows more of them, where that is all there is to it
    */
   constructor(list, makeRow, more) {
     this.#list = list;
     this.#makeRow = makeRow;
     this.#more = more;
-    if (!more) this.#limit = Number.POSITIVE_INFINITY;
-    more?.addEventListener("click", () => {
-      const first = this.#items[this.#limit];
-      this.#limit += FIRST_ROWS;
-      this.#fill();
-      this.#rows.get(first)?.element.querySelector("button, a")?.focus();
-    });
+    more?.addEventListener("click", () => this.showMore());
+  }
+
+  /** Whether there are items without a row. */
+  get hasMore() {
+    return this.#items.length > this.#limit;
+  }
+
+  /** Show more of them; the keyboard goes to the first that is new. */
+  showMore() {
+    const first = this.#items[this.#limit];
+    this.#limit += FIRST_ROWS;
+    this.#fill();
+    this.#rows.get(first)?.element.querySelector("a, button:not([hidden])")?.focus();
   }
 
   get items() {
@@ -91,7 +98,7 @@ export class RowList {
       last = element;
     }
     for (const item of this.#items.slice(this.#limit)) this.#drop(item);
-    if (this.#more) this.#more.hidden = this.#items.length <= this.#limit;
+    if (this.#more) this.#more.hidden = !this.hasMore;
   }
 
   #newRow(item) {

@@ -25,9 +25,9 @@ export class StoredList {
   constructor(uploader) {
     this.#uploader = uploader;
     const actions = { onDelete: (file) => this.#delete(file), onUndo: (file) => this.#undo(file) };
-    // Whether there is more, the server says.
+    // Whether there is more, the server says too.
     this.#list = new RowList(at(".rows"), (file) => new StoredRow(file, actions));
-    at(".more").addEventListener("click", () => this.#ask(() => this.#loadMore()));
+    at(".more").addEventListener("click", () => this.#ask(() => this.#showMore()));
     at(".failure button").addEventListener("click", () => this.#ask(() => this.refresh()));
     let timer;
     at("#search").addEventListener("input", ({ target }) => {
@@ -65,7 +65,7 @@ export class StoredList {
       repaired: [...(chunks ?? [])].filter((state) => state === 4).length,
       local: file,
     });
-    this.#list.rowOf(this.#list.items[0])?.element.classList.add("arriving");
+    this.#list.rowOf(this.#list.items[0]).element.classList.add("arriving");
     this.#showWhatThereIs();
   }
 
@@ -76,6 +76,12 @@ export class StoredList {
     at(".skeleton").hidden = true;
   }
 
+  async #showMore() {
+    if (!this.#list.hasMore) await this.#loadMore();
+    else this.#list.showMore();
+    this.#showWhatThereIs();
+  }
+
   async #loadMore() {
     const asked = ++this.#asked;
     const { sessions, cursor } = await this.#page(this.#cursor);
@@ -84,8 +90,8 @@ export class StoredList {
     const known = new Set(this.#list.items.map(({ uploadId }) => uploadId));
     const files = sessions.map(fileOf).filter(({ uploadId }) => !known.has(uploadId));
     this.#list.append(files);
-    this.#showWhatThereIs();
-    this.#list.rowOf(files[0])?.element.querySelector("a").focus();
+    if (this.#list.hasMore) this.#list.showMore();
+    else this.#list.rowOf(files[0])?.element.querySelector("a").focus();
   }
 
   #page(cursor) {
@@ -112,7 +118,7 @@ export class StoredList {
     at(".empty").textContent = say(this.#search ? "nothing.found" : "nothing.stored");
     // Kept in its place: nothing moves when it comes.
     at("#search").classList.toggle("useless", isEmpty && !this.#search);
-    at(".more").hidden = this.#cursor === undefined;
+    at(".more").hidden = this.#cursor === undefined && !this.#list.hasMore;
   }
 
   #delete(file) {
