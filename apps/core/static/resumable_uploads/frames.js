@@ -17,10 +17,13 @@ export function nextFrame(draw) {
 
 function drawAll() {
   last = performance.now();
-  // With what is asked for meanwhile: a row that is drawn has its map drawn.
-  for (const draw of due) {
-    due.delete(draw);
-    draw();
+  try {
+    // With what is asked for meanwhile: a row that is drawn has its map drawn.
+    for (const draw of due) {
+      due.delete(draw);
+      draw();
+    }
+  } finally {
+    asked = false;
   }
-  asked = false;
 }
