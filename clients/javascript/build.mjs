@@ -9,9 +9,9 @@ const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "war
 
 // What the classes of these files call each other by, and nobody else: it may be shorter. None of it is in a JSON document,
 // in the DOM, or in what an application sees.
-const INTERNAL = `acquire attempts beginAnew byXhr chunkSizeFor composite digesting endTurn forget forgive giveBack hasMissing inFlight interrupt
+const INTERNAL = `acquire attempts beginAnew byXhr chunkSizeFor composite digesting endTurn forget forgive giveBack going hasMissing inFlight interrupt
   isStored leave mayBeSmaller mayHaveOtherBytes narrow noteLimit onBytes onDemand onGo onQueue onUploading onVerifying onWait passedOver
-  putChunk requests resend scatter settings smallFiles storedBytes storedChunks throwIfOver widen`;
+  putChunk requests resend scatter session settings sizeOf smallFiles storedBytes storedChunks throwIfOver widen`;
 
 /** The file for a <script> tag, and those beside it that it loads on demand. */
 async function browserFiles(outdir) {

@@ -107,7 +107,7 @@ def test_a_stream_that_breaks_is_told_and_leaves_no_file(open_page: OpenPage, fi
         }}"""
     )
     assert error == ["unexpected", "Error: unplugged"]
-    assert [each["status"] for each in files.list() if each["filename"] == "broken.bin"] == ["active"]
+    assert [each["status"] for each in files.list() if each["filename"] == "broken.bin"] == ["cancelled"]
 
 
 def test_a_worker_without_xmlhttprequest_sends_by_fetch(open_page: OpenPage, files: Files) -> None:

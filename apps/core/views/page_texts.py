@@ -94,6 +94,7 @@ TEXTS: dict[str, Promise] = {
     # Notices and announcements.
     "empty.folder": _("The folder %(name)s is empty."),
     "empty.drop": _("There was no file in that."),
+    "unreadable": _("%(name)s cannot be read."),
     "pasted": _("pasted %(time)s"),
     "announce.stored": _("%(name)s is stored and verified."),
     "announce.failed": _("%(name)s could not be uploaded: %(reason)s"),

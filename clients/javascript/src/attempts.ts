@@ -1,7 +1,7 @@
 import { UploadError } from "./errors.js";
 import { Gate } from "./gate.js";
 import type { Settings } from "./options.js";
-import { Retrying } from "./retrying.js";
+import { orAborted, Retrying } from "./retrying.js";
 import type { Slots } from "./slots.js";
 
 /** What an upload hears of its attempts. */
@@ -95,7 +95,8 @@ export class Attempts {
       await this.#enter();
       const signal = AbortSignal.any([this.#gate.signal, this.#life.signal]);
       try {
-        return await work(signal);
+        // Whatever an application's own function takes for ever, an abort ends it here.
+        return await orAborted(work(signal), this.#life.signal);
       } catch (error) {
         if (this.#life.signal.aborted) throw new UploadError("aborted");
         if (signal.aborted) continue;

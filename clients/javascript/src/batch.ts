@@ -40,13 +40,16 @@ export class Batch {
     this.#speeds = all.map(() => 0);
     this.uploads = all.map((source, place) => start(source, this.#watching(place, options)));
     for (const upload of this.uploads) upload.then(this.#tell, this.#tell);
+    // Also of no files at all.
+    queueMicrotask(this.#tell);
   }
 
   get totals(): Totals {
     const states = this.uploads.map(({ state }) => state);
     const count = (...wanted: string[]) => states.filter((state) => wanted.includes(state)).length;
     const completed = count("completed");
-    const totalBytes = sum(this.uploads.map(({ file }) => file.size));
+    // A stream is as large as what has come of it.
+    const totalBytes = sum(this.uploads.map(({ file }, place) => Math.max(file.size, this.#sent[place] ?? 0)));
     const sentBytes = sum(this.#sent);
     const bytesPerSecond = sum(this.#speeds);
     return {
@@ -79,7 +82,13 @@ export class Batch {
     await Promise.all(this.uploads.map((upload) => upload.abort(options)));
   }
 
-  readonly #tell = () => this.#onTotals?.(this.totals);
+  readonly #tell = () => {
+    try {
+      this.#onTotals?.(this.totals);
+    } catch (error) {
+      (globalThis.reportError ?? console.error)(error);
+    }
+  };
 
   #watching(place: number, options: UploadOptions): UploadOptions {
     return {

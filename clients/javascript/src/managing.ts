@@ -1,10 +1,11 @@
 /* To see what is on the server, and to be rid of it. See `on-demand.ts`. */
 import type { SessionDocument } from "./api.js";
-import type { Attempts } from "./attempts.js";
+import type { UploadError } from "./errors.js";
 import { fingerprintOf } from "./fingerprint.js";
-import { keptHandles } from "./handles.js";
+import { dropHandle, keptHandles } from "./handles.js";
 import type { PreviousUpload, UploadOptions } from "./options.js";
 import type { RememberedUpload } from "./storage.js";
+import { exclusively } from "./tabs.js";
 import type { Shared } from "./upload.js";
 
 /** What a list of sessions is narrowed to. */
@@ -57,13 +58,42 @@ export async function previousOf(shared: Shared, file: File, options: UploadOpti
     .sort((a, b) => Number(b.here) - Number(a.here));
 }
 
+/**
+ * Tell the server to forget a session. Whoever opens the same file meanwhile waits, in this tab and the others: they would be
+ * given this session, which is about to end under them.
+ *
+ * @param ending it may have been completed from here, in this very moment; what others completed stays
+ */
+export function cancelUpload(
+  { api, settings, attempts: begin }: Shared,
+  fingerprint: string,
+  uploadId: string,
+  ending: boolean,
+): Promise<void> {
+  const attempts = begin();
+  return exclusively(fingerprint, attempts.signal, async () => {
+    await settings.storage.remove(uploadId);
+    await dropHandle(uploadId).catch(() => {});
+    await attempts.run(async (signal) => {
+      try {
+        await api.cancel(uploadId, signal);
+      } catch (error) {
+        const { status, code } = error as UploadError;
+        if (status === 404 || status === 410) return; // It is over already.
+        if (code !== "not_active") throw error;
+        if (ending) await api.call("DELETE", uploadId, { signal, keepalive: true });
+      }
+    });
+  });
+}
+
 /** Delete an upload in whatever state, again after what may pass. */
 export async function deleteUpload(
-  { api, settings }: Shared,
-  attempts: Attempts,
+  { api, settings, attempts: begin }: Shared,
   uploadId: string,
   signal?: AbortSignal,
 ): Promise<void> {
+  const attempts = begin();
   if (signal?.aborted) attempts.abort();
   signal?.addEventListener("abort", () => attempts.abort());
   await attempts.run((life) => api.call("DELETE", uploadId, { signal: life, keepalive: true }));

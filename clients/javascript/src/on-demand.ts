@@ -4,7 +4,7 @@
  */
 export { Batch } from "./batch.js";
 export { dropHandle, keepHandle, reopen } from "./handles.js";
-export { deleteUpload, listPage, previousOf, unfinished } from "./managing.js";
+export { cancelUpload, deleteUpload, listPage, previousOf, unfinished } from "./managing.js";
 export { appendInPieces, isSame } from "./resuming.js";
 export { sendStream } from "./stream.js";
 export { warnWhereTokensCanBeRead, warnWithoutDigests } from "./transport.js";

@@ -179,7 +179,7 @@ export function settingsOf(options: UploaderOptions, load: Load): Settings {
       onAfterResponse: options.onAfterResponse,
       load,
     },
-    onLoginRequired: options.onLoginRequired,
+    onLoginRequired: options.onLoginRequired && oneAtATime(options.onLoginRequired),
     parallel: options.parallel ?? 4,
     parallelFiles: options.parallelFiles ?? 3,
     retryDelays: options.retryDelays ?? RETRY_DELAYS,
@@ -188,9 +188,20 @@ export function settingsOf(options: UploaderOptions, load: Load): Settings {
   };
 }
 
+/** One login for all requests that wait for it, and no more than two a second. */
+function oneAtATime(logIn: (error: UploadError) => Promise<unknown>): (error: UploadError) => Promise<unknown> {
+  let going: Promise<unknown> | undefined;
+  const over = () => {
+    going = undefined;
+  };
+  return (error) => {
+    going ??= logIn(error).finally(() => setTimeout(over, 500));
+    return going;
+  };
+}
+
 export function resultOf(session: SessionDocument, proof: Proof, apiUrl: string): UploadResult {
-  const { file } = session;
-  if (!file) throw new TypeError("no file");
+  const file = session.file as NonNullable<SessionDocument["file"]>;
   return {
     uploadId: session.upload_id,
     name: file.name,

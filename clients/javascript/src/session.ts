@@ -76,23 +76,6 @@ export class SessionOpener {
     this.#ownKey = freshKey();
   }
 
-  /**
-   * Tell the server to forget the session. Whoever opens the same file meanwhile waits, in this tab and the others: it
-   * would be given this session, which is about to end under it.
-   *
-   * @throws {UploadError} when the server cannot be told
-   */
-  cancel(uploadId: string): Promise<void> {
-    const { signal } = new AbortController();
-    return exclusively(this.#fingerprint, signal, async () => {
-      await this.forget(uploadId);
-      await this.#api.cancel(uploadId, signal).catch((error: UploadError) => {
-        // An answer that refuses says that it is over already.
-        if (error.status === 0) throw error;
-      });
-    });
-  }
-
   /** The session has ended, or is of no use. */
   async forget(uploadId: string): Promise<void> {
     await this.#keep((onDemand) => onDemand.dropHandle(uploadId));
@@ -157,8 +140,8 @@ export class SessionOpener {
       bytes = this.#file.size;
       return session;
     } catch (error) {
-      if (!(error instanceof UploadError)) throw new UploadError("file_unreadable", { cause: error });
-      if (error.code !== "proxy_limit") throw error;
+      if (error instanceof DOMException) throw new UploadError("file_unreadable", { cause: error });
+      if ((error as UploadError).code !== "proxy_limit") throw error;
       this.#line.noteLimit(this.#file.size);
       return undefined;
     } finally {

@@ -2,6 +2,7 @@
 import type { Proof, SessionDocument, UploadApi } from "./api.js";
 import type { Attempts } from "./attempts.js";
 import { ChunkDigests, sha256 } from "./digests.js";
+import type { UploadError } from "./errors.js";
 import { freshKey } from "./fingerprint.js";
 import type { UploadOptions } from "./options.js";
 import type { Slots } from "./slots.js";
@@ -35,20 +36,33 @@ interface Chunk {
  * @throws {UploadError} also `missing_chunks`, if the server lost bytes that are gone here
  */
 export async function sendStream(parts: StreamParts): Promise<[SessionDocument, Proof]> {
-  const { stream, attempts } = parts;
+  const { stream, api, attempts } = parts;
   const reader = stream.getReader();
+  // A source that is silent would hold up the end for ever.
+  const stop = () => void reader.cancel().catch(() => {});
+  attempts.signal.addEventListener("abort", stop);
+  let uploadId: string | undefined;
+  const onSession = (id: string) => {
+    uploadId = id;
+    parts.onSession(id);
+  };
   try {
-    return await send(parts, reader);
+    return await send({ ...parts, onSession }, reader, stop);
   } catch (error) {
-    reader.cancel(error).catch(() => {});
+    stop();
+    // Nobody can go on with it: its bytes are gone.
+    if (uploadId && !attempts.signal.aborted) await api.cancel(uploadId, attempts.signal).catch(() => {});
     attempts.throwIfOver();
     throw error;
+  } finally {
+    attempts.signal.removeEventListener("abort", stop);
   }
 }
 
 async function send(
   parts: StreamParts,
   reader: ReadableStreamDefaultReader<Uint8Array>,
+  stop: () => void,
 ): Promise<[SessionDocument, Proof]> {
   const { filename, options, api, attempts, parallel, onSession, onBytes, onUploading, onVerifying } = parts;
   const { mimeType, chunkSize, metadata } = options;
@@ -72,7 +86,11 @@ async function send(
       onBytes(sent);
     }
   };
-  await Promise.all(Array.from({ length: parallel }, () => lane().catch((error) => attempts.fail(error))));
+  const fail = (error: UploadError) => {
+    attempts.fail(error);
+    stop();
+  };
+  await Promise.all(Array.from({ length: parallel }, () => lane().catch(fail)));
   attempts.throwIfOver();
 
   onVerifying();

@@ -29,6 +29,8 @@ export interface Shared {
   requests: Slots;
   line: Line;
   load: Load;
+  /** For what is done outside of any upload. */
+  attempts: () => Attempts;
 }
 
 // Answers that end a session through no fault of the file's.
@@ -61,6 +63,8 @@ export class Upload implements Promise<UploadResult> {
   #uploadId: string | undefined;
   #transfer: Transfer | undefined;
   #fileHash: Promise<string> | undefined;
+  #opening: Promise<SessionDocument> | undefined;
+  readonly #fingerprint: string;
 
   /** @param stream instead of the file, which has only its name then */
   constructor(
@@ -71,6 +75,7 @@ export class Upload implements Promise<UploadResult> {
     stream?: ReadableStream<Uint8Array>,
   ) {
     this.file = file;
+    this.#fingerprint = fingerprint;
     this.#stream = stream;
     this.#options = options;
     this.#shared = shared;
@@ -135,7 +140,9 @@ export class Upload implements Promise<UploadResult> {
 
   /** Resume after `pause()`, or at once instead of waiting for the next attempt. */
   resume(): void {
-    if (!this.#ended) this.#attempts.resume();
+    if (this.#ended) return;
+    this.#attempts.resume();
+    if (this.#state === "paused") this.#setState(this.#doing);
   }
 
   /**
@@ -145,11 +152,15 @@ export class Upload implements Promise<UploadResult> {
    * @throws {UploadError} when the server cannot be told; it forgets the upload by itself then, in time
    */
   async abort({ cancel = false }: { cancel?: boolean } = {}): Promise<void> {
+    const ending = this.#doing !== "uploading";
+    // A session whose id is not heard could not be cancelled.
+    if (cancel) await this.#opening?.catch(() => {});
     this.#attempts.abort();
     this.#transfer?.close();
     await this.#promise.catch(() => {});
     if (!cancel || !this.#uploadId || this.#state === "completed") return;
-    await this.#sessions.cancel(this.#uploadId);
+    const { cancelUpload } = await this.#shared.load.onDemand();
+    await cancelUpload(this.#shared, this.#fingerprint, this.#uploadId, ending);
   }
 
   get #ended(): boolean {
@@ -211,7 +222,11 @@ export class Upload implements Promise<UploadResult> {
   async #open(): Promise<SessionDocument> {
     this.#do("starting");
     // A pause lets this finish: a session whose id was not heard would stay behind.
-    const session = await this.#attempts.run(() => this.#sessions.open(this.#attempts.signal));
+    const session = await this.#attempts.run(() => {
+      this.#opening = this.#sessions.open(this.#attempts.signal);
+      return this.#opening;
+    });
+    this.#opening = undefined;
     this.#know(session.upload_id);
     return session;
   }

@@ -28,6 +28,7 @@ export class Uploader {
       requests: new Slots(settings.parallel, 1),
       line: new Line(api.url),
       load,
+      attempts: () => new Attempts(settings, new Slots(1), 0),
     };
   }
 
@@ -152,7 +153,6 @@ export class Uploader {
   async deleteUpload(uploadId: string, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const here = this.uploads.filter((upload) => upload.uploadId === uploadId);
     await Promise.all(here.map((upload) => upload.abort()));
-    const attempts = new Attempts(this.#shared.settings, new Slots(1), 0);
-    await (await this.#shared.load.onDemand()).deleteUpload(this.#shared, attempts, uploadId, signal);
+    await (await this.#shared.load.onDemand()).deleteUpload(this.#shared, uploadId, signal);
   }
 }

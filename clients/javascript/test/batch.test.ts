@@ -80,3 +80,15 @@ test("all are paused together", () => {
     [1, 1],
   );
 });
+
+test("a stream counts with what has come of it", () => {
+  const { uploads, batch } = batchOf(0, 100);
+  uploads[0]?.options.onProgress?.(0, { sentBytes: 300, totalBytes: 0 });
+  assert.deepEqual([batch.totals.totalBytes, batch.totals.percentage], [400, 75]);
+});
+
+test("no files at all are told too", async () => {
+  const { totals } = batchOf();
+  await Promise.resolve();
+  assert.deepEqual([totals.length, totals[0]?.files], [1, 0]);
+});

@@ -4,7 +4,7 @@ import type { SessionDocument, UploadApi } from "../src/api.js";
 import { Attempts } from "../src/attempts.js";
 import { UploadError } from "../src/errors.js";
 import { fingerprintOf } from "../src/fingerprint.js";
-import { deleteUpload, listPage, previousOf, unfinished } from "../src/managing.js";
+import { cancelUpload, deleteUpload, listPage, previousOf, unfinished } from "../src/managing.js";
 import { settingsOf } from "../src/options.js";
 import { Slots } from "../src/slots.js";
 import { MemoryStorage } from "../src/storage.js";
@@ -96,8 +96,8 @@ async function deleting(errors: UploadError[], signal?: AbortSignal) {
     },
   } as unknown as UploadApi;
   await settings.storage.put({ uploadId: "one", fingerprint: "", filename: "", size: 0, startedAt: 0 });
-  const shared = { api, settings } as unknown as Shared;
-  await deleteUpload(shared, new Attempts(settings, new Slots(1), 0), "one", signal);
+  const shared = { api, settings, attempts: () => new Attempts(settings, new Slots(1), 0) } as unknown as Shared;
+  await deleteUpload(shared, "one", signal);
   return { asked, left: await settings.storage.list() };
 }
 
@@ -112,4 +112,42 @@ test("deleting is not tried again when it is refused, nor begun when it is abort
   const refused = new UploadError("not_authenticated", { status: 401 });
   await assert.rejects(deleting([refused]), refused);
   await assert.rejects(deleting([], AbortSignal.abort()), { code: "aborted" });
+});
+
+/** What cancelling comes to, where the server answers `cancel` with these errors first. */
+async function cancelling(errors: UploadError[], ending = false) {
+  const settings = settingsOf({ apiUrl: URL_OF_API, retryDelays: [1, 1], storage: new MemoryStorage() }, {} as never);
+  const asked: string[] = [];
+  const api = {
+    cancel: async () => {
+      asked.push("cancel");
+      const error = errors.shift();
+      if (error) throw error;
+    },
+    call: async (method: string) => asked.push(method),
+  } as unknown as UploadApi;
+  const shared = { api, settings, attempts: () => new Attempts(settings, new Slots(1), 0) } as unknown as Shared;
+  await cancelUpload(shared, "print", "one", ending);
+  return asked;
+}
+
+const answered = (status: number, code: string) => new UploadError(code, { status });
+
+test("cancelling is tried again after what may pass, and what is over is over", async () => {
+  assert.deepEqual(
+    await cancelling([answered(503, "unavailable"), answered(0, "network_error")]),
+    Array(3).fill("cancel"),
+  );
+  for (const over of [answered(404, "not_found"), answered(410, "session_cancelled")])
+    assert.deepEqual(await cancelling([over]), ["cancel"]);
+});
+
+test("what was completed from here meanwhile is deleted, what others completed stays", async () => {
+  assert.deepEqual(await cancelling([answered(409, "not_active")], true), ["cancel", "DELETE"]);
+  assert.deepEqual(await cancelling([answered(409, "not_active")], false), ["cancel"]);
+});
+
+test("an answer that refuses does not pass for a success", async () => {
+  const refused = answered(401, "not_authenticated");
+  await assert.rejects(cancelling([refused]), refused);
 });

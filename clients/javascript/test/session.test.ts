@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { InitFields, SessionDocument } from "../src/api.js";
+import { Attempts } from "../src/attempts.js";
 import { UploadError } from "../src/errors.js";
 import { fingerprintOf } from "../src/fingerprint.js";
-import type { UploadOptions } from "../src/options.js";
+import { cancelUpload } from "../src/managing.js";
+import { settingsOf, type UploadOptions } from "../src/options.js";
 import { SessionOpener } from "../src/session.js";
 import { Slots } from "../src/slots.js";
 import { MemoryStorage } from "../src/storage.js";
@@ -67,9 +69,11 @@ test("a session whose id was never heard is found again by its key, also from an
 test("a file that is opened while its session is being cancelled gets another one", async () => {
   const server = new Server();
   const storage = new MemoryStorage();
-  const cancelled = server.opener({}, { storage });
-  const first = await cancelled.open(signal);
-  const cancelling = cancelled.cancel(first.upload_id);
+  const first = await server.opener({}, { storage }).open(signal);
+  const settings = settingsOf({ apiUrl: server.url, storage }, {} as never);
+  const shared = { api: server, settings, attempts: () => new Attempts(settings, new Slots(1), 0) };
+  const fingerprint = server.inits[0]?.client_key ?? "";
+  const cancelling = cancelUpload(shared as unknown as Shared, fingerprint, first.upload_id, false);
   const second = await server.opener({}, { storage }).open(signal);
   await cancelling;
   assert.notEqual(second.upload_id, first.upload_id);

@@ -18,6 +18,7 @@ class Server {
   completed: unknown;
   inFlight = 0;
   mostInFlight = 0;
+  cancelled = 0;
 
   constructor(failing: number[] = []) {
     this.failing = new Set(failing);
@@ -37,6 +38,9 @@ class Server {
       const text = await blob.text();
       assert.deepEqual(Buffer.from(digest), sha256(text));
       this.chunks.set(index, text);
+    },
+    cancel: async () => {
+      this.cancelled++;
     },
     complete: async (_: string, proof: unknown) => {
       this.completed = proof;
@@ -121,6 +125,8 @@ test("a stream that breaks is an error, and is not completed", async () => {
   });
   await assert.rejects(server.send(breaking).done, { message: "unplugged" });
   assert.equal(server.completed, undefined);
+  // Nobody could go on with it.
+  assert.equal(server.cancelled, 1);
 });
 
 test("an upload that is aborted reads no more of the stream", async () => {
@@ -136,4 +142,12 @@ test("an upload that is aborted reads no more of the stream", async () => {
   attempts.abort();
   await assert.rejects(done, { code: "aborted" });
   assert.equal(cancelled, true);
+});
+
+test("an upload that is aborted waits for no source that is silent", async () => {
+  const attempts = attemptsOf();
+  const { done } = new Server().send(new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) }), attempts);
+  await new Promise((resolve) => setImmediate(resolve));
+  attempts.abort();
+  await assert.rejects(done, { code: "aborted" });
 });

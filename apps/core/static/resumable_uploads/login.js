@@ -9,6 +9,7 @@ import { say } from "./texts.js";
 const { UploadError } = globalThis.ResumableUploader;
 const { whoUrl, user } = pageData;
 const banner = document.querySelector("#login-banner");
+const ASK_AGAIN_MILLISECONDS = 15_000;
 const listeners = new Set();
 const pages = globalThis.BroadcastChannel && new BroadcastChannel("uploads-page login");
 let token = pageData.csrfToken;
@@ -32,10 +33,24 @@ export function headersNow() {
 }
 
 /** For the uploader: resolves when the same user is logged in again. */
-export function onLoginRequired() {
+export async function onLoginRequired() {
   loggingIn ??= deferred();
-  tell("out");
-  return loggingIn.promise;
+  const { promise } = loggingIn;
+  // The answer may be of an earlier login, and somebody is there again.
+  await ask().catch(() => {});
+  return promise;
+}
+
+/** What a request gets, if whose page this is was there to ask. @throws {UploadError} also `other_user` */
+export async function asOwner(work) {
+  try {
+    const got = await work();
+    await requireOwner();
+    return got;
+  } catch (error) {
+    if (error.code === "not_authenticated") ask().catch(() => {});
+    throw error;
+  }
 }
 
 /** @throws {UploadError} `other_user`, `not_authenticated` */
@@ -64,7 +79,10 @@ async function askServer() {
     return undefined;
   }
   if (!answer.ok) throw new UploadError("unavailable", { status: answer.status });
-  const now = await answer.json();
+  const now = await answer.json().catch((cause) => {
+    // Something on the way answers in its place, as portals do.
+    throw new UploadError("unavailable", { status: 503, cause });
+  });
   if (now.user.id !== user.id) {
     tell("other", now.user);
     return now.user;
@@ -103,6 +121,8 @@ function look() {
 }
 
 addEventListener("focus", () => told !== "in" && look());
+// Where no other page tells of it.
+setInterval(() => told !== "in" && look(), ASK_AGAIN_MILLISECONDS);
 document.addEventListener("visibilitychange", look);
 if (pages) {
   // A page that is loaded says that somebody is logged in.

@@ -28,7 +28,7 @@ export function suffix(name) {
 
 /** Lower case, with its dot, as the server's list of accepted types has it; empty without one. */
 export function wholeSuffix(name) {
-  return (/\.[^.]*$/.exec(name)?.[0] ?? "").toLowerCase();
+  return (/\.[^.]*$/.exec(name.trim())?.[0] ?? "").toLowerCase();
 }
 
 /** The folder of a relative path; empty for a file of none. */

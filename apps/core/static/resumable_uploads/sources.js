@@ -11,11 +11,20 @@ const LITTER = /^(\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$/;
 class Found {
   sources = [];
   emptyFolders = [];
+  /** Names of what could not be read. */
+  unreadable = [];
   litter = 0;
 
   add(file, source) {
     if (LITTER.test(file.name)) this.litter++;
     else this.sources.push({ file, ...source });
+  }
+
+  /** Add a file once it is open. */
+  async take(path, opening, source) {
+    const file = await opening.catch(() => undefined);
+    if (file) this.add(file, source);
+    else this.unreadable.push(path);
   }
 }
 
@@ -28,15 +37,17 @@ export async function fromDrop(transfer) {
   const found = new Found();
   for (const { entry, handle } of asked) {
     const kept = await handle;
-    if (kept) await walkHandle(kept, kept.name, found);
-    else if (entry) await walkEntry(entry, found);
+    // One that cannot be read takes no other with it.
+    const walking = kept ? walkHandle(kept, kept.name, found) : entry && walkEntry(entry, found);
+    await Promise.resolve(walking).catch(() => found.unreadable.push(kept?.name ?? entry.name));
   }
   return found;
 }
 
 async function walkHandle(handle, path, found) {
   if (handle.kind === "file") {
-    found.add(await handle.getFile(), { handle, relativePath: path === handle.name ? undefined : path });
+    const relativePath = path === handle.name ? undefined : path;
+    await found.take(path, handle.getFile(), { handle, relativePath });
     return;
   }
   let isEmpty = true;
@@ -50,8 +61,8 @@ async function walkHandle(handle, path, found) {
 async function walkEntry(entry, found) {
   const path = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.add(file, { relativePath: path === file.name ? undefined : path });
+    const opening = new Promise((resolve, reject) => entry.file(resolve, reject));
+    await found.take(path, opening, { relativePath: path === entry.name ? undefined : path });
     return;
   }
   const reader = entry.createReader();
@@ -91,7 +102,7 @@ export function fromPaste(clipboard) {
 export async function fromPicker() {
   const handles = await globalThis.showOpenFilePicker({ multiple: true }).catch(() => []);
   const found = new Found();
-  for (const handle of handles) found.add(await handle.getFile(), { handle });
+  for (const handle of handles) await found.take(handle.name, handle.getFile(), { handle });
   return found;
 }
 

@@ -1,8 +1,8 @@
 // The stored files: by pages, to be searched, and with those of this page as they are stored.
 import { announce } from "./announcer.js";
 import { reasonOf } from "./errors.js";
-import { headersNow } from "./login.js";
-import { pageData } from "./page-data.js";
+import { asOwner } from "./login.js";
+import { deleteWhileLeaving } from "./parting.js";
 import { RowList } from "./row-list.js";
 import { StoredRow } from "./stored-row.js";
 import { say } from "./texts.js";
@@ -21,17 +21,27 @@ export class StoredList {
   #cursor;
   #asked = 0;
   #loaded = false;
+  /** Files that are about to be deleted, by their ids: lists come and go meanwhile. */
+  #deleting = new Map();
+  /** What was deleted from here, whatever a list that was asked for before says. */
+  #gone = new Set();
+  #again = () => this.refresh();
+  #onDeleted;
 
-  constructor(uploader) {
+  /** @param onDeleted told the id of an upload that is deleted */
+  constructor(uploader, onDeleted) {
     this.#uploader = uploader;
+    this.#onDeleted = onDeleted;
     const actions = { onDelete: (file) => this.#delete(file), onUndo: (file) => this.#undo(file) };
     // Whether there is more, the server says too.
     this.#list = new RowList(at(".rows"), (file) => new StoredRow(file, actions));
     at(".more").addEventListener("click", () => this.#ask(() => this.#showMore()));
-    at(".failure button").addEventListener("click", () => this.#ask(() => this.refresh()));
+    at(".failure button").addEventListener("click", () => this.#ask(this.#again));
     let timer;
     at("#search").addEventListener("input", ({ target }) => {
       clearTimeout(timer);
+      // The next page would be one of what was searched for before.
+      at(".more").hidden = true;
       timer = setTimeout(() => {
         this.#search = target.value.trim();
         this.#ask(() => this.refresh());
@@ -42,14 +52,26 @@ export class StoredList {
   /** The first page, anew. @throws {UploadError} */
   async refresh() {
     const asked = ++this.#asked;
-    const { sessions, cursor } = await this.#page();
+    const askedAt = performance.now();
+    const { sessions, cursor } = await this.#page(asked);
     // Somebody typed on meanwhile.
     if (asked !== this.#asked) return;
     this.#cursor = cursor;
-    const known = new Map(this.#list.items.map((file) => [file.uploadId, file]));
-    this.#list.show(sessions.map((session) => known.get(session.upload_id) ?? fileOf(session)));
+    const files = this.#filesOf(sessions);
+    const listed = new Set(files.map(({ uploadId }) => uploadId));
+    const since = this.#list.items.filter(({ uploadId, addedAt }) => addedAt > askedAt && !listed.has(uploadId));
+    this.#list.show([...since, ...files]);
     this.#loaded = true;
+    at(".failure").hidden = true;
     this.#showWhatThereIs();
+  }
+
+  /** Those that are shown already stay the same: somebody may be at one of them. */
+  #filesOf(sessions) {
+    const known = new Map(this.#list.items.map((file) => [file.uploadId, file]));
+    return sessions
+      .filter(({ upload_id: uploadId }) => !this.#gone.has(uploadId))
+      .map((session) => known.get(session.upload_id) ?? this.#deleting.get(session.upload_id) ?? fileOf(session));
   }
 
   /** What was stored just now is first. */
@@ -61,6 +83,7 @@ export class StoredList {
       ...result,
       path: relativePath,
       storedAt: new Date(),
+      addedAt: performance.now(),
       chunks: chunks?.length ?? 0,
       repaired: [...(chunks ?? [])].filter((state) => state === 4).length,
       local: file,
@@ -84,24 +107,32 @@ export class StoredList {
 
   async #loadMore() {
     const asked = ++this.#asked;
-    const { sessions, cursor } = await this.#page(this.#cursor);
+    const { sessions, cursor } = await this.#page(asked, this.#cursor);
     if (asked !== this.#asked) return;
     this.#cursor = cursor;
     const known = new Set(this.#list.items.map(({ uploadId }) => uploadId));
-    const files = sessions.map(fileOf).filter(({ uploadId }) => !known.has(uploadId));
+    const files = this.#filesOf(sessions).filter(({ uploadId }) => !known.has(uploadId));
     this.#list.append(files);
+    at(".failure").hidden = true;
     if (this.#list.hasMore) this.#list.showMore();
     else this.#list.rowOf(files[0])?.element.querySelector("a").focus();
   }
 
-  #page(cursor) {
+  /** @throws {UploadError} unless something else was asked for meanwhile */
+  async #page(asked, cursor) {
     const query = { status: "completed", page_size: PAGE };
     if (this.#search) query.search = this.#search;
     if (cursor) query.cursor = cursor;
-    return this.#uploader.listPage(query);
+    try {
+      return await asOwner(() => this.#uploader.listPage(query));
+    } catch (error) {
+      if (asked === this.#asked) throw error;
+      return {};
+    }
   }
 
   async #ask(work) {
+    this.#again = work;
     try {
       await work();
     } catch (error) {
@@ -111,7 +142,6 @@ export class StoredList {
 
   #showWhatThereIs() {
     const isEmpty = this.#list.size === 0;
-    at(".failure").hidden = true;
     at(".skeleton").hidden = true;
     at(".rows").hidden = isEmpty;
     at(".empty").hidden = !isEmpty || !this.#loaded;
@@ -122,13 +152,12 @@ export class StoredList {
   }
 
   #delete(file) {
+    if (file.deleting) return;
     file.deleting = true;
+    this.#deleting.set(file.uploadId, file);
     file.keep = undoable(
       () => this.#deleteNow(file),
-      () => {
-        const request = { method: "DELETE", headers: headersNow(), keepalive: true };
-        fetch(pageData.apiUrl + file.uploadId, request).catch(() => {});
-      },
+      () => deleteWhileLeaving(file.uploadId),
     );
     this.#list.rowOf(file)?.update();
     announce(say("announce.undo", { name: file.name, what: say("deleted") }));
@@ -136,25 +165,29 @@ export class StoredList {
 
   #undo(file) {
     file.keep();
+    this.#keep(file);
+  }
+
+  #keep(file) {
     file.deleting = false;
+    this.#deleting.delete(file.uploadId);
     this.#list.rowOf(file)?.update();
   }
 
   async #deleteNow(file) {
-    const place = this.#list.items.indexOf(file);
+    this.#gone.add(file.uploadId);
     this.#list.removeUnderFocus(file, heading);
     this.#showWhatThereIs();
     try {
       await this.#uploader.deleteUpload(file.uploadId);
+      this.#onDeleted(file.uploadId);
       announce(say("announce.deleted", { name: file.name }));
     } catch (error) {
       // It is still there, so it is shown again.
-      file.deleting = false;
-      const items = [...this.#list.items];
-      items.splice(Math.max(place, 0), 0, file);
-      this.#list.show(items);
+      this.#gone.delete(file.uploadId);
+      this.#keep(file);
+      await this.refresh().catch(() => {});
       this.fail(error);
-      at(".rows").hidden = false;
     }
   }
 }

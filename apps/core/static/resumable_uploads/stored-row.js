@@ -25,6 +25,8 @@ export class StoredRow {
     details.addEventListener("click", () => this.#toggleDetails());
     this.element.querySelector("[data-action=undo]").addEventListener("click", () => onUndo(file));
     if (file.local) showThumbnail(this.element.querySelector(".thumb"), file.local);
+    // Nobody needs it any more, and there may be thousands.
+    file.local = undefined;
     this.update();
   }
 

@@ -22,9 +22,16 @@ export function undoable(commit, leave) {
   return action.end;
 }
 
+let hasLeft = false;
+
 addEventListener("pagehide", () => {
   for (const action of pending) {
     action.end();
     action.leave();
+    hasLeft = true;
   }
+});
+// A page that comes back as it was shows what is gone.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && hasLeft) location.reload();
 });

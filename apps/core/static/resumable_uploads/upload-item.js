@@ -1,6 +1,5 @@
 // One file on its way: what is known of it, and what can be done with it. No element of the page.
-import { headersNow } from "./login.js";
-import { pageData } from "./page-data.js";
+import { cancelWhileLeaving, deleteWhileLeaving } from "./parting.js";
 import { hold } from "./presence.js";
 import { undoable } from "./undo.js";
 
@@ -13,6 +12,8 @@ export class UploadItem {
   #upload;
   #undo;
   #letGo = () => {};
+  /** Whether it is paused too once its cancelling is undone. */
+  #staysPaused = false;
   state = "queued";
   sentBytes = 0;
   bytesPerSecond = 0;
@@ -27,7 +28,7 @@ export class UploadItem {
 
   /**
    * @param source its file, and what is known of that: `relativePath`, `handle`, `uploadId`, `filename`, `pasted`
-   * @param onChange told "chunk", "progress", "state" or "removed"
+   * @param onChange told "chunk", "progress", "session", "state", "removed", or "cancelled" when the server has done it
    */
   constructor(uploader, source, onChange) {
     this.#uploader = uploader;
@@ -96,6 +97,7 @@ export class UploadItem {
   }
 
   pause() {
+    this.#staysPaused = true;
     if (!this.cancelling) this.#upload?.pause();
   }
 
@@ -111,7 +113,8 @@ export class UploadItem {
 
   /** Stop it, and have the server forget it, after some time in which that can be undone. */
   cancel() {
-    const wasPaused = this.state === "paused";
+    if (this.cancelling) return;
+    this.#staysPaused = this.state === "paused";
     this.#upload?.pause();
     this.cancelling = true;
     const end = undoable(
@@ -121,7 +124,7 @@ export class UploadItem {
     this.#undo = () => {
       end();
       this.cancelling = false;
-      if (!wasPaused) this.#upload?.resume();
+      if (!this.#staysPaused) this.#upload?.resume();
       this.#onChange(this, "state");
     };
     this.#onChange(this, "state");
@@ -141,15 +144,15 @@ export class UploadItem {
   async #cancelNow() {
     this.#letGo();
     this.#onChange(this, "removed");
-    // The server cannot be reached: it forgets the upload by itself, in a day.
+    // Where the server cannot be reached, it forgets the upload by itself, in a day.
     await this.#upload.abort({ cancel: true }).catch(() => {});
     if (this.result) await this.#uploader.deleteUpload(this.result.uploadId).catch(() => {});
+    this.#onChange(this, "cancelled");
   }
 
   #cancelWhileLeaving() {
-    if (!this.uploadId) return;
-    const address = pageData.apiUrl + this.uploadId;
-    fetch(address, { method: "DELETE", headers: headersNow(), keepalive: true }).catch(() => {});
+    if (this.result) deleteWhileLeaving(this.result.uploadId);
+    else if (this.uploadId) cancelWhileLeaving(this.uploadId);
   }
 
   #know(uploadId) {

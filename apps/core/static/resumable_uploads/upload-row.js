@@ -63,8 +63,9 @@ export class UploadRow {
     if (this.#drawn === key) return;
     this.#drawn = key;
     this.element.dataset.state = shown;
-    showActions(this.element, this.#actions(shown));
-    if (shown === "undo" && this.#panel) this.#closeDetails();
+    const actions = this.#actions(shown);
+    showActions(this.element, actions);
+    if (this.#panel && !actions.includes("details")) this.#closeDetails();
   };
 
   #actions(shown) {

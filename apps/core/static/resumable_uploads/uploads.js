@@ -24,11 +24,17 @@ const uploader = new globalThis.ResumableUploader({ apiUrl: pageData.apiUrl, hea
 /** All uploads of this page, but for those that are taken off it: what is shown of them, the list below says. */
 const items = new Set();
 const rows = new RowList(at("#uploading .rows"), (item) => new UploadRow(item), at("#uploading .more"));
-const stored = new StoredList(uploader);
+const stored = new StoredList(uploader, (uploadId) => {
+  for (const item of items) if (item.result?.uploadId === uploadId) items.delete(item);
+  overview.update();
+});
 const waiting = new WaitingList(uploader, { isBusy, onFile: resume });
 const refresher = new Refresher();
 const overview = new Overview(() => [...items], {
-  pauseAll: () => uploader.pause(),
+  pauseAll: () => {
+    pausedAt = performance.now();
+    for (const item of items) item.pause();
+  },
   resumeAll: () => {
     for (const item of items) item.resume();
   },
@@ -40,11 +46,17 @@ function isBusy(uploadId) {
   return false;
 }
 
+let pausedAt = 0;
+
 /** Begin with what was found. */
-async function add({ sources, emptyFolders, litter }) {
-  tellOf({ sources, emptyFolders, litter });
+async function add(found) {
+  tellOf(found);
+  const { sources } = found;
+  const addedAt = performance.now();
   for (let start = 0; start < sources.length; start += AT_A_TIME) {
-    begin(sources.slice(start, start + AT_A_TIME));
+    const begun = begin(sources.slice(start, start + AT_A_TIME));
+    // Whoever paused all meant those to come too.
+    if (pausedAt > addedAt) for (const item of begun) item.pause();
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
@@ -63,15 +75,20 @@ function begin(sources) {
   rows.append(begun);
   overview.update();
   waiting.update();
+  return begun;
 }
 
+/** By its own name: if it is another file after all, it begins anew, and is not called as the other. */
 function resume(upload, source) {
+  if (isBusy(upload.uploadId)) return;
   const relativePath = upload.metadata.relative_path;
-  begin([{ ...source, relativePath, filename: upload.filename, uploadId: upload.uploadId }]);
+  begin([{ ...source, relativePath, uploadId: upload.uploadId }]);
+  at("#overview").focus();
 }
 
-function tellOf({ sources, emptyFolders, litter }) {
+function tellOf({ sources, emptyFolders, litter, unreadable }) {
   const sentences = emptyFolders.map((name) => say("empty.folder", { name }));
+  sentences.push(...unreadable.map((name) => say("unreadable", { name })));
   if (litter > 0) sentences.push(say("ignored", { count: litter }));
   if (sources.length === 0 && sentences.length === 0) sentences.push(say("empty.drop"));
   at("#notice").textContent = sentences.join(" ");
@@ -81,6 +98,11 @@ function onChange(item, news) {
   if (news === "removed") takeOff(item);
   else rows.rowOf(item)?.update();
   if (news === "state") onState(item);
+  if (news === "session") {
+    waiting.forget(item.uploadId);
+    waiting.update();
+  }
+  if (news === "cancelled") refresher.soon(refreshWaiting);
   overview.update();
   keepAwake([...items].some(({ state }) => state === "uploading"));
 }
@@ -105,8 +127,8 @@ function onState(item) {
 function takeOff(item) {
   items.delete(item);
   rows.removeUnderFocus(item, at("#overview"));
-  if (item.uploadId && item.cancelling) waiting.forget(item.uploadId);
-  refresher.soon(refreshWaiting);
+  if (item.uploadId && item.cancelling) waiting.bury(item.uploadId);
+  else refresher.soon(refreshWaiting);
 }
 
 /** Take off all that has ended. */

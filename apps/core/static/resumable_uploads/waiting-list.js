@@ -1,7 +1,7 @@
 // The uploads that wait for somebody: begun earlier, here or elsewhere, and not under way on this page.
 import { announce } from "./announcer.js";
-import { headersNow } from "./login.js";
-import { pageData } from "./page-data.js";
+import { asOwner } from "./login.js";
+import { cancelWhileLeaving } from "./parting.js";
 import { inOtherTabs, whenLetGo } from "./presence.js";
 import { RowList } from "./row-list.js";
 import { say } from "./texts.js";
@@ -17,6 +17,8 @@ export class WaitingList {
   #list;
   /** By their ids, so that rows stay while others come and go. */
   #known = new Map();
+  /** Cancelled from here, whatever a list that was asked for before says. */
+  #gone = new Set();
 
   /**
    * @param isBusy whether an upload of this id is under way on this page
@@ -52,7 +54,8 @@ export class WaitingList {
 
   /** Ask the server again. @throws {UploadError} */
   async refresh() {
-    const uploads = await this.#uploader.unfinished();
+    const listed = await asOwner(() => this.#uploader.unfinished());
+    const uploads = listed.filter(({ uploadId }) => !this.#gone.has(uploadId));
     const ids = new Set(uploads.map(({ uploadId }) => uploadId));
     for (const uploadId of this.#known.keys()) if (!ids.has(uploadId)) this.#known.delete(uploadId);
     for (const upload of uploads) {
@@ -75,23 +78,31 @@ export class WaitingList {
     }
   }
 
+  /** It is under way on this page, or over: nothing that was said of it before counts. */
   forget(uploadId) {
+    const upload = this.#known.get(uploadId);
+    if (upload?.discarding) this.#undo(upload);
+    this.#known.delete(uploadId);
+  }
+
+  /** It was cancelled from here. */
+  bury(uploadId) {
+    this.#gone.add(uploadId);
     this.#known.delete(uploadId);
   }
 
   #discard(upload) {
     const { uploadId, filename } = upload;
+    if (upload.discarding) return;
     upload.discarding = true;
     upload.keep = undoable(
       async () => {
         this.#remove(upload);
-        // The server cannot be reached: it forgets the upload by itself, in a day.
+        this.#gone.add(uploadId);
+        // Where the server cannot be reached, it forgets the upload by itself, in a day.
         await this.#uploader.cancel(uploadId).catch(() => {});
       },
-      () => {
-        const request = { method: "DELETE", headers: headersNow(), keepalive: true };
-        fetch(pageData.apiUrl + uploadId, request).catch(() => {});
-      },
+      () => cancelWhileLeaving(uploadId),
     );
     this.#list.rowOf(upload)?.update();
     announce(say("announce.undo", { name: filename, what: say("discarded") }));

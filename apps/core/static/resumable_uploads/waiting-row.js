@@ -12,6 +12,7 @@ export class WaitingRow {
   #notice;
   /** Whether its file could not be read again, and has to be chosen. */
   #mustChoose = false;
+  #isAsking = false;
 
   /**
    * @param upload of `uploader.unfinished()`, with `inOtherTab` and `discarding`
@@ -57,8 +58,12 @@ export class WaitingRow {
 
   /** Without its file it has to be chosen again, which holds up no other. */
   async #reopen(reopen) {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     this.#say("waiting.asking");
     const source = await reopen(this.#upload);
+    this.#isAsking = false;
+    if (this.#upload.discarding) return;
     if (source) return this.#onFile(this.#upload, source);
     this.#mustChoose = true;
     this.#say("waiting.choose");
