@@ -39,7 +39,8 @@ async function browserFile(outdir, name, entryPoint, format, nameCache) {
     toplevel: true,
     ecma: 2022,
     compress: {
-      passes: 3,
+      passes: 6,
+      unsafe: true,
       inline: 1,
       unsafe_arrows: true,
       unsafe_methods: true,

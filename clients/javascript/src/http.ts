@@ -55,8 +55,7 @@ export async function send(request: SmallRequest): Promise<HttpAnswer> {
   try {
     const answer = await fetch(url, init);
     // Browsers do not tell its status.
-    if (answer.type === "opaqueredirect" || Math.floor(answer.status / 100) === 3)
-      throw new UploadError("redirected");
+    if (answer.type === "opaqueredirect" || Math.floor(answer.status / 100) === 3) throw new UploadError("redirected");
     return { status: answer.status, text: await answer.text(), header: (name) => answer.headers.get(name) };
   } catch (cause) {
     if (cause instanceof UploadError) throw cause;

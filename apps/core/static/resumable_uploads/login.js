@@ -32,7 +32,7 @@ export function headersNow() {
   return { "X-CSRFToken": token };
 }
 
-/** For the uploader: resolves when the same user is logged in again. */
+/** For the uploader: resolves when somebody is logged in again. */
 export async function onLoginRequired() {
   loggingIn ??= deferred();
   const { promise } = loggingIn;
@@ -83,14 +83,15 @@ async function askServer() {
     // Something on the way answers in its place, as portals do.
     throw new UploadError("unavailable", { status: 503, cause });
   });
+  // Whoever it is: requests for somebody else are refused, and say so.
+  loggingIn?.resolve();
+  loggingIn = undefined;
   if (now.user.id !== user.id) {
     tell("other", now.user);
     return now.user;
   }
   token = now.csrfToken;
   tell("in");
-  loggingIn?.resolve();
-  loggingIn = undefined;
   return now.user;
 }
 
