@@ -91,6 +91,13 @@ def test_nothing_is_sent_for_somebody_else_and_it_goes_on_when_its_owner_is_back
         "async () => (await (await fetch(JSON.parse(document.getElementById('page-data').textContent).apiUrl)).json())"
     )
     assert listed["results"] == []
+    # Nor is what is theirs shown here.
+    other.set_input_files("#files", make_file(9, "secret.bin"))
+    finish(other, "secret.bin")
+    page.get_by_label("Search stored files").fill("secret")
+    expect(page.locator("#stored .failure")).to_contain_text("Belongs to demo.")
+    expect(stored(page, "secret.bin")).to_have_count(0)
+    page.get_by_label("Search stored files").fill("")
     other.close()
     log_in_elsewhere(page, proxy.base_url, "demo", demo_password).close()
     finish(page, "private.bin")

@@ -53,7 +53,7 @@ const CODES: Record<number, ClientErrorCode | "not_authenticated" | "throttled">
 const MESSAGES: Record<string, string> = {
   aborted: "The upload was stopped.",
   file_changed: "The file has changed. Choose it again.",
-  file_unreadable: "The file cannot be read.",
+  file_unreadable: "The file cannot be read. Choose it again.",
   network_error: "The server cannot be reached.",
   not_an_upload_server: "This is no upload service.",
   not_authenticated: "You are not logged in.",
