@@ -152,7 +152,7 @@ def test_stored_files_are_found_by_name(page: OtherBrowser, make_file: MakeFile)
 
 def test_many_files_are_few_rows(page: OtherBrowser, make_file: MakeFile, proxy: FlakyProxy) -> None:
     proxy.stalled = True
-    page.give("#files", *(make_file(9 + number, f"many-{number}.bin") for number in range(120)))
+    page.give("#files", *(make_file(5000 + number, f"many-{number}.bin") for number in range(120)))
     page.wait("() => document.querySelector('#overview').textContent.includes('120 files')")
     assert page.ask("() => document.querySelectorAll('#uploading .row').length") == 100
     proxy.stalled = False

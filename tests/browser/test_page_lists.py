@@ -234,7 +234,7 @@ def test_many_files_are_few_rows_few_requests_and_no_layouts_of_their_own(
         }"""
     )
     proxy.stalled = True
-    paths = [make_file(9, f"many-{number:03}.bin") for number in range(300)]
+    paths = [make_file(5000, f"many-{number:03}.bin") for number in range(300)]
     page.set_input_files("#files", paths)
     expect(page.locator("#overview")).to_contain_text("Uploading 300 files")
     expect(page.locator("#uploading .row")).to_have_count(100)
