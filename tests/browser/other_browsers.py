@@ -80,9 +80,11 @@ class OtherBrowser:
         self._do("forgetCookies")
 
     def close(self) -> None:
-        if self._process.poll() is None:
-            self._do("close")
-        self._process.wait(30)
+        # Which closes its pipes.
+        with self._process:
+            if self._process.poll() is None:
+                self._do("close")
+            self._process.wait(30)
 
 
 def launch(kind: str) -> OtherBrowser:
