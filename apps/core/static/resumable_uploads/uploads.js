@@ -99,7 +99,7 @@ function onChange(item, news) {
   else rows.rowOf(item)?.update();
   if (news === "state") onState(item);
   if (news === "session") {
-    waiting.forget(item.uploadId);
+    waiting.takeBack(item.uploadId);
     waiting.update();
   }
   if (news === "cancelled") refresher.soon(refreshWaiting);

@@ -78,10 +78,14 @@ export class WaitingList {
     }
   }
 
-  /** It is under way on this page, or over: nothing that was said of it before counts. */
-  forget(uploadId) {
+  /** It goes on, on this page: whoever discarded it meant that no more. */
+  takeBack(uploadId) {
     const upload = this.#known.get(uploadId);
     if (upload?.discarding) this.#undo(upload);
+  }
+
+  /** It is completed. */
+  forget(uploadId) {
     this.#known.delete(uploadId);
   }
 
