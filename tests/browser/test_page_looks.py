@@ -118,6 +118,7 @@ def test_text_of_twice_the_size_fits(page: Page, make_file: MakeFile, proxy: Fla
 
 
 def test_turning_the_device_leaves_nothing_to_scroll_sideways(page: Page, make_file: MakeFile) -> None:
+    delete_everything(page)
     make_file(9, LONG_NAME).write_text("some words")
     page.set_input_files("#files", make_file(9, LONG_NAME).with_name(LONG_NAME))
     finish(page, LONG_NAME)

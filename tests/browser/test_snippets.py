@@ -42,6 +42,8 @@ def open_module(context: BrowserContext, server: ServerProcess, tmp_path: Path) 
     if not shutil.which("node") or not (CLIENT / "node_modules").exists():
         pytest.skip("needs Node.js 20 or later and npm; then make test installs the rest")
     context.add_init_script(GIVEN)
+    # Pages of snippets have a token, and no session.
+    context.route("**/who/", lambda route: route.fulfill(json={"user": {"id": "1", "name": "demo"}, "csrfToken": "t"}))
     return lambda source: ModulePage(context, server.base_url, server.token, source, tmp_path)
 
 
