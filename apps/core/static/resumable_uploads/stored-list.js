@@ -1,5 +1,6 @@
 // The stored files: by pages, to be searched, and with those of this page as they are stored.
 import { announce } from "./announcer.js";
+import { counts } from "./chunk-map.js";
 import { reasonOf } from "./errors.js";
 import { asOwner } from "./login.js";
 import { deleteWhileLeaving } from "./parting.js";
@@ -85,7 +86,7 @@ export class StoredList {
       storedAt: new Date(),
       addedAt: performance.now(),
       chunks: chunks?.length ?? 0,
-      repaired: [...(chunks ?? [])].filter((state) => state === 4).length,
+      repaired: counts(chunks).repaired,
       local: file,
     });
     this.#list.rowOf(this.#list.items[0]).element.classList.add("arriving");

@@ -102,7 +102,6 @@ export class WaitingList {
     upload.keep = undoable(
       async () => {
         this.#remove(upload);
-        this.#gone.add(uploadId);
         // Where the server cannot be reached, it forgets the upload by itself, in a day.
         await this.#uploader.cancel(uploadId).catch(() => {});
       },
@@ -119,7 +118,7 @@ export class WaitingList {
   }
 
   #remove(upload) {
-    this.#known.delete(upload.uploadId);
+    this.bury(upload.uploadId);
     this.#list.removeUnderFocus(upload, heading);
     section.hidden = this.#list.size === 0;
   }
