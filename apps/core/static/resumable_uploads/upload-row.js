@@ -96,13 +96,16 @@ export class UploadRow {
     return (sentBytes / file.size) * 100;
   }
 
-  #describe() {
+  /** Its chunks in words. */
+  #pieces() {
     const { chunks } = this.#item;
+    if (chunks?.length === 0) return say("map.empty");
     const { stored, repaired, total } = counts(chunks);
-    const text =
-      chunks?.length === 0
-        ? say("map.empty")
-        : say(repaired ? "map.repaired" : "map.stored", { stored, total, repaired });
+    return say(repaired ? "map.repaired" : "map.stored", { stored, total, repaired });
+  }
+
+  #describe() {
+    const text = this.#pieces();
     const now = String(Math.floor(this.#percentage));
     if (this.#canvas.getAttribute("aria-valuetext") !== text) this.#canvas.setAttribute("aria-valuetext", text);
     if (this.#canvas.getAttribute("aria-valuenow") !== now) this.#canvas.setAttribute("aria-valuenow", now);
@@ -138,9 +141,7 @@ export class UploadRow {
   #drawDetails() {
     if (!this.#panel) return;
     const { chunks, state, bytesPerSecond } = this.#item;
-    const { stored, repaired, total } = counts(chunks);
-    const text = say(repaired ? "map.repaired" : "map.stored", { stored, total, repaired });
-    updateFact(this.#panel, say("details.chunks"), text);
+    updateFact(this.#panel, say("details.chunks"), this.#pieces());
     const speed = bytesPerSecond ? say("details.speed.value", { speed: bytes(bytesPerSecond) }) : "–";
     updateFact(this.#panel, say("details.speed"), speed);
     this.#wholeMap.show(chunks, state);
