@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator, Mapping
 
 import pytest
 import requests
+
+from apps.core.tests.noise import noise
 
 from .sequential_client import LONG, Client, answer_on
 from .server_process import ServerProcess
@@ -69,7 +70,7 @@ def look(client: Client, path: str) -> requests.Response:
 
 @pytest.mark.parametrize("version", ["3", "5", "6", "8"])
 def test_an_upload_that_broke_off_goes_on_where_the_104_said(client: Client, version: str) -> None:
-    data = os.urandom(2 * MIB)
+    data = noise(2 * MIB)
     completeness = {"Upload_Incomplete": "?0"} if version == "3" else {}
     sending = begin(client, "POST", FILES, len(data), version=version, **completeness)
     # Before a byte of the body is sent.
@@ -96,7 +97,7 @@ def test_an_upload_that_broke_off_goes_on_where_the_104_said(client: Client, ver
 
 
 def test_what_a_104_says_is_kept_whatever_happens(client: Client) -> None:
-    data = os.urandom(3 * MIB)
+    data = noise(3 * MIB)
     sending = begin(client, "POST", FILES, len(data))
     _, fields = first_head(sending)
     sending.sendall(data[: 5 * MIB // 2])

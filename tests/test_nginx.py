@@ -16,6 +16,7 @@ import requests
 
 from apps.core.protocols.s3 import PART_SIZE
 from apps.core.tests.api import Api
+from apps.core.tests.noise import noise
 from apps.core.tests.s3_client import S3
 from apps.core.tests.test_ietf import Draft
 from apps.core.tests.tus_client import Tus
@@ -125,14 +126,14 @@ def impatient(tmp_path: Path, server: ServerProcess) -> Iterator[Nginx]:
 
 
 def test_an_upload_passes_through_it(nginx: Nginx, server: ServerProcess) -> None:
-    data = os.urandom(3_000_000)
+    data = noise(3_000_000)
     with Api(nginx.base_url, server.token) as api:
         url = api.upload(data)["file"]["url"]
         assert api.http.get(nginx.base_url + url).content == data
 
 
 def test_tus_passes_through_it_and_keeps_what_came_of_a_broken_request(nginx: Nginx, server: ServerProcess) -> None:
-    data = os.urandom(3_000_000)
+    data = noise(3_000_000)
     with Api(nginx.base_url, server.token) as api:
         tus = Tus(api)
         url = tus.create(len(data))
@@ -162,7 +163,7 @@ def test_the_draft_passes_through_it_without_interim_responses(tmp_path: Path, s
 
 
 def test_uppys_s3_contract_passes_through_it(nginx: Nginx, server: ServerProcess) -> None:
-    data = os.urandom(6_000_000)
+    data = noise(6_000_000)
     with Api(nginx.base_url, server.token) as api:
         client = S3(api)
         upload_id = client.create()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import random
 import socket
 import threading
@@ -20,6 +19,7 @@ import pytest
 import requests
 
 from apps.core.tests.api import Api, content_digest, sha256
+from apps.core.tests.noise import noise
 
 from .server_process import ServerProcess
 
@@ -55,7 +55,7 @@ def slow_put(server: ServerProcess, upload_id: str, index: int, size: int) -> so
 def test_killed_in_the_middle_and_resumed_as_the_quick_reference_says(server: ServerProcess, api: Api) -> None:
     """300 MB; the server dies of SIGKILL in the middle; only missing chunks are sent; the hashes are equal."""
     api_url, http = api.url, api.http
-    file_data = b"\xff\xd8\xff\xe0" + os.urandom(300_000_000)
+    file_data = b"\xff\xd8\xff\xe0" + noise(300_000_000)
     file_hash = hashlib.sha256(file_data).hexdigest()
     session = http.post(
         f"{api_url}/init",
@@ -125,7 +125,7 @@ def send_all_twice(arguments: tuple[str, str, str, bytes, int, int]) -> set[int]
 
 def test_eight_processes_send_the_same_chunks_twice_in_random_order(server: ServerProcess, api: Api) -> None:
     chunk_size = 64 * 1024
-    data = os.urandom(chunk_size * 200 - 5)
+    data = noise(chunk_size * 200 - 5)
     upload_id = api.init(data, chunk_size=chunk_size)
     work = [(server.base_url, server.token, upload_id, data, chunk_size, seed) for seed in range(8)]
     with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as processes:
@@ -138,7 +138,7 @@ def test_eight_processes_send_the_same_chunks_twice_in_random_order(server: Serv
 
 
 def test_two_completes_at_once_get_the_same_answer(server: ServerProcess, api: Api) -> None:
-    data = os.urandom(40 * MIB)
+    data = noise(40 * MIB)
     upload_id = api.init(data)
     api.send(upload_id, data, MIB)
 
@@ -157,7 +157,7 @@ def test_two_completes_at_once_get_the_same_answer(server: ServerProcess, api: A
 
 
 def test_bytes_damaged_on_disk_are_found_and_sent_again(server: ServerProcess, api: Api) -> None:
-    data = os.urandom(20 * MIB)
+    data = noise(20 * MIB)
     upload_id = api.init(data)
     api.send(upload_id, data, MIB)
     part = next((server.directory / "media" / "uploads" / "staging").glob("*.part"))
@@ -171,7 +171,7 @@ def test_bytes_damaged_on_disk_are_found_and_sent_again(server: ServerProcess, a
 
 
 def test_a_client_that_breaks_off_leaves_nothing_and_holds_up_nobody(server: ServerProcess, api: Api) -> None:
-    data = os.urandom(2 * MIB)
+    data = noise(2 * MIB)
     upload_id = api.init(data)
     stuck = slow_put(server, upload_id, 0, MIB)
     stuck.sendall(data[: MIB // 2])
@@ -208,7 +208,7 @@ def test_fifty_clients_of_a_byte_a_second_leave_status_quick(tmp_path: Path) -> 
 
 
 def test_sigterm_ends_it_within_ten_seconds_and_keeps_what_was_acknowledged(server: ServerProcess, api: Api) -> None:
-    data = os.urandom(3 * MIB)
+    data = noise(3 * MIB)
     upload_id = api.init(data)
     api.send(upload_id, data, MIB, indices=[0, 2])
     hanging = slow_put(server, upload_id, 1, MIB)
@@ -296,7 +296,7 @@ def test_the_token_command_prints_only_the_token_and_always_the_same(server: Ser
 
 
 def test_cleanup_runs_beside_the_server(server: ServerProcess, api: Api) -> None:
-    data = os.urandom(2 * MIB)
+    data = noise(2 * MIB)
     upload_id = api.init(data)
     api.send(upload_id, data, MIB, indices=[0])
     output = server.run("manage.py", "cleanup_expired_uploads", "--verbose")
@@ -322,7 +322,7 @@ def test_downloads_that_nobody_reads_keep_no_database_from_others(tmp_path: Path
     server.start()
     try:
         with Api(server.base_url, server.token) as api, ExitStack() as stalled:
-            url = api.upload(os.urandom(20 * MIB))["file"]["url"]
+            url = api.upload(noise(20 * MIB))["file"]["url"]
             for _ in range(6):
                 client = stalled.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
                 client.sendall(

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from apps.core.tests.noise import noise
+
 from .sequential_client import LONG, OFFSET_STREAM, Client, answer_on, finish
 from .server_process import ServerProcess
 
@@ -47,7 +49,7 @@ def client(server: ServerProcess) -> Client:
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
 def test_a_newer_request_ends_one_that_hangs(client: Client, method: str) -> None:
     for _ in range(ROUNDS):
-        data = os.urandom(3 * MIB)
+        data = noise(3 * MIB)
         url = client.create(len(data))
         hanging = client.begin_patch(url, 0, len(data))
         hanging.sendall(data[: 5 * MIB // 2])
@@ -69,7 +71,7 @@ def test_a_newer_request_ends_one_that_hangs(client: Client, method: str) -> Non
 
 
 def test_looking_at_the_status_ends_nothing(client: Client) -> None:
-    data = os.urandom(2 * MIB)
+    data = noise(2 * MIB)
     url = client.create(len(data))
     sending = client.begin_patch(url, 0, len(data))
     sending.sendall(data[:MIB])
@@ -83,7 +85,7 @@ def test_looking_at_the_status_ends_nothing(client: Client) -> None:
 
 def test_of_two_writers_at_one_offset_one_wins(client: Client) -> None:
     for _ in range(ROUNDS):
-        data = os.urandom(random.randint(1, 3 * MIB))
+        data = noise(random.randint(1, 3 * MIB))
         url = client.create(len(data))
         at_once = threading.Barrier(2)
         with ThreadPoolExecutor(2) as writers:
@@ -100,7 +102,7 @@ def _patch_at_once(client: Client, at_once: threading.Barrier, url: str, data: b
 
 def test_a_patch_is_cut_while_somebody_asks(client: Client) -> None:
     for _ in range(ROUNDS):
-        data = os.urandom(2 * MIB)
+        data = noise(2 * MIB)
         url = client.create(len(data))
         sending = client.begin_patch(url, 0, len(data))
         sending.sendall(data[: random.randint(1, len(data) - 1)])
@@ -116,7 +118,7 @@ def test_a_patch_is_cut_while_somebody_asks(client: Client) -> None:
 @pytest.mark.parametrize("cut", [*range(40), 1000, 65_535, 65_536, 65_537, MIB - 1, MIB, MIB + 1])
 def test_what_arrived_before_a_cut_is_kept(lone_process: ServerProcess, cut: int) -> None:
     client = Client(lone_process)
-    data = os.urandom(MIB + 100)
+    data = noise(MIB + 100)
     # A newer request does not wait for an older one for ever; on a busy machine maybe not long enough.
     assert any(_offset_after_cut(client, data, cut) == cut for _ in range(5))
 
@@ -166,7 +168,7 @@ def test_a_silent_client_is_given_up_and_its_bytes_are_kept(
     server = ServerProcess(tmp_path_factory.mktemp("silent"), kind, WORKERS="1", RECEIVE_TIMEOUT="1")
     server.start()
     client = Client(server)
-    data = os.urandom(MIB + 100)
+    data = noise(MIB + 100)
     try:
         url = client.create(len(data))
         sending = client.begin_patch(url, 0, len(data))
@@ -186,7 +188,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_told(kind: str, tmp_path_fa
     server = ServerProcess(tmp_path_factory.mktemp("kills"), kind, WORKERS="2")
     server.start()
     client = Client(server)
-    data = os.urandom(8 * MIB)
+    data = noise(8 * MIB)
     try:
         for _ in range(ROUNDS):
             url = client.create(len(data))

@@ -12,6 +12,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .chromium import launched
@@ -48,7 +50,7 @@ def make_file(tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / name
         with path.open("wb") as file:
             while (left := size - file.tell()) > 0:
-                file.write(os.urandom(min(left, 2**24)))
+                file.write(noise(min(left, 2**24)))
         return path
 
     return make

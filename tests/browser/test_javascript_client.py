@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Request, Route
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from ..limiting_proxies import PROXIES, proxy_in_front_of
 from ..server_process import ServerProcess
@@ -312,7 +314,7 @@ def test_a_file_that_was_changed_since_is_uploaded_anew(
     page = open_page(proxy)
     page.begin(path, stored=3)
     page.load()
-    path.write_bytes(os.urandom(10 * MIB))
+    path.write_bytes(noise(10 * MIB))
     mend(proxy)
     page.start(path)
     result = page.result()["result"]
@@ -329,7 +331,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_receipts(
     page = open_page(proxy)
     first = page.begin(path, stored=3)
     page.load()
-    path.write_bytes(os.urandom(10 * MIB))
+    path.write_bytes(noise(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     if not remembered:
         page.evaluate("() => { localStorage.clear(); }")
@@ -348,7 +350,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error_and_publishes_nothing(
     proxy.bytes_per_second = 5e6
     page = open_page(proxy)
     page.begin(path)
-    path.write_bytes(os.urandom(10 * MIB))
+    path.write_bytes(noise(10 * MIB))
     mend(proxy)
     error = page.result()["error"]
     assert error["code"] in ("file_unreadable", "file_changed")

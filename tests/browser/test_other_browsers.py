@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import Files, sha256_of
@@ -110,7 +112,7 @@ def test_a_cancelled_upload_can_be_undone(page: OtherBrowser, make_file: MakeFil
 
 
 def test_twins_are_several_files(page: OtherBrowser, tmp_path: Path, files: Files) -> None:
-    content = os.urandom(2 * MIB)
+    content = noise(2 * MIB)
     paths = [tmp_path / folder / "twin.bin" for folder in ("one", "two")]
     for path in paths:
         path.parent.mkdir()

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from .conftest import Files
 from .uploads_page import (
@@ -61,7 +63,7 @@ def _make_twins(directory: Path, content: bytes) -> list[Path]:
 @pytest.mark.parametrize("size", [0, 2 * MIB])
 def test_twins_in_several_folders_are_several_files(page: Page, tmp_path: Path, files: Files, size: int) -> None:
     delete_everything(page)
-    drop(page, *_make_twins(tmp_path, os.urandom(size)))
+    drop(page, *_make_twins(tmp_path, noise(size)))
     for name in TWINS:
         finish(page, f"{name}/twin.bin")
     sessions = files.list(status="completed")
@@ -72,7 +74,7 @@ def test_twins_of_which_the_browser_tells_no_path_are_several_files_too(
     page: Page, tmp_path: Path, files: Files
 ) -> None:
     delete_everything(page)
-    page.set_input_files("#files", [folder / "twin.bin" for folder in _make_twins(tmp_path, os.urandom(2 * MIB))])
+    page.set_input_files("#files", [folder / "twin.bin" for folder in _make_twins(tmp_path, noise(2 * MIB))])
     expect(stored(page, "twin.bin")).to_have_count(3)
     assert len(files.list(status="completed")) == 3
 
@@ -81,7 +83,7 @@ def test_twins_resume_each_its_own_session_after_a_reload(
     page: Page, tmp_path: Path, files: Files, proxy: FlakyProxy
 ) -> None:
     delete_everything(page)
-    twins = _make_twins(tmp_path, os.urandom(4 * MIB))
+    twins = _make_twins(tmp_path, noise(4 * MIB))
     slow(proxy)
     drop(page, *twins)
     page.wait_for_function(

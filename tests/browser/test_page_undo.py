@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+
+from apps.core.tests.noise import noise
 
 from ..flaky_proxy import FlakyProxy
 from .conftest import Files, sha256_of
@@ -34,6 +35,13 @@ CLICK_TWICE = """(label) => {
   button.click();
   button.click();
 }"""
+
+
+def _first(page: Page, held: list[Route]) -> Route:
+    """The first request that was held; a request is announced a moment before it is held."""
+    while not held:
+        page.wait_for_timeout(20)
+    return held[0]
 
 
 @pytest.mark.parametrize("leaving", [True, False])
@@ -102,9 +110,10 @@ def test_a_list_that_is_older_than_what_was_stored_hides_nothing(page: Page, mak
     delete_everything(page)
     held: list[Route] = []
     page.route("**/api/v1/upload/?status=completed*", lambda route: held.append(route))
-    page.reload()
+    with page.expect_request("**/api/v1/upload/?status=completed*"):
+        page.reload()
     page.wait_for_function("() => document.querySelector('#accepted').textContent")
-    answer = held[0].fetch()
+    answer = _first(page, held).fetch()
     page.set_input_files("#files", make_file(9, "newer.bin"))
     finish(page, "newer.bin")
     held[0].fulfill(response=answer)
@@ -119,7 +128,7 @@ def test_a_cancel_while_the_server_completes_leaves_no_file(page: Page, make_fil
     page.set_input_files("#files", make_file(3 * MIB, "ending.bin"))
     expect(state(page, "ending.bin")).to_contain_text("Verifying")
     press(page, "Cancel ending.bin")
-    held[0].continue_()
+    _first(page, held).continue_()
     expect(row(page, "ending.bin")).to_have_count(0)
     for _ in range(300):
         if not [each for each in files.list(status="completed") if each["filename"] == "ending.bin"]:
@@ -155,7 +164,7 @@ def test_one_file_that_cannot_be_read_takes_no_other_with_it(page: Page, tmp_pat
     folder = tmp_path / "mixed"
     folder.mkdir()
     for name in ("good.bin", "bad.bin"):
-        (folder / name).write_bytes(os.urandom(9))
+        (folder / name).write_bytes(noise(9))
     page.evaluate(
         """() => {
           const {getFile} = FileSystemFileHandle.prototype;

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from apps.core.tests.noise import noise
 
 from ..sequential_client import Client
 from ..server_process import ServerProcess
@@ -35,7 +36,7 @@ MIB = 2**20
 def test_a_file_arrives(server: ServerProcess, tmp_path: Path, options: dict[str, Any], cut: bool) -> None:
     require_installed("node_modules/tus-js-client")
     path = tmp_path / "film.bin"
-    data = os.urandom(24_000_000)
+    data = noise(24_000_000)
     path.write_bytes(data)
     settings = {
         "endpoint": f"{server.base_url}/api/v1/upload/files/",

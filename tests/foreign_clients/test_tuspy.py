@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from tusclient.client import TusClient
+
+from apps.core.tests.noise import noise
 
 from ..sequential_client import Client
 from ..server_process import ServerProcess
@@ -19,7 +20,7 @@ MIB = 2**20
 @pytest.mark.parametrize("has_checksums", [False, True])
 def test_a_file_is_cut_and_resumed(server: ServerProcess, tmp_path: Path, has_checksums: bool) -> None:
     path = tmp_path / "film.bin"
-    path.write_bytes(os.urandom(5 * MIB))
+    path.write_bytes(noise(5 * MIB))
     tus = TusClient(f"{server.base_url}/api/v1/upload/files/", headers={"Authorization": f"Bearer {server.token}"})
     options = {"chunk_size": 3 * MIB // 2, "upload_checksum": has_checksums}
     with path.open("rb") as file:

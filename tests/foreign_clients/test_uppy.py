@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, expect
+
+from apps.core.tests.noise import noise
 
 from ..browser.chromium import launched
 from ..browser.pages import ModulePage, run_node
@@ -53,7 +54,7 @@ def context(browser: Browser, server: ServerProcess, proxy: FlakyProxy) -> Itera
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "film.bin"
-    path.write_bytes(os.urandom(SIZE))
+    path.write_bytes(noise(SIZE))
     return path
 
 

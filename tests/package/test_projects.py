@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from apps.core.tests.noise import noise
 from tests.server_process import PROJECT
 
 from .project import Project, readme_snippets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-DATA = os.urandom(3_000_000)
+DATA = noise(3_000_000)
 
 BASICS = """
 INSTALLED_APPS += ["rest_framework", "resumable_uploads"]

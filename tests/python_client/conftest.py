@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from resumable_uploads_client import Uploader
+
+from apps.core.tests.noise import noise
 
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
@@ -37,7 +38,7 @@ def make_file(tmp_path: Path) -> Callable[..., Path]:
 
     def make(size: int, name: str = "file.bin") -> Path:
         path = tmp_path / name
-        path.write_bytes(os.urandom(size))
+        path.write_bytes(noise(size))
         return path
 
     return make

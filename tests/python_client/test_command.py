@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import LONG, MIB, sha256_of
@@ -153,7 +155,7 @@ def test_a_killed_command_resumes_too(command: Command, make_file: MakeFile, pro
 
 
 def test_standard_input_is_uploaded(command: Command) -> None:
-    content = os.urandom(3 * MIB)
+    content = noise(3 * MIB)
     lines = command.json("put", "-", "--name", "piped.bin", stdin=content)
     assert lines[-1]["size"] == len(content)
 

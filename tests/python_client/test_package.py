@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from apps.core.tests.noise import noise
+
 from ..server_process import PROJECT, ServerProcess
 from ..test_docs import snippets
 
@@ -168,7 +170,7 @@ def test_the_readmes_python_and_commands_run(server: ServerProcess, tmp_path: Pa
     def here(snippet: str) -> str:
         return snippet.replace("https://example.com", server.base_url).replace("your_token", server.token)
 
-    (tmp_path / "holiday.bin").write_bytes(os.urandom(3_000_000))
+    (tmp_path / "holiday.bin").write_bytes(noise(3_000_000))
     home = {
         "HOME": str(tmp_path),
         "XDG_STATE_HOME": str(tmp_path / "state"),

@@ -31,6 +31,8 @@ from resumable_uploads_client.retrying import Retrying
 from resumable_uploads_client.sources import open_source
 from resumable_uploads_client.state import StateDirectory
 
+from apps.core.tests.noise import noise
+
 pytestmark = pytest.mark.unit
 
 
@@ -124,7 +126,7 @@ def composite(content: bytes, size: int) -> str:
 
 
 def test_the_wanted_chunks_are_read_and_the_others_for_the_composite(tmp_path: Path) -> None:
-    content = os.urandom(2500)
+    content = noise(2500)
     path = tmp_path / "file.bin"
     path.write_bytes(content)
     chunks: list[Chunk] = []
@@ -140,7 +142,7 @@ def test_the_wanted_chunks_are_read_and_the_others_for_the_composite(tmp_path: P
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 2000, 2500])
 def test_a_pipe_is_read_once_for_all_of_it(size: int) -> None:
-    content = os.urandom(size)
+    content = noise(size)
     read_end, write_end = os.pipe()
     os.write(write_end, content)
     os.close(write_end)
@@ -196,7 +198,7 @@ def test_what_has_no_place_is_known_by_its_edges() -> None:
         with open_source(io.BytesIO(content), "memory.bin") as source:
             return source.fingerprint
 
-    large = os.urandom(300_000)
+    large = noise(300_000)
     assert fingerprint(large) == fingerprint(large)
     assert len({fingerprint(content) for content in (large, b"x" + large[1:], large[:-1] + b"x", large + b"x")}) == 4
 

@@ -17,6 +17,8 @@ import pytest
 import requests
 from resumable_uploads_client import Uploader
 
+from apps.core.tests.noise import noise
+
 from ..server_process import PROJECT, ServerProcess
 from ..test_docs import snippets
 
@@ -29,10 +31,10 @@ DOCUMENT = "docs/PYTHON_CLIENT.md"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with the files of the snippets, and a home."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "holiday.bin").write_bytes(os.urandom(3_000_000))
-    (tmp_path / "readings.bin").write_bytes(os.urandom(1000))
+    (tmp_path / "holiday.bin").write_bytes(noise(3_000_000))
+    (tmp_path / "readings.bin").write_bytes(noise(1000))
     (tmp_path / "trip").mkdir()
-    (tmp_path / "trip" / "day.bin").write_bytes(os.urandom(1000))
+    (tmp_path / "trip" / "day.bin").write_bytes(noise(1000))
     return tmp_path
 
 

@@ -37,6 +37,8 @@ from resumable_uploads_client.reading import Reading
 from resumable_uploads_client.sessions import client_key
 from resumable_uploads_client.sources import FileSource, open_source
 
+from apps.core.tests.noise import noise
+
 from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import LONG, MIB, QUICK_RETRIES, new_uploader, sha256_of
@@ -244,7 +246,7 @@ def test_a_slow_line_is_no_stall(make_file: MakeFile, tmp_path: Path, proxy: Fla
 
 
 def test_a_pipe_is_read_once_as_it_comes(uploader: Uploader, tmp_path: Path) -> None:
-    content = os.urandom(20 * MIB + 3)
+    content = noise(20 * MIB + 3)
     read_end, write_end = os.pipe()
 
     def feed() -> None:
@@ -270,7 +272,7 @@ def test_only_the_last_chunk_of_a_pipe_is_short_however_it_dribbles(
         return put_chunk(upload_id, index, data, *rest)
 
     monkeypatch.setattr(uploader._api, "put_chunk", noting)
-    content = os.urandom(23 * MIB)
+    content = noise(23 * MIB)
     read_end, write_end = os.pipe()
 
     def feed() -> None:
@@ -288,7 +290,7 @@ def test_only_the_last_chunk_of_a_pipe_is_short_however_it_dribbles(
 
 def test_a_pipe_of_whole_chunks_ends_where_it_ends(uploader: Uploader) -> None:
     read_end, write_end = os.pipe()
-    content = os.urandom(2 * 10_737_419)
+    content = noise(2 * 10_737_419)
 
     def feed() -> None:
         with open(write_end, "wb") as sink:
@@ -372,7 +374,7 @@ def test_a_change_that_left_no_trace_is_found_by_the_hash_and_uploaded_anew(
     proxy.bytes_per_second = 10e6
     begun = Begun(uploader, path, percent=40)
     begun.interrupt()
-    path.write_bytes(os.urandom(10 * MIB))
+    path.write_bytes(noise(10 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     proxy.bytes_per_second = None
     assert stored_sha256(uploader, uploader.upload(path).upload_id, tmp_path) == sha256_of(path)
@@ -438,7 +440,7 @@ def test_a_session_with_other_bytes_is_replaced_and_left_alone(
         old = uploader._sessions.open(source, chunk_size=MIB)
         chunk = Reading(source, MIB).chunk(1)
     uploader._api.put_chunk(old["upload_id"], 1, chunk.data, chunk.digest, lambda count: None)
-    path.write_bytes(os.urandom(3 * MIB))
+    path.write_bytes(noise(3 * MIB))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     result = uploader.upload(path)
     assert result.upload_id != old["upload_id"]

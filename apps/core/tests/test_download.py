@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -8,10 +7,11 @@ import pytest
 from apps.core.models import UploadSession
 
 from .api import Api, assert_problem, sha256
+from .noise import noise
 
 pytestmark = pytest.mark.integration
 
-DATA = os.urandom(700_000)
+DATA = noise(700_000)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from apps.core.storage.local import LocalStore, claims
 from apps.core.storage.local import writer as store_writer
 from apps.core.storage.local.claims import FREE
 
+from .noise import noise
 from .write_guards import Guard
 
 pytestmark = pytest.mark.unit
@@ -64,7 +65,7 @@ def write_chunk(store: LocalStore, staged: Staged, grid: Grid, index: int, data:
 
 
 def test_what_is_not_committed_changes_nothing_stored(store: LocalStore, staged: Staged) -> None:
-    good = os.urandom(SIZE)
+    good = noise(SIZE)
     write_chunk(store, staged, BIG, 0, good)
     late = store.writer(staged, BIG.span(0), Guard(is_writable=False))
     late.write(b"x" * 2 * MIB)
@@ -88,7 +89,7 @@ def test_a_newer_writer_supersedes_and_the_older_changes_no_byte_more(store: Loc
 
 
 def test_superseding_spares_what_is_recorded(store: LocalStore, staged: Staged) -> None:
-    good = os.urandom(SIZE)
+    good = noise(SIZE)
     guard = Guard()
     newer = store.writer(staged, BIG.span(0), guard, supersede=True)
     guard.is_writable = False
@@ -103,7 +104,7 @@ def test_superseding_spares_what_is_recorded(store: LocalStore, staged: Staged) 
 def test_the_ledger_decides_and_not_the_claims(
     store: LocalStore, staged: Staged, tmp_path: Path, damage: str, supersede: bool
 ) -> None:
-    good = os.urandom(SIZE)
+    good = noise(SIZE)
     write_chunk(store, staged, BIG, 0, good)
     claims = next((tmp_path / "uploads" / "staging").glob("*.claims"))
     claims.write_bytes(b"") if damage == "empty" else claims.unlink()

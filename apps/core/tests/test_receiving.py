@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +34,7 @@ from apps.core.storage import get_store
 from apps.core.storage.local import writer
 from apps.core.storage.local.claims import COMMITTED
 
+from .noise import noise
 from .threads import together
 
 pytestmark = pytest.mark.integration
@@ -95,7 +95,7 @@ class TestChunks:
         uploads(CHUNK_SIZE=3 * MIB, MAX_FILE_SIZE=9 * MIB)
         session = begin(service, 3 * MIB)
         (store_root / "staging" / f"{session.upload_id.hex}.{lost}").unlink()
-        data = os.urandom(MIB)
+        data = noise(MIB)
 
         def send() -> None:
             receiver = service.receive_chunk(session, 0)
@@ -161,7 +161,7 @@ class TestChunks:
 
 def test_threads_sending_the_same_chunks_store_each_once(service: Any, uploads: Any) -> None:
     uploads(CHUNK_SIZE=64, MIN_CHUNK_SIZE=1)
-    data = os.urandom(64 * 20)
+    data = noise(64 * 20)
     session = begin(service, len(data))
 
     def send(number: int) -> None:
@@ -191,7 +191,7 @@ def test_of_two_different_chunks_at_once_one_is_stored_and_one_refused(service: 
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_nothing_is_written_over_a_recorded_chunk(service: Any, uploads: Any, size: int | None, blocks: int) -> None:
     uploads(CHUNK_SIZE=2 * MIB)
-    data = os.urandom(2 * MIB)
+    data = noise(2 * MIB)
     session = begin(service, size)
     late = service.receive_chunk(session, 0)
     receive(service, session, 0, data)
@@ -204,7 +204,7 @@ def test_nothing_is_written_over_a_recorded_chunk(service: Any, uploads: Any, si
 
 def test_a_large_chunk_repeated_after_completion_is_compared(service: Any, uploads: Any) -> None:
     uploads(CHUNK_SIZE=3 * MIB)
-    data = os.urandom(3 * MIB)
+    data = noise(3 * MIB)
     session = begin(service, 3 * MIB)
 
     def send(block: bytes) -> None:
@@ -236,7 +236,7 @@ def test_memory_held_is_given_back(service: Any, uploads: Any) -> None:
 
 def test_short_of_memory_every_block_is_written_out(service: Any, uploads: Any) -> None:
     uploads(CHUNK_SIZE=MIB, RECEIVE_BUFFER_BYTES=1)
-    data = os.urandom(MIB)
+    data = noise(MIB)
     session = begin(service, MIB)
     receiver = service.receive_chunk(session, 0)
     receiver.receive(data[:1000])

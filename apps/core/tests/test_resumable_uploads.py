@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from apps.core.models import ChunkReceipt
 from apps.core.models.upload_session import UploadSession
 
 from .api import Api, assert_problem, content_digest, session_of, sha256
+from .noise import noise
 
 JPEG = b"\xff\xd8\xff\xe0"
 
@@ -66,7 +66,7 @@ class TestSessionArithmetic:
 class TestQuickReference:
     def test_python_example(self, api: Api) -> None:
         api_url, requests = api.url, api.http
-        file_data = JPEG + os.urandom(2_500_000)
+        file_data = JPEG + noise(2_500_000)
 
         file_hash = hashlib.sha256(file_data).hexdigest()
         session = requests.post(
@@ -97,7 +97,7 @@ class TestQuickReference:
         assert requests.get(api.base_url + result["file"]["url"]).content == file_data
 
     def test_resume_example_sends_only_what_is_missing(self, api: Api) -> None:
-        file_data = os.urandom(3_500_000)
+        file_data = noise(3_500_000)
         upload_id = api.init(file_data)
         chunk_size = 1024 * 1024
         api.send(upload_id, file_data, chunk_size, indices=[2, 0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,14 @@ from apps.core.services.receiving import ChunkSink
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .api import Api, assert_problem, content_digest, session_of, sha256
+from .noise import noise
 from .s3_client import S3
 from .tus_client import Tus
 
 pytestmark = pytest.mark.integration
 
 APP = "https://app.example.com"
-FIRST, LAST = os.urandom(PART_SIZE), b"the end"
+FIRST, LAST = noise(PART_SIZE), b"the end"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ class TestMultipart:
 
     @pytest.mark.usefixtures("tiny")
     def test_parts_arrive_at_once(self, client: S3) -> None:
-        data = os.urandom(79)
+        data = noise(79)
         upload_id = client.create()
         urls = {number: client.sign(upload_id, number) for number in range(1, 21)}
         with ThreadPoolExecutor(6) as pool:
@@ -355,7 +355,7 @@ def post_form(client: S3, url: str, data: bytes, **fields: str) -> Any:
 
 class TestSingleRequest:
     def test_a_form_is_the_whole_upload(self, client: S3) -> None:
-        data = os.urandom(3_000_000)
+        data = noise(3_000_000)
         answer = client.parameters(type="application/octet-stream", **{"metadata[album]": "Sea"})
         parameters = answer.json()
         assert (answer.status_code, parameters["method"]) == (200, "POST")

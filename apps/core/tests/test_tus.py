@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
-import os
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,6 +26,7 @@ from apps.core.signals import upload_completed
 from apps.core.storage.local import writer
 
 from .api import Api, assert_problem, session_of, sha256
+from .noise import noise
 from .tus_client import OFFSET_STREAM, Tus, metadata
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
@@ -696,7 +696,7 @@ class TestAFullDisk:
         self, tus: Tus, uploads: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         uploads(CHUNK_SIZE=MIB, MAX_FILE_SIZE=10 * MIB)
-        data = os.urandom(3 * MIB)
+        data = noise(3 * MIB)
         url = tus.create(len(data))
         tus.patch(url, 0, data[: MIB + 7])
         write = writer.pwrite_all
