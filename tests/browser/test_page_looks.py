@@ -119,8 +119,9 @@ def test_text_of_twice_the_size_fits(page: Page, make_file: MakeFile, proxy: Fla
 
 def test_turning_the_device_leaves_nothing_to_scroll_sideways(page: Page, make_file: MakeFile) -> None:
     delete_everything(page)
-    make_file(9, LONG_NAME).write_text("some words")
-    page.set_input_files("#files", make_file(9, LONG_NAME).with_name(LONG_NAME))
+    path = make_file(9, LONG_NAME)
+    path.write_text("some words")
+    page.set_input_files("#files", path)
     finish(page, LONG_NAME)
     for width, height in ((844, 390), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})

@@ -8,4 +8,4 @@ import os
 def noise(size: int) -> bytes:
     """Random bytes, but for the first: of thousands of files one would begin as a program does (``MZ``, ``#!``), and be
     refused."""
-    return b"\x01"[:size] + os.urandom(max(size - 1, 0))
+    return b"."[:size] + os.urandom(max(size - 1, 0))
