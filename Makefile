@@ -3,6 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CLIENT := clients/javascript
 FOREIGN := tests/foreign_clients
+# Tests wait for servers and browsers more than they compute.
+JOBS ?= 3
 export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
 .PHONY: run setup setup-dev test test-quick lint messages screenshots bench faults mutants token client clean
@@ -18,7 +20,7 @@ token: $(VENV)/.runtime  ## print the demo user's Bearer token
 	@$(BIN)/python -m intelliwiz_config.demo
 
 test: $(VENV)/.dev $(CLIENT)/node_modules/.installed $(FOREIGN)/node_modules/.installed  ## all tests; see CONTRIBUTING.md for the real parts they can use
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 test-quick: $(VENV)/.dev  ## the app's tests without server processes and browsers; under a minute
 	$(BIN)/pytest -m "not slow and not browser" apps
