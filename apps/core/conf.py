@@ -100,6 +100,19 @@ class UploadSettings:
     completed_term_hours: float | None = None
     """Cleanup removes completed uploads, record and file, after this time; None: never."""
 
+    publish_to: str = ""
+    """Alias in ``STORAGES`` of the storage where uploads without a field are published; empty: in their store."""
+    field_token_hours: float = 7 * 24
+    """How long after a form was shown uploads for its fields may begin."""
+    reference_hours: float = 24
+    """How old the reference to an upload may be that a form posts; ``status`` gives a new one."""
+    unclaimed_term_hours: float | None = 48
+    """Cleanup removes uploads for a field that no row claimed after this time; None: never."""
+    claim_lease_seconds: float = 60.0
+    """A claim outside of a transaction is confirmed within this time, or settled by what the model's table says."""
+    moved_grace_seconds: float = 600.0
+    """A file that was moved to the name that its row gives it can be read by its old name for so long."""
+
     max_ended_records: int = 1000
     """Records of one owner's sessions that ended without a file; beyond it the oldest go."""
     max_open_sessions: int | str | Callable[[Any], int] = 100

@@ -176,3 +176,22 @@ class BodyBroken(UploadError):
     """The body ended before all bytes of it had arrived."""
 
     code = "incomplete_body"
+
+
+class ReferenceRefused(UploadError):
+    """A form posted a reference to an upload that it may not take. ``code`` says why: see ``services.references``."""
+
+    def __init__(self, detail: str, code: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class ReferenceAlreadyClaimed(Conflict):
+    """Two forms with one reference were valid at the same time, and another one was saved first.
+
+    Raised by ``save()`` of a model; ``field_name`` says of which field.
+    """
+
+    def __init__(self, field_name: str = "") -> None:
+        super().__init__("This file is already saved.", code="already_saved")
+        self.field_name = field_name

@@ -48,3 +48,11 @@ def composite_of(digests: Iterable[bytes]) -> str:
     """
     joined = b"".join(digests)
     return f"{hashlib.sha256(joined).hexdigest()}-{len(joined) // DIGEST_SIZE}"
+
+
+def sha256_of_blocks(blocks: Iterable[bytes]) -> str:
+    """The SHA-256 of bytes that come in blocks, in hex."""
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

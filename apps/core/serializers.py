@@ -102,6 +102,7 @@ class InitRequest(serializers.Serializer[Any]):
         max_length=CLIENT_KEY_LIMIT,
         help_text="Whatever tells this upload from your others: while one with it is open, init answers that one.",
     )
+    purpose = StrictString(required=False, max_length=4 * KIB, help_text="The token of the model field that it is for.")
 
     def to_internal_value(self, data: Any) -> Any:
         # A null is as good as nothing: clients in typed languages send it for what they do not know.
@@ -151,6 +152,11 @@ class Progress(SummaryProgress):
     assembled_percentage = serializers.FloatField(read_only=True)
 
 
+class UsedBy(serializers.Serializer[Any]):
+    field = serializers.CharField(read_only=True)
+    pk = serializers.CharField(read_only=True)
+
+
 class CompletedFile(serializers.Serializer[Any]):
     name = serializers.CharField(read_only=True)
     size = serializers.IntegerField(read_only=True)
@@ -159,6 +165,10 @@ class CompletedFile(serializers.Serializer[Any]):
     composite_hash = serializers.CharField(read_only=True, allow_null=True)
     url = serializers.CharField(read_only=True)
     completed_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    reference = serializers.CharField(
+        read_only=True, allow_null=True, help_text="What a form posts for it, if it is for a model's field."
+    )
+    used_by = UsedBy(read_only=True, allow_null=True, help_text="The row of a model that claimed the file.")
 
 
 class Refusal(serializers.Serializer[Any]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -13,3 +15,22 @@ def decimal_size(count: int) -> str:
         value, power = value / 1000, power + 1
     decimals = 1 if power and round(value, 1) < 100 else 0
     return f"{value:.{decimals}f}\N{NO-BREAK SPACE}{UNITS[power]}"
+
+
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKMGT]?)(i?)B\s*")
+
+
+def parse_size(size: int | str) -> int:
+    """Bytes, of a number of them or of a text: ``"50 GB"`` (powers of 1000), ``"50 GiB"`` (of 1024).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return size
+    match = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if match is None:
+        raise ValueError(f"{size!r} is no size: give bytes, or a text as '50 GB' or '50 GiB'.")
+    number, prefix, binary = match.groups()
+    power = " kMGT".index("k" if prefix == "K" else prefix) if prefix else 0
+    return int(float(number) * (1024 if binary else 1000) ** power)

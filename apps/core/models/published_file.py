@@ -10,6 +10,7 @@ from django.db.models.fields.files import FieldFile
 from django.urls import reverse
 
 from ..storage import get_store
+from ..storage.destinations import destination_storage
 
 
 class PublishedFieldFile(FieldFile):
@@ -19,7 +20,9 @@ class PublishedFieldFile(FieldFile):
 
     @property
     def storage(self) -> Storage:
-        """The storage of the store that the session names."""
+        """The storage that the session's destination names, or that of its store."""
+        if self.instance.destination:
+            return destination_storage(self.instance.destination)
         return get_store(self.instance.store).published
 
     @storage.setter

@@ -71,6 +71,20 @@ class UploadSession(models.Model):
     store = models.CharField(max_length=64, default="default", help_text="Alias of the store that has the bytes.")
     store_handle = models.CharField(max_length=512, blank=True, help_text="The store's own name for what is staged.")
 
+    purpose = models.CharField(
+        max_length=200, blank=True, default="", help_text="The model field that it is for: app.model.field."
+    )
+    max_size = models.PositiveBigIntegerField(null=True, help_text="Most bytes that its purpose allows.")
+    destination = models.CharField(
+        max_length=210, blank=True, default="", help_text="Where it is published: see storage.destinations."
+    )
+    destination_name = models.CharField(
+        max_length=255, blank=True, default="", help_text="Its name there, kept before the first byte is."
+    )
+    is_name_provisional = models.BooleanField(
+        default=False, help_text="Whether its name can only be told once there is the row that claims it."
+    )
+
     reserved_bytes = models.PositiveBigIntegerField(
         default=0, help_text="What an open upload has reserved of its owner's quota: up to which byte it may grow."
     )
@@ -120,6 +134,14 @@ class UploadSession(models.Model):
     counted_bytes = models.PositiveBigIntegerField(
         default=0, help_text="Bytes that this upload counts in what its owner has stored."
     )
+    claim_token = models.UUIDField(null=True, help_text="Of the save that claimed its file for a model's row.")
+    claimed_at = models.DateTimeField(null=True)
+    claim_expires_at = models.DateTimeField(null=True, help_text="Until then the claim waits to be confirmed.")
+    claimed_pk = models.CharField(max_length=255, blank=True, default="", help_text="The row that has the file.")
+    moving_to = models.CharField(max_length=255, blank=True, default="", help_text="Its name to be, while it moves.")
+    moved_from = models.CharField(max_length=255, blank=True, default="", help_text="Its name before, still there.")
+    moved_at = models.DateTimeField(null=True)
+
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
 
@@ -137,6 +159,7 @@ class UploadSession(models.Model):
             models.Index(fields=["status", "expires_at"], name="upload_status_expires"),
             models.Index(fields=["status", "ended_at"], name="upload_status_ended"),
             models.Index(fields=["owner", "status", "ended_at"], name="upload_owner_ended"),
+            models.Index(fields=["claim_expires_at"], name="upload_claim_expires"),
         ]
 
     def __str__(self) -> str:
@@ -150,7 +173,18 @@ class UploadSession(models.Model):
     @property
     def grid(self) -> Grid:
         limits = upload_settings()
-        return Grid(self.chunk_size, self.total_size, limits.max_chunks, limits.max_file_size)
+        return Grid(self.chunk_size, self.total_size, limits.max_chunks, self.largest_size)
+
+    @property
+    def largest_size(self) -> int:
+        """Most bytes that the file may have."""
+        limit = upload_settings().max_file_size
+        return limit if self.max_size is None else min(limit, self.max_size)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether its file belongs to a model's row, or is about to."""
+        return self.claimed_at is not None
 
     @property
     def total_chunks(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import UploadSession
+from ..services.references import reference_to
 
 
 def session_document(session: UploadSession, *, summary: bool = False) -> dict[str, Any]:
@@ -63,7 +64,16 @@ def _file_document(session: UploadSession) -> dict[str, Any] | None:
         "composite_hash": session.composite_hash or None,
         "url": session.file.url,
         "completed_at": session.ended_at.isoformat() if session.ended_at else None,
+        "reference": reference_to(session),
+        "used_by": _used_by(session),
     }
+
+
+def _used_by(session: UploadSession) -> dict[str, str] | None:
+    """The row that has the file."""
+    if not session.is_claimed:
+        return None
+    return {"field": session.purpose, "pk": session.claimed_pk}
 
 
 def _assembled_bytes(session: UploadSession) -> int:

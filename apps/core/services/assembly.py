@@ -26,7 +26,8 @@ from ..storage import PartsChanged, SealLost, StagingMissing, StoredPart, get_st
 from . import ledger, transitions
 from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_to_remove
 from .joined import JoiningLost
-from .removal import remove, remove_staged
+from .publishing import Publication
+from .removal import remove, remove_copied, remove_staged
 from .secure_file_upload_service import SecureFileUploadService
 from .verification import Progress, RecordedChunk, Verdict, Verification
 
@@ -120,9 +121,15 @@ class _Assembly:
         self._store = get_store(session.store)
         self._size = session.total_size or 0
         self._renew_at = time.monotonic() + upload_settings().lease_seconds / 5
+        self._publication = self._publication_elsewhere() if session.destination else None
+
+    def _publication_elsewhere(self) -> Publication:
+        return Publication(self._session, self._lease, self._store, keep_lease=self._keep_lease, lost=LeaseLost())
 
     def run(self) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
+        if self._publication is not None and (name := self._publication.earlier()):
+            return self._finish(name, self._session.sha256, self._session.composite_hash)
         if self._session.concat == UploadSession.Concat.FINAL and (outcome := self._join()):
             return outcome
         try:
@@ -174,7 +181,7 @@ class _Assembly:
         return Verification(
             chunks,
             lambda: self._store.open(self._session.staged),
-            with_sha256=bool(self._session.file_hash) or upload_settings().whole_file_sha256,
+            with_sha256=bool(self._session.file_hash or self._publication) or upload_settings().whole_file_sha256,
             after=Progress(self._session.assembled_bytes, bytes(self._session.assembled_state)),
             keep=self._note_progress,
         ).run()
@@ -197,6 +204,7 @@ class _Assembly:
     def _reopen(self, damaged: list[int]) -> str:
         """Ask for the damaged chunks again."""
         self._require(transitions.renew_lease(self._session, self._lease))
+        self._delete_remains()
         again = set(damaged)
         intact = (part for part in self._parts() if part.index not in again)
         handle = self._store.reopen(self._session.staged, intact, self._lease)
@@ -208,15 +216,27 @@ class _Assembly:
         return "damaged"
 
     def _fail(self, refusal: ContentRefused) -> str:
+        self._delete_remains()
         self._require(transitions.finish_failed(self._session, self._lease, code=refusal.code, detail=refusal.detail))
         remove_staged(self._session)
         return "failed"
 
     def _publish(self, sha256: str, composite_hash: str) -> str:
         self._require(transitions.renew_lease(self._session, self._lease))
+        if self._publication is not None:
+            return self._finish(self._publication.run(sha256, composite_hash), sha256, composite_hash)
         name = self._store.publish(self._session.staged, self._size, self._lease)
+        return self._finish(name, sha256, composite_hash)
+
+    def _delete_remains(self) -> None:
+        if self._publication is not None:
+            self._publication.delete_remains()
+
+    def _finish(self, name: str, sha256: str, composite_hash: str) -> str:
         digests = {"sha256": sha256, "composite_hash": composite_hash}
         self._require(transitions.finish_completed(self._session, self._lease, name=name, **digests))
+        if self._publication is not None:
+            remove_copied(self._session)
         announce(self._session)
         for partial in partials_to_remove(self._session):
             remove(partial)

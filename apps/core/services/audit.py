@@ -112,7 +112,9 @@ class Audit:
         return self.findings
 
     def _compare_files(self) -> None:
-        for session in UploadSession.objects.filter(status=Status.COMPLETED).order_by("pk").iterator(chunk_size=500):
+        # What a row claimed is the row's, to be replaced or deleted with it.
+        completed = UploadSession.objects.filter(status=Status.COMPLETED, claimed_at=None)
+        for session in completed.order_by("pk").iterator(chunk_size=500):
             try:
                 with session.file.open("rb") as stored:
                     problem = self._difference(session, stored)
@@ -200,7 +202,7 @@ def counted_usage(owner_id: Any) -> dict[str, int]:
         open_sessions=Count("pk", filter=is_open),
         reserved_bytes=Coalesce(Sum(reserved, filter=is_open), 0),
         stored_bytes=Coalesce(Sum("counted_bytes"), 0),
-        stored_files=Count("pk", filter=Q(status=UploadSession.Status.COMPLETED)),
+        stored_files=Count("pk", filter=Q(status=UploadSession.Status.COMPLETED, claimed_at=None)),
     )
     return {name: int(value) for name, value in counted.items()}
 

@@ -17,18 +17,20 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..conf import upload_settings
-from ..errors import NotFound
+from ..errors import Conflict, NotFound
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, concatenation, transitions
+from . import assembly, claiming, concatenation, moving, transitions
 from .audit import has_seen, unknown_files
-from .removal import expire, finish_removing, remove
+from .removal import expire, finish_removing, forget_claimed, remove
 
 Status = UploadSession.Status
 Concat = UploadSession.Concat
 
 ORPHAN_AGE = timedelta(hours=1)
 """Staged bytes without an open session are orphans once they are older than any request that could begin one."""
+MOVING_TIME = timedelta(minutes=5)
+"""A file that a row claimed longer ago, and that was not moved, belongs to a server that was killed."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Summary:
     expired: int = 0
     resumed_assemblies: int = 0
     announced: int = 0
+    freed_claims: int = 0
     removed_completed: int = 0
     finished_removals: int = 0
     deleted_records: int = 0
@@ -71,6 +74,10 @@ class Cleanup:
         self._join_done()
         self._resume_assemblies()
         self._announce_forgotten()
+        self._settle_claims()
+        self._move_claimed()
+        self._delete_moved()
+        self._forget_claimed()
         self._remove_completed()
         self._finish_removals()
         self._delete_records()
@@ -110,8 +117,8 @@ class Cleanup:
         """Do one thing; what goes wrong with one upload is told at the end, and keeps no other one waiting."""
         try:
             return action(session)
-        except NotFound:
-            return False  # Another sweep was faster.
+        except (Conflict, NotFound):
+            return False  # Another sweep was faster, or a row claimed its file.
         except Exception as error:
             self.summary.failures.append(f"{session.upload_id}: {error}")
             return False
@@ -127,12 +134,49 @@ class Cleanup:
             self.summary.announced += 1
             self._tell(f"announced {session.upload_id}")
 
+    def _settle_claims(self) -> None:
+        for session in self._batches(UploadSession.objects.filter(claim_expires_at__lte=self._now)):
+            if not self._dry_run and not self._attempt(session, claiming.settle):
+                continue
+            self.summary.freed_claims += 1
+            self._tell(f"freed {session.upload_id}, which no row took")
+
+    def _move_claimed(self) -> None:
+        """Where the server was killed before, or while, it gave a file the name that its row gives it."""
+        begun_before = self._now - MOVING_TIME
+        waiting = UploadSession.objects.filter(is_name_provisional=True, claim_expires_at=None)
+        for session in self._batches(waiting.filter(claimed_at__lte=begun_before)):
+            if not self._dry_run and self._attempt(session, moving.move):
+                self._tell(f"moved {session.upload_id} to the name that its row gives it")
+
+    def _delete_moved(self) -> None:
+        grace = timedelta(seconds=upload_settings().moved_grace_seconds)
+        for session in self._batches(UploadSession.objects.filter(moved_at__lte=self._now - grace)):
+            if not self._dry_run:
+                self._attempt(session, moving.delete_old_name)
+
+    def _forget_claimed(self) -> None:
+        """Records of files that belong to rows by now; the files stay."""
+        settled = UploadSession.objects.filter(
+            status=Status.COMPLETED, claim_expires_at=None, moved_at=None, is_name_provisional=False
+        )
+        for session in self._batches(settled.filter(claimed_at__lte=self._now - self._retention)):
+            if not self._dry_run and not self._attempt(session, forget_claimed):
+                continue
+            self.summary.deleted_records += 1
+            self._tell(f"deleted the record of {session.upload_id}, whose file is in use")
+
     def _remove_completed(self) -> None:
-        term = upload_settings().completed_term_hours
-        if term is None:
+        """What nobody claimed and whose term is over. What is for a field has a term of its own."""
+        limits = upload_settings()
+        completed = UploadSession.objects.filter(status=Status.COMPLETED, claimed_at=None)
+        self._remove_ended(completed.filter(purpose=""), limits.completed_term_hours)
+        self._remove_ended(completed.exclude(purpose=""), limits.unclaimed_term_hours)
+
+    def _remove_ended(self, completed: QuerySet[UploadSession], term_hours: float | None) -> None:
+        if term_hours is None:
             return
-        ended_before = self._now - timedelta(hours=term)
-        for session in self._batches(UploadSession.objects.filter(status=Status.COMPLETED, ended_at__lte=ended_before)):
+        for session in self._batches(completed.filter(ended_at__lte=self._now - timedelta(hours=term_hours))):
             if not self._dry_run and not self._attempt(session, remove):
                 continue
             self.summary.removed_completed += 1

@@ -14,23 +14,24 @@ from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import Staged, Store, get_store
+from ..storage.destinations import STORAGE
 from . import declaring, ledger, records, removal
 from .audit import remember_store
 from .concatenation import require_partials
 from .metadata import require_storable
 from .principal import Principal
+from .purposes import Purpose
 from .secure_file_upload_service import SecureFileUploadService
 from .transactions import on_fresh_connection
 
 _EMPTY_SHA256 = hashlib.sha256().hexdigest()
 
 
-def require_allowed_size(total_size: int | None) -> None:
+def require_allowed_size(total_size: int | None, limit: int) -> None:
     """
     Raises:
-        TooLarge: files may not be so large.
+        TooLarge: the file may not be so large.
     """
-    limit = upload_settings().max_file_size
     if total_size is not None and total_size > limit:
         raise TooLarge(f"Files may have at most {limit} bytes.", limit=limit)
 
@@ -71,12 +72,16 @@ class NewUpload:
         raw_metadata: str,
         concat: Concatenation,
         upload_id: uuid.UUID,
+        purpose: Purpose | None,
     ) -> None:
         self._principal = principal
         self._concat = concat
-        self._filename, self._mime_type = _PART if concat.is_partial else _admit(filename, mime_type)
+        self._purpose = purpose
+        self._max_size = purpose.smallest_limit if purpose else None
+        allowed = purpose.allowed_types() if purpose else None
+        self._filename, self._mime_type = _PART if concat.is_partial else _admit(filename, mime_type, allowed)
         require_partials(concat.partials)
-        require_allowed_size(total_size)
+        require_allowed_size(total_size, self._largest_size)
         require_storable(metadata)
         if total_size == 0 and file_hash not in ("", _EMPTY_SHA256):
             raise ContentRefused("An empty file does not have this SHA-256.", code="hash_mismatch")
@@ -94,6 +99,7 @@ class NewUpload:
             total_size=total_size,
             file_hash=file_hash,
             metadata=metadata,
+            purpose=purpose.label if purpose else "",
         )
 
     def begin(self) -> tuple[UploadSession, bool]:
@@ -154,6 +160,8 @@ class NewUpload:
                 dedupe_key=self._key,
                 store=alias,
                 store_handle=handle,
+                max_size=self._max_size,
+                **self._published_where(),
                 chunk_size=self._chunk_size(store.min_chunk_size),
             )
         except (OperationalError, InterfaceError):
@@ -165,6 +173,21 @@ class NewUpload:
         except (DatabaseError, UploadError):
             self._give_back(store, Staged(upload_id, handle))
             raise
+
+    def _published_where(self) -> dict[str, Any]:
+        if self._purpose is not None:
+            return {
+                "purpose": self._purpose.label,
+                "destination": self._purpose.destination,
+                "is_name_provisional": callable(self._purpose.field.upload_to),
+            }
+        publish_to = upload_settings().publish_to
+        return {"destination": f"{STORAGE}{publish_to}" if publish_to and not self._concat.is_partial else ""}
+
+    @property
+    def _largest_size(self) -> int:
+        limit = upload_settings().max_file_size
+        return limit if self._max_size is None else min(limit, self._max_size)
 
     @staticmethod
     def _give_back(store: Store, staged: Staged) -> None:
@@ -178,7 +201,7 @@ class NewUpload:
             return self._exact_chunk_size
         if self._total_size is None:
             # The grid must reach the largest file there may be.
-            least = max(least, ceil_div(limits.max_file_size, limits.max_chunks))
+            least = max(least, ceil_div(self._largest_size, limits.max_chunks))
         return fit_chunk_size(
             self._total_size,
             self._wish or limits.chunk_size,

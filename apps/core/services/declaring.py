@@ -103,6 +103,7 @@ def _declare_hash(session: UploadSession, file_hash: str) -> None:
             total_size=session.total_size,
             file_hash=file_hash,
             metadata=session.metadata,
+            purpose=session.purpose,
         )
         # Unless another open upload is known by it: both go on, each with the bytes that it has.
         if key is not None and not UploadSession.objects.filter(dedupe_key=key).exists():

@@ -78,9 +78,11 @@ def dedupe_key(
     total_size: int | None,
     file_hash: str,
     metadata: dict[str, Any],
+    purpose: str,
 ) -> str | None:
     """What tells an open session from all others, so that ``init`` is idempotent: the client's own key, or else name,
-    size, hash and metadata of the file (twins in two folders are two files); None if neither is known."""
+    size, hash and metadata of the file (twins in two folders are two files); and the purpose, for the same file may go
+    into two fields. None if neither is known."""
     if client_key:
         parts = ["key", client_key]
     elif file_hash and total_size is not None:
@@ -89,6 +91,8 @@ def dedupe_key(
             parts.append(json.dumps(metadata, sort_keys=True))
     else:
         return None
+    if purpose:
+        parts.append(f"purpose:{purpose}")
     return hashlib.sha256("\0".join([principal.key, *parts]).encode()).hexdigest()
 
 

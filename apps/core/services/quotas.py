@@ -153,6 +153,13 @@ def forget_stored(owner_id: Any, *, size: int = 0, files: int = 0) -> None:
     )
 
 
+def count_stored(owner_id: Any, *, size: int, files: int) -> None:
+    """Count what its owner has again. Behind :func:`lock`."""
+    OwnerUsage.objects.filter(owner=owner_id).update(
+        stored_bytes=F("stored_bytes") + size, stored_files=F("stored_files") + files
+    )
+
+
 def held_by(session: UploadSession) -> int:
     """All that an open session has reserved, as its row says."""
     return session.reserved_bytes + session.spooled_bytes

@@ -17,6 +17,7 @@ from django.db import transaction
 from ..errors import UploadError
 from ..models import UploadSession
 from ..storage import get_store
+from ..storage.destinations import destination_storage
 from . import concatenation, ledger, quotas, transitions
 from .transactions import transactional
 
@@ -26,7 +27,11 @@ Status = UploadSession.Status
 
 
 def remove(session: UploadSession) -> bool:
-    """Remove an upload in any state, record and file. False if it was gone already, or is being removed elsewhere."""
+    """Remove an upload in any state, record and file. False if it was gone already, or is being removed elsewhere.
+
+    Raises:
+        Conflict: its file belongs to a model's row.
+    """
     if not transitions.begin_removing(session):
         return False
     _try_to_remove(session, lambda: finish_removing(session))
@@ -53,6 +58,16 @@ def remove_staged(session: UploadSession) -> None:
     """
     _try_to_remove(session, lambda: get_store(session.store).discard(session.staged))
     transitions.forget_receipts(session)
+
+
+def forget_claimed(session: UploadSession) -> bool:
+    """Delete the record of an upload whose file a row has; the file stays. False if it is gone already."""
+    return bool(UploadSession.objects.filter(pk=session.pk).exclude(claimed_at=None).delete()[0])
+
+
+def remove_copied(session: UploadSession) -> None:
+    """Remove the staged bytes of a completed upload, if its file is a copy of them."""
+    _try_to_remove(session, lambda: get_store(session.store).discard(session.staged))
 
 
 def _try_to_remove(session: UploadSession, remove_bytes: Callable[[], object]) -> None:
@@ -102,7 +117,11 @@ def _remove_all_bytes(session: UploadSession) -> None:
     # same has another record, which a restored backup may have lost.
     store = get_store(session.store)
     store.discard(session.staged)
-    if session.file.name:
+    if session.is_claimed:
+        return  # Its file is that of the row that claimed it.
+    if session.destination and session.file.name:
+        destination_storage(session.destination).delete(session.file.name)
+    elif session.file.name:
         store.remove(session.file.name)
 
 
@@ -114,7 +133,7 @@ def before_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> N
         return
     transitions.become(instance, now)
     if now.status == Status.ASSEMBLING:
-        instance.file.name = get_store(now.store).name_of(now.staged)
+        instance.file.name = transitions.name_of_published(now)
 
 
 def on_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
@@ -122,7 +141,7 @@ def on_row_deleted(sender: Any, instance: UploadSession, **kwargs: Any) -> None:
     if instance.status in UploadSession.OPEN:
         quotas.close_session(instance, stored=0)
     else:
-        is_file = instance.status == Status.COMPLETED
+        is_file = instance.status == Status.COMPLETED and not instance.is_claimed
         quotas.forget_stored(instance.owner_id, size=instance.counted_bytes, files=int(is_file))
     transaction.on_commit(partial(_remove_bytes_of_deleted, instance), robust=True)
 

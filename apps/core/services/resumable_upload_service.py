@@ -25,6 +25,7 @@ from .checked_appending import CheckedAppendSink, ExpectedChecksum
 from .creation import Concatenation, NewUpload, require_allowed_size
 from .permission import require_still_allowed
 from .principal import Principal
+from .purposes import read_field_token
 from .receiving import ChunkSink
 from .waiting import wait_for_assembly
 from .write_guard import ChunkGuard
@@ -53,6 +54,7 @@ class ResumableUploadService:
         raw_metadata: str = "",
         concat: Concatenation = Concatenation(),  # noqa: B008  # It is frozen.
         upload_id: UUID | None = None,
+        purpose: str = "",
     ) -> tuple[UploadSession, bool]:
         """Begin an upload, or find the open one with the same ``client_key``, or else of the same name, size and hash.
 
@@ -67,12 +69,13 @@ class ResumableUploadService:
             raw_metadata: metadata as the sender wrote it, to be given back.
             upload_id: its id, if that was promised before; a new one by default.
             concat: whether it is a part of others, or made of others; then ``total_size`` is the sum of theirs.
+            purpose: the token of the model field that it is for.
 
         Returns:
             The session, and whether it is new.
 
         Raises:
-            BadRequest: the name or the type is not accepted.
+            BadRequest: the name or the type is not accepted, or the token of the field is not valid.
             ContentRefused: an empty file has another hash.
             Conflict: the ``client_key`` belongs to an open upload of another name, size or hash.
             TooLarge, QuotaExceeded, StorageFull: the file does not fit.
@@ -90,6 +93,7 @@ class ResumableUploadService:
             raw_metadata=raw_metadata,
             concat=concat,
             upload_id=upload_id or uuid4(),
+            purpose=read_field_token(purpose) if purpose else None,
         )
         session, created = upload.begin()
         if total_size == 0 and not concat.is_partial:
@@ -233,7 +237,7 @@ class ResumableUploadService:
         """
         ledger.refresh(session)
         removal.require_active(session)
-        require_allowed_size(total_size)
+        require_allowed_size(total_size, session.largest_size)
         declaring.declare(session, total_size=total_size, file_hash=None)
 
     def complete(
@@ -277,7 +281,7 @@ class ResumableUploadService:
         self, session: UploadSession, file_hash: str | None, composite_hash: str | None, total_size: int | None
     ) -> None:
         removal.require_active(session)
-        require_allowed_size(total_size)
+        require_allowed_size(total_size, session.largest_size)
         if composite_hash is not None:
             _require_own_bytes(session)
             composite.require_composite(session, composite_hash, total_size)
@@ -349,7 +353,11 @@ class ResumableUploadService:
         return session
 
     def remove(self, upload_id: UUID) -> None:
-        """Remove an upload in any state, record and file. Nothing happens if it is unknown, gone or a stranger's."""
+        """Remove an upload in any state, record and file. Nothing happens if it is unknown, gone or a stranger's.
+
+        Raises:
+            Conflict: its file belongs to a model's row.
+        """
         try:
             session = self.find(upload_id)
         except NotFound:

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from ..conf import upload_settings
 from ..errors import BadRequest, ContentRefused
 from ..models import UploadSession
+from .accepted_types import AllowedTypes
 from .names import clean_filename, suffix_of
 from .signatures import HEAD_SIZE, contradicts, is_executable
 
@@ -18,8 +19,11 @@ class SecureFileUploadService:
     """Checks at the beginning (name and declared type), on the first bytes, and on the stored file."""
 
     @staticmethod
-    def admit(filename: str, mime_type: str | None) -> tuple[str, str]:
+    def admit(filename: str, mime_type: str | None, allowed: AllowedTypes | None = None) -> tuple[str, str]:
         """The cleaned name and the type of a new upload. Without a declared type, the suffix's own type is taken.
+
+        Args:
+            allowed: the allow-list, if it is not the site's.
 
         Raises:
             BadRequest: the name is unusable, its suffix is not on the allow-list, or the declared type is not one of
@@ -27,7 +31,8 @@ class SecureFileUploadService:
         """
         name = clean_filename(filename)
         suffix = suffix_of(name)
-        allowed = upload_settings().allowed_types
+        if allowed is None:
+            allowed = upload_settings().allowed_types
         if suffix not in allowed:
             raise BadRequest(
                 f"Files ending in {suffix!r} are not accepted." if suffix else "The file name has no suffix.",

@@ -30,6 +30,7 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from ..conf import upload_settings
+from ..errors import Conflict
 from ..models import ChunkReceipt, UploadSession
 from ..storage import get_store
 from . import quotas
@@ -71,6 +72,17 @@ def note_progress(session: UploadSession, lease: uuid.UUID, assembled_bytes: int
 def _renew(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
     held = Q(status=Status.ASSEMBLING, lease_token=lease)
     return update_if(row_of(session), held, lease_expires_at=_lease_end(timezone.now()), **changes)
+
+
+def note_destination(session: UploadSession, lease: uuid.UUID, *, name: str, **digests: str) -> bool:
+    """Keep under which name a file is about to be published; and its digests, which are verified. False if the lease
+    was lost."""
+    noted = _renew(session, lease, destination_name=name, **digests)
+    if noted:
+        session.destination_name = name
+        for attribute, digest in digests.items():
+            setattr(session, attribute, digest)
+    return noted
 
 
 def release_lease(session: UploadSession, lease: uuid.UUID) -> None:
@@ -174,11 +186,16 @@ def begin_removing(session: UploadSession) -> bool:
 
     What an open session had reserved counts as stored meanwhile, so that removing can always take away
     ``counted_bytes``.
+
+    Raises:
+        Conflict: its file belongs to a model's row.
     """
     quotas.lock(session.owner_id)
     now = UploadSession.objects.select_for_update().filter(pk=session.pk).first()
     if now is None or now.status == Status.REMOVING:
         return False
+    if now.is_claimed:
+        raise Conflict("The file of this upload is in use.", code="claimed")
     counted = now.counted_bytes
     if now.status in UploadSession.OPEN:
         counted = quotas.held_by(now)
@@ -187,7 +204,7 @@ def begin_removing(session: UploadSession) -> bool:
         quotas.forget_stored(now.owner_id, files=1)
     if now.status == Status.ASSEMBLING:
         # It may have been published, and not recorded, by an assembly that is at work or was killed.
-        now.file.name = get_store(now.store).name_of(now.staged)
+        now.file.name = name_of_published(now)
     UploadSession.objects.filter(pk=session.pk).update(
         status=Status.REMOVING,
         file=now.file.name or "",
@@ -202,6 +219,11 @@ def begin_removing(session: UploadSession) -> bool:
     now.status, now.counted_bytes = Status.REMOVING, counted
     become(session, now)
     return True
+
+
+def name_of_published(session: UploadSession) -> str:
+    """Under which name an assembly publishes, or published, a file; empty if it did not get so far."""
+    return session.destination_name if session.destination else get_store(session.store).name_of(session.staged)
 
 
 def become(session: UploadSession, now: UploadSession) -> None:

@@ -13,10 +13,11 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
-from .base import PublishedObject, Staged, Store, StoredPart, WriteGuard, Writer
+from .base import MovableFiles, PublishedObject, Staged, Store, StoredPart, WriteGuard, Writer
 from .errors import PartsChanged, SealLost, StagingMissing, WriterSuperseded
 
 __all__ = [
+    "MovableFiles",
     "PartsChanged",
     "PublishedObject",
     "SealLost",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 from uuid import UUID
 
 from django.core.files.storage import Storage
@@ -213,4 +214,21 @@ class Store(Protocol):
 
         Raises:
             OSError: the store does not work.
+        """
+
+
+@runtime_checkable
+class MovableFiles(Protocol):
+    """What a store can do besides whose staged bytes are one file: it can be renamed into another directory."""
+
+    @property
+    def device(self) -> int:
+        """The file system where staged bytes are, as ``os.stat`` numbers it."""
+
+    def moving(self, staged: Staged, size: int, lease: UUID) -> AbstractContextManager[Path]:
+        """The file, flushed and cut at ``size``, to be moved away meanwhile; nobody else can touch it.
+
+        Raises:
+            SealLost: somebody else sealed it since.
+            StagingMissing: it is gone.
         """

@@ -26,7 +26,7 @@ from ...conf import upload_settings
 from ...errors import StorageFull
 from ...grid import Span
 from ..base import PublishedObject, Staged, StoredPart, WriteGuard
-from ..errors import SealLost, storage_errors
+from ..errors import SealLost, StagingMissing, storage_errors
 from .claims import FREE, ClaimEntry
 from .staging import Staging, make_private_directory, open_private_directory
 from .writer import LocalWriter
@@ -145,6 +145,22 @@ class LocalStore:
                     self._move_to_published(staged.upload_id, name)
         self._staging.remove_kind(staged.upload_id, "claims")
         return name
+
+    @property
+    def device(self) -> int:
+        return os.fstat(self._staging.fd).st_dev
+
+    @contextmanager
+    def moving(self, staged: Staged, size: int, lease: UUID) -> Iterator[Path]:
+        with self._sealed(staged.upload_id, lease):
+            with storage_errors():
+                try:
+                    self._flush(staged.upload_id, size)
+                except FileNotFoundError:
+                    raise StagingMissing from None
+            yield self.root / "staging" / f"{staged.upload_id.hex}.part"
+            os.fsync(self._staging.fd)
+        self._staging.remove_kind(staged.upload_id, "claims")
 
     def _flush(self, upload_id: UUID, size: int) -> None:
         fd = self._staging.open(upload_id, "part", os.O_RDWR)

@@ -1,0 +1,113 @@
+"""What happens around ``save()`` of a row with resumable fields: claims are confirmed, and files get their names.
+
+Django calls ``pre_save`` of a field without the database's alias, and nothing of a field after the row is there; so
+these are receivers of the signals of all models, which pass over rows without such fields.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+from django.db import models, router, transaction
+from django.db.models.signals import post_save, pre_save
+
+from ..errors import ReferenceAlreadyClaimed
+from ..services import claiming, moving
+from ..services.claiming import Claim
+
+logger = logging.getLogger(__name__)
+
+_CLAIMS = "_resumable_claims"
+_DATABASE = "_resumable_database"
+
+
+def connect() -> None:
+    """Receive the signals."""
+    pre_save.connect(_before_save, dispatch_uid="resumable_uploads.fields")
+    post_save.connect(_after_save, dispatch_uid="resumable_uploads.fields")
+
+
+def claims_of(instance: models.Model) -> dict[str, Claim]:
+    """What the last saves of an instance claimed, by the fields' names."""
+    claims: dict[str, Claim] = instance.__dict__.setdefault(_CLAIMS, {})
+    return claims
+
+
+def database_of(instance: models.Model) -> str:
+    """Alias of the database where an instance is being saved."""
+    return str(instance.__dict__.get(_DATABASE) or router.db_for_write(type(instance), instance=instance))
+
+
+@contextmanager
+def naming(field: models.Field[Any, Any]) -> Iterator[None]:
+    """Say of which field an upload was claimed already."""
+    try:
+        yield
+    except ReferenceAlreadyClaimed as error:
+        error.field_name = field.name
+        raise
+
+
+@cache
+def _resumable_fields(model: type[models.Model]) -> tuple[Any, ...]:
+    return tuple(field for field in model._meta.concrete_fields if getattr(field, "takes_uploads", False))
+
+
+def _before_save(
+    sender: Any, instance: models.Model, raw: bool, using: str, update_fields: Any = None, **kwargs: Any
+) -> None:
+    fields = _resumable_fields(sender)
+    if not fields or raw:
+        return
+    instance.__dict__[_DATABASE] = using
+    for field in fields:
+        # Now, for the field of the digest may come before that of the file.
+        if field.sha256_field and (update_fields is None or field.name in update_fields):
+            file = field.pre_save(instance, add=False)
+            if not file:
+                setattr(instance, field.sha256_field, "")
+
+
+def _after_save(
+    sender: Any, instance: models.Model, raw: bool, using: str, update_fields: Any = None, **kwargs: Any
+) -> None:
+    if _CLAIMS not in instance.__dict__ or raw:
+        return
+    instance.__dict__.pop(_DATABASE, None)
+    for field in _resumable_fields(sender):
+        held = claims_of(instance).get(field.name)
+        if held is None or (update_fields is not None and field.name not in update_fields):
+            continue
+        if getattr(instance, field.attname).name != held.session.file.name:
+            del claims_of(instance)[field.name]  # Another file was assigned since.
+            continue
+        if not held.is_leased:
+            claiming.note_row(held, instance.pk)
+        transaction.on_commit(partial(_after_commit, field, instance, held, using), using=using)
+
+
+def _after_commit(field: Any, instance: models.Model, held: Claim, using: str) -> None:
+    if held.is_leased and not claiming.confirm(held, instance.pk):
+        rows = type(instance)._base_manager.using(using)
+        rows.filter(pk=instance.pk, **{field.name: held.session.file.name}).update(**{field.name: ""})
+        setattr(instance, field.attname, "")
+        raise ReferenceAlreadyClaimed(field.name)
+    claims_of(instance).pop(field.name, None)
+    if held.session.is_name_provisional:
+        _move(field, instance, held)
+
+
+def _move(field: Any, instance: models.Model, held: Claim) -> None:
+    """What goes wrong here cleanup does again: the row is saved, and its file can be read."""
+    before = held.session.file.name
+    try:
+        moving.move(held.session)
+    except Exception:
+        logger.exception("the file keeps its provisional name", extra={"upload_id": str(held.session.upload_id)})
+        return
+    if getattr(instance, field.attname).name == before:
+        setattr(instance, field.attname, held.session.file.name)
