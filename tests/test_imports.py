@@ -22,6 +22,7 @@ ROOMS = [
     {"models"},
     {"services"},
     {"http"},
+    {"fields"},
     {"protocols"},
     {"serializers"},
     {"views"},

@@ -10,12 +10,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import ReferenceRefused, UploadError
+from ..http.current_user import current_user
 from ..models import UploadSession
 from ..services.purposes import Purpose, field_token
 from ..services.secure_file_upload_service import SecureFileUploadService
 from ..storage.destinations import upload_field
 from ..units import decimal_size, parse_size
-from .current_user import current_user
 from .uploaded_file import UploadedReference
 from .widget import ResumableUploadInput
 

@@ -88,6 +88,8 @@ def _file() -> dict[str, Any]:
         "composite_hash": COMPOSITE_HASH,
         "url": reverse("resumable_uploads:file", kwargs={"upload_id": UPLOAD_ID}),
         "completed_at": _DONE,
+        "reference": None,
+        "used_by": None,
     }
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import hypothesis
 import pytest
 import uvicorn
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
+from django.test import override_settings
 from knox.models import AuthToken
 
 from apps.core.services.resumable_upload_service import ResumableUploadService
@@ -29,6 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is about SQLite alone is no test on another database."""
     if connections["default"].vendor != "sqlite":
         items[:] = [item for item in items if item.get_closest_marker("sqlite") is None]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """The app of the tests is there before its tables are made."""
+    library = f"{__package__}.library"
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, library]):
+        yield
 
 
 @pytest.fixture(autouse=True)

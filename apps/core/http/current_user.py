@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from ..errors import ReferenceAlreadyClaimed
-from ..http.problems import problem_for_any
+from .problems import problem_for_any
 
 _request: ContextVar[HttpRequest | None] = ContextVar("resumable_uploads_request", default=None)
 

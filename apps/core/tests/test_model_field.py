@@ -1,0 +1,228 @@
+"""A model's field whose files arrive by uploads: Django's FileField in every other respect."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+from django.test import TestCase
+
+from apps.core.errors import Conflict, ReferenceAlreadyClaimed
+from apps.core.fields import ResumableFileField
+from apps.core.models import OwnerUsage, UploadSession
+from apps.core.services import claiming
+from apps.core.services.cleanup import Cleanup
+from apps.core.services.resumable_upload_service import ResumableUploadService
+
+from .library.models import Paper, Video
+from .library.uploading import PAPER, uploaded
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+DATA = b"moving pictures"
+
+
+def sweep() -> None:
+    from datetime import timedelta
+
+    summary = Cleanup(retention=timedelta(days=30), batch_size=100, dry_run=False).run()
+    assert summary.failures == []
+
+
+def stored(row: Any) -> bytes:
+    with row.file.open("rb") as file:
+        return bytes(file.read())
+
+
+def test_a_saved_reference_is_the_rows_file(owner: Any, settings: Any) -> None:
+    video = Video.objects.create(title="a", file=uploaded(owner))
+    video = Video.objects.get()
+    assert stored(video) == DATA
+    assert video.file.name.startswith("videos/20")
+    assert video.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert (Path(settings.MEDIA_ROOT) / video.file.name).stat().st_mode & 0o777 == 0o644
+
+
+def test_nothing_is_copied_on_one_disk(owner: Any, store_root: Path) -> None:
+    from .library.uploading import begin
+
+    session = begin(owner)
+    inode = (store_root / "staging" / f"{session.upload_id.hex}.part").stat().st_ino
+    session = ResumableUploadService(owner).complete(session)
+    assert Path(session.file.path).stat().st_ino == inode
+    assert list((store_root / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_reference_is_used_once(owner: Any, atomic: bool) -> None:
+    file = uploaded(owner)
+    Video.objects.create(title="first", file=file)
+    with pytest.raises(ReferenceAlreadyClaimed) as raised:
+        if atomic:
+            with transaction.atomic():
+                Video.objects.create(title="second", file=file)
+        else:
+            Video.objects.create(title="second", file=file)
+    assert raised.value.field_name == "file"
+    assert [video.title for video in Video.objects.all()] == ["first"]
+
+
+def test_a_claim_that_is_rolled_back_can_be_made_again_with_the_same_instance(owner: Any) -> None:
+    video = Video(title="again", file=uploaded(owner))
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        video.save()
+        raise ZeroDivisionError
+    assert not UploadSession.objects.get().is_claimed
+    video.pk = None
+    with transaction.atomic():
+        video.save(force_insert=True)
+    assert UploadSession.objects.get().is_claimed
+    assert stored(Video.objects.get()) == DATA
+
+
+def test_an_insert_that_fails_in_autocommit_gives_the_file_back_when_its_time_is_over(owner: Any, uploads: Any) -> None:
+    uploads(CLAIM_LEASE_SECONDS=0.001)
+    Paper.objects.create(number=1, file=ContentFile(b"x", "x.bin"))
+    file = uploaded(owner, PAPER)
+    with pytest.raises(IntegrityError):
+        Paper.objects.create(number=1, file=file)
+    assert UploadSession.objects.get().is_claimed
+    sweep()
+    assert not UploadSession.objects.get().is_claimed
+    assert stored(Paper.objects.create(number=2, file=file)) == DATA
+
+
+def test_the_next_who_wants_it_need_not_wait_for_cleanup(owner: Any, uploads: Any) -> None:
+    uploads(CLAIM_LEASE_SECONDS=0.001)
+    file = uploaded(owner)
+    claiming.claim(file.session, using="default")
+    assert stored(Video.objects.create(title="a", file=file)) == DATA
+
+
+def test_a_claim_whose_confirmation_was_lost_is_confirmed_by_what_the_table_says(
+    owner: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads(CLAIM_LEASE_SECONDS=0.001)
+    with monkeypatch.context() as killed:
+        killed.setattr("apps.core.fields.saving.claiming.confirm", lambda *args: True)
+        video = Video.objects.create(title="a", file=uploaded(owner))
+    session = UploadSession.objects.get()
+    assert session.claim_expires_at is not None
+    sweep()
+    session.refresh_from_db()
+    assert session.claim_expires_at is None
+    assert session.claimed_pk == str(video.pk)
+
+
+def test_a_row_that_was_too_slow_loses_the_name_and_is_told(
+    owner: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads(CLAIM_LEASE_SECONDS=0.001)
+    file = uploaded(owner)
+
+    def insert_slowly(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(Video, "_do_insert", insert)
+        Video.objects.create(title="fast", file=uploaded_again)
+        return insert(slow, *args, **kwargs)
+
+    insert = Video._do_insert
+    uploaded_again = type(file)(file.session)
+    slow = Video(title="slow", file=file)
+    monkeypatch.setattr(Video, "_do_insert", insert_slowly)
+    with pytest.raises(ReferenceAlreadyClaimed):
+        slow.save()
+    assert sorted((video.title, bool(video.file)) for video in Video.objects.all()) == [("fast", True), ("slow", False)]
+
+
+def test_a_file_that_a_row_has_is_not_removed_by_its_uploader(owner: Any) -> None:
+    video = Video.objects.create(title="a", file=uploaded(owner))
+    with pytest.raises(Conflict) as raised:
+        ResumableUploadService(owner).remove(UploadSession.objects.get().upload_id)
+    assert raised.value.code == "claimed"
+    owner.delete()
+    assert not UploadSession.objects.exists()
+    assert stored(video) == DATA
+
+
+def test_a_claimed_file_leaves_its_owners_quota(owner: Any) -> None:
+    file = uploaded(owner)
+    usage = OwnerUsage.objects.get(owner=owner)
+    assert (usage.stored_bytes, usage.stored_files) == (len(DATA), 1)
+    Video.objects.create(title="a", file=file)
+    usage.refresh_from_db()
+    assert (usage.stored_bytes, usage.stored_files) == (0, 0)
+
+
+def test_no_term_ends_what_is_claimed_and_one_of_its_own_what_is_not(owner: Any, uploads: Any) -> None:
+    uploads(UNCLAIMED_TERM_HOURS=1e-9, COMPLETED_TERM_HOURS=1e-9)
+    video = Video.objects.create(title="a", file=uploaded(owner))
+    unclaimed = uploaded(owner)
+    sweep()
+    assert stored(video) == DATA
+    assert not unclaimed.session.file.storage.exists(unclaimed.name)
+
+
+def test_a_name_that_needs_the_row_is_given_after_the_commit(owner: Any, uploads: Any) -> None:
+    file = uploaded(owner, PAPER)
+    before = file.name
+    with transaction.atomic():
+        paper = Paper.objects.create(file=file)
+        assert Paper.objects.get().file.name == before
+    assert paper.file.name.startswith(f"shelves/{paper.pk}/holiday")
+    assert Paper.objects.get().file.name == paper.file.name
+    assert stored(paper) == DATA
+    assert paper.file.storage.exists(before)
+    uploads(MOVED_GRACE_SECONDS=0)
+    sweep()
+    assert not paper.file.storage.exists(before)
+    assert stored(Paper.objects.get()) == DATA
+
+
+def test_an_ordinary_file_is_saved_as_by_a_file_field() -> None:
+    video = Video.objects.create(title="a", file=ContentFile(b"plain", "plain.bin"))
+    assert stored(video) == b"plain"
+    assert Video.objects.get().sha256 == hashlib.sha256(b"plain").hexdigest()
+    video.file = None
+    video.save()
+    assert Video.objects.get().sha256 == ""
+
+
+def test_a_replaced_file_stays_as_with_a_file_field(owner: Any) -> None:
+    video = Video.objects.create(title="a", file=uploaded(owner))
+    before = video.file.name
+    video.file = uploaded(owner, data=b"other pictures")
+    video.save()
+    assert stored(Video.objects.get()) == b"other pictures"
+    assert video.file.storage.exists(before)
+
+
+def test_bulk_create_claims(owner: Any) -> None:
+    Video.objects.bulk_create([Video(title="a", file=uploaded(owner)), Video(title="b", file=uploaded(owner))])
+    assert [stored(video) for video in Video.objects.all()] == [DATA, DATA]
+    assert not UploadSession.objects.filter(claimed_at=None).exists()
+
+
+def test_its_options_are_in_migrations_and_change_no_table() -> None:
+    field = ResumableFileField(upload_to="x", max_size="1 GB", accept=["video/*"], sha256_field="sha256")
+    name, path, args, kwargs = field.deconstruct()
+    assert path.endswith(".fields.ResumableFileField")
+    assert kwargs == {
+        "upload_to": "x",
+        "max_size": "1 GB",
+        "accept": ["video/*"],
+        "sha256_field": "sha256",
+    }
+    assert ResumableFileField(*args, **kwargs).max_size == 10**9
+
+
+class InTestCase(TestCase):
+    def test_a_claim_works_where_no_transaction_is_ever_committed(self) -> None:
+        from django.contrib.auth import get_user_model
+
+        owner = get_user_model()._default_manager.create(username="in-test-case")
+        video = Video.objects.create(title="a", file=uploaded(owner))
+        self.assertEqual(stored(video), DATA)
