@@ -111,6 +111,11 @@ class ResumableFileField(forms.FileField):
             self._require_acceptable(file)
         return file
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """References are shown again; the bytes of a file that came with the form are gone."""
+        shown = data if isinstance(data, list) else [data]
+        return data if data and all(isinstance(each, str) for each in shown) else initial
+
     def has_changed(self, initial: Any, data: Any) -> bool:
         return not self.disabled and data not in (None, [])
 

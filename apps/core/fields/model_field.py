@@ -55,6 +55,7 @@ class ResumableFieldFile(FieldFile):
     def _claim(self, content: UploadedReference) -> None:
         with naming(self.field):
             held = claiming.claim(content.session, using=database_of(self.instance))
+        content.close()
         claims_of(self.instance)[self.field.name] = held
         self.name = content.session.file.name
         setattr(self.instance, self.field.attname, self.name)

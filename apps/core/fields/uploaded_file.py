@@ -27,6 +27,7 @@ class UploadedReference(File):  # type: ignore[type-arg]
         self.content_type = session.mime_type
         self.sha256 = session.sha256
         """In hex."""
+        self.upload_id = str(session.upload_id)
         self.filename = session.filename
         """The client's name for it: a label."""
 

@@ -88,7 +88,7 @@ class ResumableUploadInput(ClearableFileInput):
             except ReferenceRefused:
                 continue
             size = {"size": file.size, "size_text": decimal_size(file.size)}
-            found.append({"value": reference, "filename": file.filename, **size})
+            found.append({"value": reference, "filename": file.filename, "upload_id": file.upload_id, **size})
         return found
 
     def _described(self, file: Any) -> dict[str, str]:

@@ -21,6 +21,8 @@ class Video(models.Model):
         upload_to="videos/%Y/", max_size=1000, accept=["video/*", ".bin"], sha256_field="sha256", blank=True
     )
 
+    objects: models.Manager[Any] = models.Manager()
+
     class Meta:
         app_label = "library"
 
@@ -37,6 +39,8 @@ class Paper(models.Model):
 
     number = models.IntegerField(unique=True, default=0)
     file = ResumableFileField(upload_to=in_shelf)
+
+    objects: models.Manager[Any] = models.Manager()
 
     class Meta:
         app_label = "library"
