@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 
 FLUSHED_PARENTS = 3
 """Directories above a file that may be new: those of ``%Y/%m/%d``."""
@@ -15,10 +15,7 @@ FLUSHED_PARENTS = 3
 
 def local_path(storage: Storage, name: str) -> Path | None:
     """Where a file is on a local disk; None if the storage is none."""
-    try:
-        return Path(storage.path(name))
-    except NotImplementedError:
-        return None
+    return Path(storage.path(name)) if isinstance(storage, FileSystemStorage) else None
 
 
 def device_for(path: Path) -> int:

@@ -116,9 +116,9 @@ def test_a_claim_whose_confirmation_was_lost_is_confirmed_by_what_the_table_says
     assert session.claim_expires_at is not None
     lapse()
     sweep()
-    session.refresh_from_db()
-    assert session.claim_expires_at is None
-    assert session.claimed_pk == str(video.pk)
+    confirmed = UploadSession.objects.get()
+    assert confirmed.claim_expires_at is None
+    assert confirmed.claimed_pk == str(video.pk)
 
 
 def test_a_row_that_was_too_slow_loses_the_name_and_is_told(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
