@@ -33,6 +33,9 @@ _POSITIVE = (
     "session_ttl_hours",
     "session_max_age_hours",
     "record_retention_hours",
+    "field_token_hours",
+    "reference_hours",
+    "claim_lease_seconds",
     "lease_seconds",
     "receive_timeout",
     "send_timeout",
@@ -48,6 +51,7 @@ _NOT_NEGATIVE = (
     "complete_wait",
     "inline_assemble_bytes",
     "min_receive_rate",
+    "moved_grace_seconds",
 )
 
 
@@ -73,14 +77,14 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for name in _NOT_NEGATIVE
         if not isinstance(getattr(limits, name), int | float) or getattr(limits, name) < 0
     ]
-    term = limits.completed_term_hours
-    if term is not None and (not isinstance(term, int | float) or term <= 0):
-        wrong.append(
-            Error(
-                "RESUMABLE_UPLOADS['COMPLETED_TERM_HOURS'] must be None, or a number greater than 0.",
-                id="resumable_uploads.E003",
-            )
+    wrong += [
+        Error(
+            f"RESUMABLE_UPLOADS[{name.upper()!r}] must be None, or a number greater than 0.",
+            id="resumable_uploads.E003",
         )
+        for name in ("completed_term_hours", "unclaimed_term_hours")
+        if (term := getattr(limits, name)) is not None and (not isinstance(term, int | float) or term <= 0)
+    ]
     if wrong:
         return messages + wrong
     if limits.min_chunk_size > limits.max_chunk_size:
@@ -97,6 +101,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         + _check_stores(limits)
         + _check_sqlite()
         + _check_shared_cache()
+        + _check_publish_to(limits)
         + _check_metrics()
         + _say_what_is_off()
     )
@@ -207,6 +212,17 @@ def _check_stores(limits: UploadSettings) -> list[CheckMessage]:
                 )
             )
     return messages
+
+
+def _check_publish_to(limits: UploadSettings) -> list[CheckMessage]:
+    if not limits.publish_to or limits.publish_to in settings.STORAGES:
+        return []
+    return [
+        Error(
+            f"RESUMABLE_UPLOADS['PUBLISH_TO'] is {limits.publish_to!r}, which STORAGES does not have.",
+            id="resumable_uploads.E013",
+        )
+    ]
 
 
 _PRIVATE_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.checks import CheckMessage
 from django.core.files import File
 from django.db import models
 from django.db.models.fields.files import FieldFile
@@ -20,6 +21,7 @@ from ..services import claiming
 from ..services.claiming import Claim
 from ..services.purposes import Purpose
 from ..units import parse_size
+from .field_checks import check_field
 from .saving import claims_of, database_of, naming
 from .uploaded_file import UploadedReference
 
@@ -141,6 +143,9 @@ class ResumableFileField(models.FileField):
         }
         kwargs.update({key: value for key, value in self._options.items() if value != default[key]})
         return name, re.sub(r"\.model_field\.", ".", path), args, kwargs
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        return [*super().check(**kwargs), *check_field(self)]
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         file = super().pre_save(model_instance, add)

@@ -7,6 +7,7 @@ import pytest
 from django.core.checks import run_checks
 
 from apps.core import metrics
+from apps.core.fields.project_checks import MIDDLEWARE
 
 pytestmark = pytest.mark.unit
 
@@ -69,7 +70,7 @@ def test_djangos_own_limit_must_fit_a_json_chunk(settings: Any) -> None:
 def test_origins_without_the_middleware_are_warned_of(uploads: Any, settings: Any) -> None:
     uploads(CORS_ALLOWED_ORIGINS=("https://app.example.com", "*"))
     assert ids() == set()
-    settings.MIDDLEWARE = []
+    settings.MIDDLEWARE = [MIDDLEWARE]
     assert ids() == {"resumable_uploads.W002"}
 
 

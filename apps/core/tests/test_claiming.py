@@ -4,7 +4,7 @@ that nobody knows of."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -70,7 +70,7 @@ def sweep() -> None:
 
 
 @pytest.fixture(params=["on disk", "elsewhere"])
-def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     storage: Any = storages["default"] if request.param == "on disk" else InMemoryStorage()
     monkeypatch.setattr(Paper._meta.get_field("file"), "storage", storage)
     return storage

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import TestCase
 from django.utils import timezone
@@ -240,3 +241,17 @@ class InTestCase(TestCase):
         owner = get_user_model()._default_manager.create(username="in-test-case")
         video = Video.objects.create(title="a", file=uploaded(owner))
         assert stored(video) == DATA
+
+
+def test_the_digests_of_older_files_are_filled_in(capsys: pytest.CaptureFixture[str]) -> None:
+    for title in ("a", "b", "gone"):
+        Video.objects.create(title=title, file=ContentFile(title.encode(), f"{title}.bin"))
+    Video.objects.update(sha256="")
+    gone = Video.objects.get(title="gone")
+    gone.file.storage.delete(gone.file.name)
+    call_command("fill_file_sha256", "library.Video.file")
+    assert capsys.readouterr().out == "2 digests filled in, 1 files missing.\n"
+    assert Video.objects.get(title="a").sha256 == hashlib.sha256(b"a").hexdigest()
+    for wrong in ("library.Paper.file", "library.Video.title", "nothing"):
+        with pytest.raises(CommandError):
+            call_command("fill_file_sha256", wrong)
