@@ -21,6 +21,7 @@ async function browserFiles(outdir) {
   await browserFile(outdir, "resumable-upload-client", "src/browser.ts", "iife", names);
   await browserFile(outdir, "resumable-upload-on-demand", "src/on-demand.ts", "esm", names);
   await browserFile(outdir, "resumable-upload-file-hash", "src/file-hash.ts", "esm", names);
+  await browserFile(outdir, "resumable-upload-field", "src/field/index.ts", "iife", names);
 }
 
 /** Terser after esbuild: it finds three in a hundred more. */

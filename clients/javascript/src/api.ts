@@ -27,7 +27,7 @@ export interface SessionDocument {
     url: string;
     completed_at: string | null;
     /** Of a file for a form field that nobody has claimed yet. */
-    reference?: string;
+    reference?: string | null;
   } | null;
   error: { code: string; detail: string } | null;
 }

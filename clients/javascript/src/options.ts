@@ -214,7 +214,7 @@ export function resultOf(session: SessionDocument, proof: Proof, apiUrl: string)
     verified: proof.composite_hash !== undefined || proof.file_hash !== undefined,
     sha256: file.sha256 ?? undefined,
     compositeHash: file.composite_hash ?? undefined,
-    reference: file.reference,
+    reference: file.reference ?? undefined,
     url: webAddress(file.url, apiUrl),
     metadata: session.metadata,
   };
