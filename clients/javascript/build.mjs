@@ -9,9 +9,11 @@ const common = { bundle: true, target: "es2022", sourcemap: true, logLevel: "war
 
 // What the classes of these files call each other by, and nobody else: it may be shorter. None of it is in a JSON document,
 // in the DOM, or in what an application sees.
-const INTERNAL = `acquire attempts beginAnew byXhr chunkSizeFor composite digesting endTurn forget forgive giveBack going hasMissing inFlight interrupt
-  isStored leave mayBeSmaller mayHaveOtherBytes narrow noteLimit onBytes onDemand onGo onQueue onUploading onVerifying onWait passedOver
-  putChunk requests resend scatter session settings sizeOf smallFiles storedBytes storedChunks throwIfOver widen`;
+const INTERNAL = `acquire admit attempts beginAnew byXhr chunkSizeFor composite digesting endTurn forget forgive
+  giveBack going hasMissing inFlight interrupt isStored leave line load mayBeSmaller mayHaveOtherBytes narrow note
+  noteLimit onBytes onDemand onGo onQueue onUploading onVerifying onWait passedOver paused putChunk requests resend
+  scatter session settings sizeOf smallFiles states store storedBytes storedChunks take tell throwIfOver totalSize
+  wake widen`;
 
 /** The file for a <script> tag, and those beside it that it loads on demand. */
 async function browserFiles(outdir) {
@@ -19,6 +21,7 @@ async function browserFiles(outdir) {
   await browserFile(outdir, "resumable-upload-client", "src/browser.ts", "iife", names);
   await browserFile(outdir, "resumable-upload-on-demand", "src/on-demand.ts", "esm", names);
   await browserFile(outdir, "resumable-upload-file-hash", "src/file-hash.ts", "esm", names);
+  await browserFile(outdir, "resumable-upload-field", "src/field/index.ts", "iife", names);
 }
 
 /** Terser after esbuild: it finds three in a hundred more. */
@@ -47,7 +50,8 @@ async function browserFile(outdir, name, entryPoint, format, nameCache) {
       pure_getters: true,
       keep_fargs: false,
     },
-    mangle: { properties: { regex: new RegExp(`^(${INTERNAL.trim().split(/\s+/).join("|")})$`) } },
+    // Some of them are called as something in the DOM is, which these files do not use.
+    mangle: { properties: { builtins: true, regex: new RegExp(`^(${INTERNAL.trim().split(/\s+/).join("|")})$`) } },
     nameCache,
     sourceMap: { content: map, url: `${name}.js.map` },
   });

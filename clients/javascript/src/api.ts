@@ -26,6 +26,8 @@ export interface SessionDocument {
     composite_hash: string | null;
     url: string;
     completed_at: string | null;
+    /** Of a file for a form field that nobody has claimed yet. */
+    reference?: string | null;
   } | null;
   error: { code: string; detail: string } | null;
 }
@@ -64,6 +66,7 @@ export interface InitFields {
   mime_type: string | undefined;
   chunk_size: number | undefined;
   metadata: Record<string, unknown> | undefined;
+  purpose: string | undefined;
   /** Bytes that something on the way takes in one request, if that was found out. */
   request_limit: number | undefined;
 }

@@ -7,7 +7,10 @@ export const ONE_CHUNK = 2 ** 20;
 const KEY = /^[!-+\--~]+$/;
 
 /** Whether a file can go in one request, with all that belongs to it. */
-export function goesInOneRequest({ size }: File, { chunkSize = ONE_CHUNK, metadata = {} }: UploadOptions): boolean {
+export function goesInOneRequest(
+  { size }: File,
+  { chunkSize = ONE_CHUNK, metadata = {}, purpose }: UploadOptions,
+): boolean {
   const isText = Object.entries(metadata).every(([key, value]) => KEY.test(key) && typeof value === "string");
-  return size > 0 && size <= ONE_CHUNK && size <= chunkSize && isText;
+  return !purpose && size > 0 && size <= ONE_CHUNK && size <= chunkSize && isText;
 }

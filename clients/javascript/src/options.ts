@@ -41,6 +41,8 @@ export interface UploadResult {
   sha256: string | undefined;
   /** The SHA-256 of all chunks' SHA-256, and their number: `<64 hex>-<chunks>`. */
   compositeHash: string | undefined;
+  /** What a form field is given for the file, until it is claimed; undefined without a `purpose`. */
+  reference: string | undefined;
   /** Where its owner downloads it: of http or https, or undefined, whatever the server says. */
   url: string | undefined;
   metadata: Record<string, unknown>;
@@ -86,6 +88,8 @@ export interface UploadOptions extends UploadEvents {
   chunkSize?: number;
   /** Declare the SHA-256 of the whole file too; costs a second pass over it, in WebAssembly, whose code is loaded then. */
   fileHash?: boolean;
+  /** Which form field the file is for: the token that its page was given, `<label>:<signed>`. */
+  purpose?: string;
   /**
    * What tells this file from others, instead of its path, size, modification time, `filename` and `metadata`: a text,
    * or a function that makes it.
@@ -210,6 +214,7 @@ export function resultOf(session: SessionDocument, proof: Proof, apiUrl: string)
     verified: proof.composite_hash !== undefined || proof.file_hash !== undefined,
     sha256: file.sha256 ?? undefined,
     compositeHash: file.composite_hash ?? undefined,
+    reference: file.reference ?? undefined,
     url: webAddress(file.url, apiUrl),
     metadata: session.metadata,
   };

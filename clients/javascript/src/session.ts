@@ -152,7 +152,7 @@ export class SessionOpener {
 
   /** May be repeated: while a session with this key is open, the server answers it. */
   #init(signal: AbortSignal): Promise<SessionDocument> {
-    const { filename, mimeType, metadata } = this.#options;
+    const { filename, mimeType, metadata, purpose } = this.#options;
     const { limit } = this.#line;
     const wish = this.#options.chunkSize ?? this.#line.chunkSizeFor(this.#file.size);
     const chunkSize = wish && Math.min(wish, limit ?? wish);
@@ -166,6 +166,7 @@ export class SessionOpener {
         chunk_size: chunkSize,
         request_limit: limit,
         metadata,
+        purpose,
       },
       signal,
     );

@@ -65,10 +65,10 @@ async function send(
   stop: () => void,
 ): Promise<[SessionDocument, Proof]> {
   const { filename, options, api, attempts, parallel, onSession, onBytes, onUploading, onVerifying } = parts;
-  const { mimeType, chunkSize, metadata } = options;
+  const { mimeType, chunkSize, metadata, purpose } = options;
   const wish = { filename, total_size: undefined, client_key: freshKey(), mime_type: mimeType };
   const { upload_id: uploadId, chunk_size: size } = await attempts.run((signal) =>
-    api.init({ ...wish, chunk_size: chunkSize, metadata, request_limit: undefined }, signal),
+    api.init({ ...wish, chunk_size: chunkSize, metadata, purpose, request_limit: undefined }, signal),
   );
   onSession(uploadId);
   onUploading();

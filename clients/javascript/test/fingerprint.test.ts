@@ -42,3 +42,13 @@ test("a fresh key needs no secure context", () => {
     Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
   }
 });
+
+test("a file for another field is another upload, and the same one with another token of the field", () => {
+  const prints = [undefined, "library.video.file:one:signed", "library.video.poster:one:signed"].map((purpose) =>
+    fingerprintOf(fileOf(), API, purpose ? { purpose } : {}),
+  );
+  assert.equal(new Set(prints).size, prints.length);
+  assert.equal(fingerprintOf(fileOf(), API, { purpose: "library.video.file:two:signed" }), prints[1]);
+  const own = { fingerprint: "own" };
+  assert.notEqual(fingerprintOf(fileOf(), API, { ...own, purpose: "a.b:c" }), fingerprintOf(fileOf(), API, own));
+});

@@ -14,6 +14,7 @@ test("others do not", () => {
   assert.equal(goesInOneRequest(file(0), {}), false);
   assert.equal(goesInOneRequest(file(ONE_CHUNK + 1), {}), false);
   assert.equal(goesInOneRequest(file(100), { chunkSize: 99 }), false);
+  assert.equal(goesInOneRequest(file(1), { purpose: "library.video.file:token" }), false);
   for (const metadata of [{ trip: 7 }, { "a b": "" }, { "a,b": "" }, { ä: "" }, { a: { b: "" } }]) {
     assert.equal(goesInOneRequest(file(1), { metadata }), false, JSON.stringify(metadata));
   }

@@ -22,6 +22,7 @@ test("a result has the file's absolute address", () => {
     sha256: "00",
     compositeHash: "11-1",
     metadata: { trip: 7 },
+    reference: undefined,
   });
 });
 

@@ -116,6 +116,12 @@ test("after it began anew, it is the new session that is resumed", async () => {
   assert.equal((await server.opener({}, { storage }).open(signal)).upload_id, second.upload_id);
 });
 
+test("what a file is for is said at the beginning", async () => {
+  const server = new Server();
+  await server.opener({ purpose: "library.video.file:token" }).open(signal);
+  assert.equal(server.inits[0]?.purpose, "library.video.file:token");
+});
+
 test("resume: false begins anew", async () => {
   const server = new Server();
   const first = await server.opener().open(signal);

@@ -23,6 +23,7 @@ const OF_EACH_FILE: Record<keyof UploadOptions & keyof UploaderOptions, true> = 
   metadata: true,
   chunkSize: true,
   fileHash: true,
+  purpose: true,
   fingerprint: true,
   mimeType: true,
   signal: true,
