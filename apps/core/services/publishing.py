@@ -119,8 +119,7 @@ class Publication:
         return saved
 
     def _require_same(self, saved: str, content: StreamedContent) -> None:
-        """The storage took all bytes as they are. Some read the content in another order, or twice: then the copy is
-        read."""
+        """The storage took all bytes as they are. Where it did not read them all in their order, the copy is read."""
         if self._storage.size(saved) != self._size:
             raise Unavailable("The storage did not keep all bytes; try again.")
         if not content.is_proven:

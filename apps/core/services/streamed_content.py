@@ -47,10 +47,6 @@ class StreamedContent(File):  # type: ignore[type-arg]
         return self._hashed == self.size and self._digest.hexdigest() == self._sha256
 
     def read(self, size: int = -1) -> bytes:
-        """
-        Raises:
-            StreamedOtherwise: that was the last of them, and they are not those that were verified.
-        """
         self._at_block()
         left = self.size - self._position
         wanted = left if size is None or size < 0 else min(size, left)
@@ -58,8 +54,6 @@ class StreamedContent(File):  # type: ignore[type-arg]
         if self._hashed == self._position:
             self._digest.update(block)
             self._hashed += len(block)
-            if self._hashed == self.size and not self.is_proven:
-                raise StreamedOtherwise("The stored bytes changed while they were copied; try again.")
         self._position += len(block)
         return block
 
@@ -87,7 +81,7 @@ class StreamedContent(File):  # type: ignore[type-arg]
         return self.size > (chunk_size or MIB)
 
     def compare(self, copy: Any) -> None:
-        """Read a copy, for a storage that read these bytes in another order.
+        """Read the copy that a storage made, where what it read is not what was verified, or was read in another order.
 
         Raises:
             StreamedOtherwise: the copy has other bytes.

@@ -3,12 +3,13 @@ that nobody knows of."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage, storages
 from django.db import models, transaction
 from django.utils import timezone
@@ -100,7 +101,7 @@ def test_killed_at_any_step_row_and_file_stay_together(
     session = upload(owner, PAPER)
     with monkeypatch.context() as death:
         kill(death)
-        with contextlib.suppress(Killed):
+        with suppress(Killed):
             save(session, atomic)
     sweep()
     files = [name for name in everything_in(storage) if not name.startswith("uploads/staging")]
@@ -171,6 +172,53 @@ def test_a_row_that_was_replaced_before_its_file_was_moved_keeps_what_it_has(
     sweep()
     assert Paper.objects.get().file.name == "elsewhere.bin"
     assert not UploadSession.objects.filter(is_name_provisional=True).exists()
+
+
+def test_a_copy_that_was_killed_half_way_is_begun_again(
+    owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_half(session: UploadSession, storage: Any, old: str, new: str) -> None:
+        storage.save(new, ContentFile(DATA[:5]))
+        raise Killed
+
+    with monkeypatch.context() as death, suppress(Killed):
+        death.setattr(moving, "_copy", copy_half)
+        Paper.objects.create(file=UploadedReference(upload(owner, PAPER)))
+    sweep()
+    with Paper.objects.get().file.open() as file:
+        assert file.read() == DATA
+
+
+def test_a_row_that_is_replaced_while_its_file_is_copied_keeps_what_it_has(
+    owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = moving._copy
+
+    def copy_slowly(*args: Any) -> None:
+        copy(*args)
+        Paper.objects.update(file="elsewhere.bin")
+
+    monkeypatch.setattr(moving, "_copy", copy_slowly)
+    Paper.objects.create(file=UploadedReference(upload(owner, PAPER)))
+    assert Paper.objects.get().file.name == "elsewhere.bin"
+    assert not [name for name in everything_in(storage) if name.startswith("shelves")]
+
+
+def test_a_claim_that_is_kept_while_the_table_is_asked_is_not_freed(
+    owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = upload(owner)
+    held = claiming.claim(session, using="default")
+    UploadSession.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
+
+    def ask_slowly(*args: Any) -> None:
+        claiming.keep(held, using="default")
+
+    monkeypatch.setattr(claiming, "row_naming", ask_slowly)
+    session.refresh_from_db()
+    assert not claiming.settle(session)
+    session.refresh_from_db()
+    assert session.claim_token == held.token
 
 
 def test_its_record_goes_in_time_and_the_file_stays(owner: Any) -> None:

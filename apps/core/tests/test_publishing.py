@@ -204,6 +204,37 @@ def test_a_storage_that_reads_in_another_order_is_read_back(owner: Any, monkeypa
         upload(owner)
 
 
+def test_a_storage_that_loses_bytes_is_noticed(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Leaky(InMemoryStorage):
+        def _save(self, name: str, content: Any) -> str:
+            whole = b"".join(content.chunks())
+            return str(super()._save(name, ContentFile(whole[:-1])))  # type: ignore[misc]
+
+    monkeypatch.setattr(Video._meta.get_field("file"), "storage", Leaky())
+    with pytest.raises(Unavailable):
+        upload(owner)
+
+
+def test_what_an_earlier_attempt_left_is_not_taken_for_the_file_while_its_bytes_are_here(
+    owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begin(owner)
+
+    def die(name: str, content: Any) -> str:
+        raise Killed
+
+    with monkeypatch.context() as death:
+        death.setattr(transitions, "release_lease", lambda *args: None)
+        death.setattr(storage, "delete", lambda name: None)
+        death.setattr(storage, "save", die)
+        with pytest.raises(Killed):
+            ResumableUploadService(owner).complete(session)
+    # As a power failure leaves it: the length is there, the bytes are not.
+    session.refresh_from_db()
+    storage.save(session.destination_name, ContentFile(b"\0" * len(DATA)))
+    assert read(take_over()) == DATA
+
+
 def test_a_storage_that_gives_names_of_its_own_has_the_last_word(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class OwnNames(InMemoryStorage):
         def _save(self, name: str, content: Any) -> str:
