@@ -27,6 +27,7 @@ ROOMS = [
     {"serializers"},
     {"views"},
     {"openapi", "checks"},
+    {"testing", "pytest_plugin"},
     {"asgi", "middleware", "admin", "apps", "startup", "management", "migrations"}
     | {"urls_operations", "urls_page", "urls_resumable_uploads"},
 ]

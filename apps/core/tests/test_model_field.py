@@ -12,7 +12,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
-from django.test import TestCase
 from django.utils import timezone
 
 from apps.core.errors import Conflict, ReferenceAlreadyClaimed
@@ -23,7 +22,7 @@ from apps.core.services.cleanup import Cleanup
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .library.models import Paper, Video
-from .library.uploading import PAPER, uploaded
+from .library.uploading import PAPER, begin, uploaded
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -56,8 +55,6 @@ def test_a_saved_reference_is_the_rows_file(owner: Any, settings: Any) -> None:
 
 
 def test_nothing_is_copied_on_one_disk(owner: Any, store_root: Path) -> None:
-    from .library.uploading import begin
-
     session = begin(owner)
     inode = (store_root / "staging" / f"{session.upload_id.hex}.part").stat().st_ino
     session = ResumableUploadService(owner).complete(session)
@@ -232,15 +229,6 @@ def test_its_options_are_in_migrations_and_change_no_table() -> None:
         "sha256_field": "sha256",
     }
     assert ResumableFileField(*args, **kwargs).max_size == 10**9
-
-
-class InTestCase(TestCase):
-    def test_a_claim_works_where_no_transaction_is_ever_committed(self) -> None:
-        from django.contrib.auth import get_user_model
-
-        owner = get_user_model()._default_manager.create(username="in-test-case")
-        video = Video.objects.create(title="a", file=uploaded(owner))
-        assert stored(video) == DATA
 
 
 def test_the_digests_of_older_files_are_filled_in(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,36 +8,36 @@ from typing import Any
 from apps.core.fields import UploadedReference
 from apps.core.models import UploadSession
 from apps.core.services.purposes import field_token
-from apps.core.services.references import reference_to
 from apps.core.services.resumable_upload_service import ResumableUploadService
+from apps.core.testing import completed_upload, upload_reference
 
 VIDEO = "library.video.file"
 PAPER = "library.paper.file"
+DATA = b"moving pictures"
+NAME = "holiday.bin"
 
 
-def begin(owner: Any, label: str = VIDEO, data: bytes = b"moving pictures", **fields: Any) -> UploadSession:
-    """Send all chunks of an upload for a field."""
+def begin(owner: Any, label: str = VIDEO, data: bytes = DATA, **fields: Any) -> UploadSession:
+    """Send all chunks of an upload for a field, and do not complete it."""
     service = ResumableUploadService(owner)
-    fields = {"filename": "holiday.bin", "total_size": len(data), "purpose": field_token(label), **fields}
+    fields = {"filename": NAME, "total_size": len(data), "purpose": field_token(label), **fields}
     session, _ = service.create(file_hash=hashlib.sha256(data).hexdigest(), **fields)
-    size = session.chunk_size
-    for index in range(session.total_chunks or 0):
-        sink = service.receive_chunk(session, index)
-        sink.receive(data[index * size : (index + 1) * size])
-        sink.finish()
+    sink = service.receive_chunk(session, 0)
+    sink.receive(data)
+    sink.finish()
     return session
 
 
-def upload(owner: Any, label: str = VIDEO, data: bytes = b"moving pictures", **fields: Any) -> UploadSession:
+def upload(owner: Any, label: str = VIDEO, data: bytes = DATA, **fields: Any) -> UploadSession:
     """A completed upload for a field."""
     return ResumableUploadService(owner).complete(begin(owner, label, data, **fields))
 
 
-def reference(owner: Any, label: str = VIDEO, data: bytes = b"moving pictures", **fields: Any) -> str:
+def reference(owner: Any, label: str = VIDEO, data: bytes = DATA) -> str:
     """What a form posts for it."""
-    return reference_to(upload(owner, label, data, **fields)) or ""
+    return upload_reference(owner, label, data, NAME)
 
 
-def uploaded(owner: Any, label: str = VIDEO, data: bytes = b"moving pictures", **fields: Any) -> UploadedReference:
+def uploaded(owner: Any, label: str = VIDEO, data: bytes = DATA) -> UploadedReference:
     """What a form's ``cleaned_data`` has for it."""
-    return UploadedReference(upload(owner, label, data, **fields))
+    return completed_upload(owner, label, data, NAME)
