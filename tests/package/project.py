@@ -108,8 +108,8 @@ class Server:
         self._process.wait(20)
 
 
-def readme_snippets() -> list[tuple[str, str]]:
-    """The files that the README's section on a project of one's own adds to, with what it adds."""
-    text = (PROJECT / "README.md").read_text()
+def snippets(document: str) -> list[tuple[str, str]]:
+    """The files of a project of one's own that a page adds to, with what it adds."""
+    text = (PROJECT / document).read_text()
     blocks = [block.split("\n```")[0] for block in text.split("```python\n")[1:]]
     return [(block.split("\n")[0].removeprefix("# "), block) for block in blocks if block.startswith("# mysite/")]

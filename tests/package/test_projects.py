@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import requests
 from apps.core.tests.noise import noise
 from tests.server_process import PROJECT
 
-from .project import Project, readme_snippets
+from .project import Project, snippets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -90,6 +91,35 @@ def assert_in_order(project: Project) -> None:
     project.manage("check", "--fail-level=WARNING")
 
 
+FILM = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + DATA
+
+
+def add_in_admin(address: str, project: Project) -> None:
+    """The five lines at work, as a browser has them."""
+    add = f"{address}/admin/mysite/video/add/"
+    with requests.Session() as browser:
+        browser.get(f"{address}/admin/login/", timeout=20)
+        password = project.environment["DJANGO_SUPERUSER_PASSWORD"]
+        token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "next": "/"}
+        browser.post(f"{address}/admin/login/", {"username": "owner", "password": password, **token}, timeout=20)
+        page = browser.get(add, timeout=20).text
+        (purpose,) = re.findall(r'data-purpose="([^"]+)"', page)
+        browser.headers["X-CSRFToken"] = browser.cookies["csrftoken"]
+        fields = {"filename": "a.mp4", "total_size": len(FILM), "purpose": purpose}
+        begun = browser.post(f"{address}/api/v1/upload/init", json=fields, timeout=20).json()
+        api, size = f"{address}/api/v1/upload", begun["chunk_size"]
+        for index in range(begun["total_chunks"]):
+            chunk = FILM[index * size : (index + 1) * size]
+            browser.put(f"{api}/chunk/{begun['upload_id']}/{index}", data=chunk, timeout=20).raise_for_status()
+        proof = {"upload_id": begun["upload_id"], "file_hash": hashlib.sha256(FILM).hexdigest()}
+        done = browser.post(f"{api}/complete", json=proof, timeout=20).json()
+        form = {"title": "a", "file": done["file"]["reference"], "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        saved = browser.post(add, form, allow_redirects=False, timeout=20)
+        assert saved.status_code == 302, saved.text
+    newest = max((project.directory / "media" / "videos").rglob("*.mp4"), key=lambda path: path.stat().st_mtime_ns)
+    assert newest.read_bytes() == FILM
+
+
 SEARCH = """
 import django
 django.setup()
@@ -108,12 +138,12 @@ print(OwnerUsage.objects.count())
 
 def test_the_readme_makes_a_project_that_takes_uploads(tmp_path: Path, site: Path) -> None:
     project = Project(tmp_path / "project", site)
-    snippets = readme_snippets()
-    assert [path for path, _ in snippets] == [
-        f"mysite/{name}.py" for name in ("settings", "urls", "asgi", "uploads", "apps")
-    ]
-    for path, text in snippets:
+    pasted = snippets("README.md")
+    names = ("models", "settings", "urls", "admin", "settings", "asgi", "uploads", "apps")
+    assert [path for path, _ in pasted] == [f"mysite/{name}.py" for name in names]
+    for path, text in pasted:
         project.append(path, text)
+    project.manage("makemigrations", "mysite", "--verbosity=0")
     assert_in_order(project)
     project.make_superuser("owner")
     token = project.manage("upload_token", "issue", "owner").strip()
@@ -121,9 +151,21 @@ def test_the_readme_makes_a_project_that_takes_uploads(tmp_path: Path, site: Pat
         server = project.serve(kind)
         with server as address:
             upload(f"{address}/api/v1/upload/", f"Bearer {token}")
+            add_in_admin(address, project)
         assert "owner uploaded holiday.bin: " in server.log.read_text()
         assert "owner uploaded empty.bin: " in server.log.read_text()
     project.run("-c", SEARCH)
+
+
+def test_the_page_on_fields_makes_a_project_whose_own_tests_pass(tmp_path: Path, site: Path) -> None:
+    project = Project(tmp_path / "project", site)
+    for path, text in snippets("README.md")[1:3] + snippets("docs/FIELDS.md"):
+        project.append(path, text)
+    project.append("mysite/urls.py", "from . import api, views\nurlpatterns += [path('', views.AddLecture.as_view())]")
+    project.manage("makemigrations", "mysite", "--verbosity=0")
+    assert_in_order(project)
+    assert "Ran 2 tests" in project.manage("test")
+    project.manage("fill_file_sha256", "mysite.Lecture.video")
 
 
 def test_a_project_with_a_user_model_an_app_core_and_a_package_apps_of_its_own(tmp_path: Path, site: Path) -> None:

@@ -8,6 +8,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.urls import NoReverseMatch, reverse
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.settings import api_settings
 
 from ..conf import PACKAGE
 
@@ -20,7 +22,7 @@ def check_project(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
     if not any(getattr(field, "takes_uploads", False) for field in fields):
         return []
-    return [*_check_middleware(), *_check_urls()]
+    return [*_check_middleware(), *_check_urls(), *_check_authentication()]
 
 
 def _check_middleware() -> list[CheckMessage]:
@@ -47,3 +49,16 @@ def _check_urls() -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def _check_authentication() -> list[CheckMessage]:
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    if any(issubclass(each, SessionAuthentication) for each in classes):
+        return []
+    return [
+        Warning(
+            "Forms upload with the session cookie, which no default authentication class takes.",
+            hint="Add 'rest_framework.authentication.SessionAuthentication' to DEFAULT_AUTHENTICATION_CLASSES.",
+            id="resumable_uploads.W006",
+        )
+    ]

@@ -56,6 +56,12 @@ def test_the_urls_are_missed(settings: Any) -> None:
     assert [message.id for message in check_project(None)] == ["resumable_uploads.E014"]
 
 
+def test_authentication_by_the_session_is_missed(settings: Any) -> None:
+    settings.MIDDLEWARE = [MIDDLEWARE]
+    settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"]}
+    assert [message.id for message in check_project(None)] == ["resumable_uploads.W006"]
+
+
 def test_sizes_that_are_none_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="is no size"):
         ResumableFileField(max_size="a lot")
