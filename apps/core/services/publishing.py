@@ -16,6 +16,7 @@ and come to life again. So:
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from django.core.files import File
 from django.core.files.storage import Storage
+from django.db import connection
 
 from ..errors import Unavailable
 from ..models import UploadSession
@@ -59,6 +61,7 @@ class Publication:
         self._lost = lost
         self._size = session.total_size or 0
         self._storage = _storage_of(session)
+        self._thread = threading.current_thread()
 
     def earlier(self) -> str:
         """The name under which an earlier attempt published everything, and was killed before it could say so."""
@@ -104,7 +107,7 @@ class Publication:
 
     def _stream(self, name: str, sha256: str) -> str:
         with self._store.open(self._session.staged) as stored:
-            content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease)
+            content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease_from_anywhere)
             content.content_type = self._session.mime_type
             try:
                 with storage_errors():
@@ -125,6 +128,14 @@ class Publication:
         if not content.is_proven:
             with self._storage.open(saved) as copy:
                 content.compare(copy)
+
+    def _keep_lease_from_anywhere(self) -> None:
+        """Some storages read in threads of their own, whose connections to the database nobody would close."""
+        try:
+            self._keep_lease()
+        finally:
+            if threading.current_thread() is not self._thread:
+                connection.close()
 
     def _is_staged(self) -> bool:
         try:
