@@ -46,7 +46,9 @@ def test_a_catalogue_is_whole_and_compiled(gettext: None, catalogue: Path, tmp_p
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_a_catalogue_has_every_text_and_no_other(gettext: None, catalogue: Path, tmp_path: Path) -> None:
-    sources = [PROJECT / "apps/core/views/page_texts.py"]
+    sources = [
+        PROJECT / "apps/core" / name for name in ("views/page_texts.py", "fields/widget_texts.py", "fields/forms.py")
+    ]
     templates = [path for directory in TEMPLATES for path in directory.rglob("*.html")]
     found = _messages(_extracted(sources, tmp_path))
     for template in templates:
