@@ -1,8 +1,9 @@
 """The race in which two forms with one reference are valid at the same time: the second one's error.
 
 Validation finds a claimed reference as long as it comes after the claim. Of two that validated at once, the second
-``save()`` raises :class:`~..errors.ReferenceAlreadyClaimed`. What is rolled back then is tried once more from the
-start: this time validation finds the claim, and the form comes back with the error where it belongs.
+``save()`` raises :class:`~..errors.ReferenceAlreadyClaimed`; and :class:`~..errors.ReferenceRefused` if the upload was
+removed in between. What is rolled back then is tried once more from the start: this time validation finds what
+happened, and the form comes back with the error where it belongs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpRequest
 
-from ..errors import ReferenceAlreadyClaimed
+from ..errors import ReferenceAlreadyClaimed, ReferenceRefused
+
+LOST = (ReferenceAlreadyClaimed, ReferenceRefused)
 
 
 class ResumableFormViewMixin:
@@ -23,7 +26,7 @@ class ResumableFormViewMixin:
         try:
             with transaction.atomic():
                 return super().post(request, *args, **kwargs)  # type: ignore[misc]
-        except ReferenceAlreadyClaimed:
+        except LOST:
             with transaction.atomic():
                 return super().post(request, *args, **kwargs)  # type: ignore[misc]
 
@@ -34,5 +37,5 @@ class ResumableAdminMixin:
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
-        except ReferenceAlreadyClaimed:
+        except LOST:
             return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-from ..errors import ReferenceAlreadyClaimed
+from ..errors import ReferenceAlreadyClaimed, ReferenceRefused
 from .problems import problem_for_any
 
 _request: ContextVar[HttpRequest | None] = ContextVar("resumable_uploads_request", default=None)
@@ -31,9 +31,9 @@ class CurrentUserMiddleware(MiddlewareMixin):
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Of two forms that were valid at once, the second one saved: 409, where no mixin makes it an error of the
-        form."""
-        if not isinstance(exception, ReferenceAlreadyClaimed):
+        """What a valid form is for was claimed, or removed, before it was saved: 409, where no mixin makes it an error
+        of the form."""
+        if not isinstance(exception, ReferenceAlreadyClaimed | ReferenceRefused):
             return None
         problem = problem_for_any(exception)
         return HttpResponse(problem.body(), status=problem.status, headers=problem.headers())

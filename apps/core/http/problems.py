@@ -53,6 +53,7 @@ _STATUS: tuple[tuple[type[errors.UploadError], int], ...] = (
     (errors.BodyBroken, 400),
     (errors.BadRequest, 400),
     (errors.Conflict, 409),
+    (errors.ReferenceRefused, 409),
     (errors.SessionGone, 410),
     (errors.TooLarge, 413),
     (errors.UnsupportedEncoding, 415),

@@ -224,6 +224,10 @@ class UploadSession(models.Model):
         return overdue or self.status == self.Status.EXPIRED
 
 
+# django-cleanup deletes the files of deleted rows, and would delete those that belong to the row of another model by now.
+setattr(UploadSession, f"_uploadsession__{UploadSession._meta.app_label}_cleanup_ignore", None)
+
+
 class ChunkReceipt(models.Model):
     """One line of the ledger: this chunk's bytes are stored and have this SHA-256 (32 raw bytes)."""
 

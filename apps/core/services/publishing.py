@@ -19,16 +19,16 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.files import File
 from django.core.files.storage import Storage
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from ..errors import Unavailable
+from ..errors import Unavailable, UploadError
 from ..models import UploadSession
-from ..storage import MovableFiles, StagingMissing, Store
+from ..storage import MovableFiles, SealLost, StagingMissing, Store
 from ..storage.destinations import destination_storage
 from ..storage.errors import storage_errors
 from ..storage.on_disk import device_for, flush, local_path, take_group_of_directory
@@ -66,14 +66,16 @@ class Publication:
     def earlier(self) -> str:
         """The name under which an earlier attempt published everything, and was killed before it could say so."""
         name = self._session.destination_name
-        if not name or self._is_staged() or not self._storage.exists(name):
+        if not name or self._is_staged():
             return ""
-        return name if self._storage.size(name) == self._size else ""
+        with self._in_storage():
+            return name if self._storage.exists(name) and self._storage.size(name) == self._size else ""
 
     def delete_remains(self) -> None:
         """Delete what an earlier attempt left, if it is not all there is."""
         if self._session.destination_name and self._is_staged():
-            self._storage.delete(self._session.destination_name)
+            with self._in_storage():
+                self._storage.delete(self._session.destination_name)
 
     def run(self, sha256: str, composite_hash: str) -> str:
         """Publish the verified bytes; returns their name.
@@ -98,7 +100,7 @@ class Publication:
             raise self._lost
 
     def _move(self, store: MovableFiles, name: str) -> str:
-        with store.moving(self._session.staged, self._size, self._lease) as source, storage_errors():
+        with store.moving(self._session.staged, self._size, self._lease) as source, self._in_storage():
             saved = self._storage.save(name, _MovedFile(source, name))
             path = Path(self._storage.path(saved))
             take_group_of_directory(path)
@@ -110,9 +112,9 @@ class Publication:
             content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease_from_anywhere)
             content.content_type = self._session.mime_type
             try:
-                with storage_errors():
+                with self._in_storage():
                     saved = self._storage.save(name, content)
-                self._require_same(saved, content)
+                    self._require_same(saved, content)
             except BaseException:
                 with suppress(Exception):
                     self._storage.delete(name)
@@ -128,6 +130,17 @@ class Publication:
         if not content.is_proven:
             with self._storage.open(saved) as copy:
                 content.compare(copy)
+
+    @contextmanager
+    def _in_storage(self) -> Iterator[None]:
+        """Storages raise what they like: it passes, and nothing is lost."""
+        try:
+            with storage_errors():
+                yield
+        except (UploadError, DatabaseError, SealLost, StagingMissing, type(self._lost)):
+            raise
+        except Exception as error:
+            raise Unavailable("The storage that the file is for is in trouble; try again.") from error
 
     def _keep_lease_from_anywhere(self) -> None:
         """Some storages read in threads of their own, whose connections to the database nobody would close."""

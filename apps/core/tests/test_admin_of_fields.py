@@ -83,6 +83,29 @@ def test_the_second_of_two_that_were_valid_at_once_is_an_error_of_its_form(
     assert [video.title for video in Video.objects.all()] == ["faster"]
 
 
+@pytest.mark.parametrize(("url", "status"), [(ADD, 200), ("/add/", 200), ("/add-plainly/", 409)])
+def test_an_upload_that_is_removed_before_its_valid_form_is_saved(
+    browser: Client, admin_user: Any, url: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = reference(admin_user)
+    claim = claiming.claim
+
+    def be_late(session: UploadSession, **options: Any) -> Any:
+        UploadSession.objects.all().delete()
+        return claim(session, **options)
+
+    find = ResumableFileField.find
+    monkeypatch.setattr(claiming, "claim", be_late)
+    monkeypatch.setattr(ResumableFileField, "find", find)
+    if status == 200:  # What is rolled back with the first attempt is gone at the second.
+        again = iter([find, lambda *args: (UploadSession.objects.all().delete() and None) or find(*args)])
+        monkeypatch.setattr(ResumableFileField, "find", lambda *args: next(again, find)(*args))
+    answer = add(browser, text, url)
+    assert answer.status_code == status
+    assert "removed" in answer.content.decode()
+    assert not Video.objects.exists()
+
+
 def test_without_the_mixin_it_is_told_and_nothing_is_saved(
     browser: Client, admin_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -325,6 +325,21 @@ def test_uploads_without_a_field_go_where_publish_to_says(owner: Any, settings: 
     assert not (location / str(session.file.name)).exists()
 
 
+def test_a_storage_in_trouble_loses_nothing(owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> str:
+        raise RuntimeError("the network is down")
+
+    session = begin(owner)
+    with monkeypatch.context() as down:
+        down.setattr(storage, "_save", fail)
+        with pytest.raises(Unavailable):
+            ResumableUploadService(owner).complete(session)
+        down.setattr(storage, "delete", fail)
+        with pytest.raises(Unavailable):
+            take_over()
+    assert read(take_over()) == DATA
+
+
 def test_an_upload_whose_field_is_gone_waits(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = begin(owner)
     with monkeypatch.context() as gone:
