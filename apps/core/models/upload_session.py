@@ -224,7 +224,7 @@ class UploadSession(models.Model):
         return overdue or self.status == self.Status.EXPIRED
 
 
-# django-cleanup deletes the files of deleted rows, and would delete those that belong to another model's row by now.
+# django-cleanup deletes the files of deleted rows; those of sessions go by themselves, or belong to another model's row.
 setattr(UploadSession, f"_uploadsession__{UploadSession._meta.app_label}_cleanup_ignore", None)
 
 

@@ -50,9 +50,10 @@ def test_the_file_of_a_deleted_row_goes(owner: Any) -> None:
     assert not storage.exists(name)
 
 
-def test_the_record_of_an_upload_goes_and_the_file_stays(owner: Any) -> None:
+def test_the_record_of_an_upload_goes_and_the_file_stays(owner: Any, caplog: pytest.LogCaptureFixture) -> None:
     paper = Paper.objects.create(number=1, file=uploaded(owner, PAPER))
     UploadSession.objects.get().delete()
+    assert caplog.records == []
     with paper.file.open() as file:
         assert file.read() == b"moving pictures"
 
