@@ -7,7 +7,7 @@ FOREIGN := tests/foreign_clients
 JOBS ?= 3
 export HOST PORT DATA_DIR SERVER STOP_TIMEOUT
 
-.PHONY: run setup setup-dev test test-quick lint messages screenshots bench faults mutants token client clean
+.PHONY: run example setup setup-dev test test-quick lint messages screenshots bench faults mutants token client clean
 
 run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m intelliwiz_config.serve --migrate --demo
@@ -15,6 +15,9 @@ run: $(VENV)/.runtime  ## the production server on http://127.0.0.1:8000/
 setup: $(VENV)/.runtime  ## the virtual environment alone
 
 setup-dev: $(VENV)/.dev $(CLIENT)/node_modules/.installed $(FOREIGN)/node_modules/.installed
+
+example: $(VENV)/.runtime  ## a project with a model field, a form, the admin and an API; see examples/video_library
+	@exec $(BIN)/python examples/video_library/run.py
 
 token: $(VENV)/.runtime  ## print the demo user's Bearer token
 	@$(BIN)/python -m intelliwiz_config.demo

@@ -224,7 +224,7 @@ class UploadSession(models.Model):
         return overdue or self.status == self.Status.EXPIRED
 
 
-# django-cleanup deletes the files of deleted rows; those of sessions go by themselves, or belong to another model's row.
+# django-cleanup deletes the files of deleted rows; those of sessions go by themselves, or belong to another row by now.
 setattr(UploadSession, f"_uploadsession__{UploadSession._meta.app_label}_cleanup_ignore", None)
 
 

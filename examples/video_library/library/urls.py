@@ -1,0 +1,15 @@
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+
+from . import api, views
+
+router = DefaultRouter()
+router.register("videos", api.Videos)
+
+urlpatterns = [
+    path("", views.VideoList.as_view(), name="videos"),
+    path("add/", views.AddVideo.as_view(), name="add-video"),
+    path("videos/<int:pk>/", views.ChangeVideo.as_view(), name="video"),
+    path("videos/<int:pk>/delete/", views.DeleteVideo.as_view(), name="delete-video"),
+    path("api/", include(router.urls)),
+]
