@@ -1,7 +1,7 @@
-"""Start the example: everything from nothing, on http://127.0.0.1:8000/. ``HOST``, ``PORT``, ``DATA_DIR`` and ``SERVER``
-(``asgi`` or ``wsgi``) are honoured.
+"""Start the example: everything from nothing, on http://127.0.0.1:8000/.
 
-In this repository the package is taken from the checkout; elsewhere install it: ``pip install django-resumable-uploads``.
+``HOST``, ``PORT``, ``DATA_DIR`` and ``SERVER`` (``asgi`` or ``wsgi``) are honoured. In this repository the package is
+taken from the checkout; elsewhere install it: ``pip install django-resumable-uploads``.
 """
 
 import importlib.util

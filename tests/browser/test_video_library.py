@@ -154,9 +154,8 @@ def sent_chunks(page: Page) -> list[str]:
 
 def begun(page: Page) -> None:
     """Some of it arrived."""
-    page.wait_for_function(
-        "() => Number(document.querySelector('resumable-upload [role=progressbar]')?.getAttribute('aria-valuenow')) >= 10"
-    )
+    bar = "document.querySelector('resumable-upload [role=progressbar]')"
+    page.wait_for_function(f"() => Number({bar}?.getAttribute('aria-valuenow')) >= 10")
 
 
 def test_a_large_film_is_cut_resumes_and_is_saved(
