@@ -34,7 +34,7 @@ def _matching(suffix: str, types: Iterable[str], wanted: list[str]) -> tuple[str
 
 
 def _known(wanted: list[str]) -> dict[str, tuple[str, ...]]:
-    """What Python knows, and the suffixes that are named though it does not."""
-    known = {suffix: (mime_type,) for suffix, mime_type in mimetypes.types_map.items()}
+    """What Python knows, whatever the machine's own tables say; and the suffixes that are named though it does not."""
+    known = {suffix: (mime_type,) for suffix, mime_type in mimetypes.MimeTypes().types_map[True].items()}
     named = {each: ("application/octet-stream",) for each in wanted if each.startswith(".") and each not in known}
     return {**known, **named}
