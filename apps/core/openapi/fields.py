@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
 from .. import serializers
+from ..fields.serializers import ResumableFileField
 
 
 class _Field(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -42,3 +43,24 @@ class UploadIdField(_Field):  # type: ignore[no-untyped-call]
 class MetadataField(_Field):  # type: ignore[no-untyped-call]
     target_class = serializers.MetadataField
     schema = {"type": "object", "additionalProperties": True, "description": "A small JSON object of your own."}
+
+
+class ResumableFieldOfModel(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """In: a reference, or a file in a multipart request. Out: a URL, or with ``detail`` an object."""
+
+    target_class = ResumableFileField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        url = {"type": "string", "format": "uri"}
+        if direction == "request":
+            reference = "The `file.reference` of a completed upload for this field; or the file itself, in multipart."
+            return {"type": "string", "description": reference}
+        if not self.target.detail:
+            return url
+        properties = {
+            "url": url,
+            "name": {"type": "string"},
+            "size": {"type": "integer", "format": "int64", "description": "Bytes."},
+            "sha256": {"type": "string", "nullable": True},
+        }
+        return {"type": "object", "properties": properties, "required": list(properties)}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import path
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework import generics, serializers
 from rest_framework.test import APIRequestFactory, force_authenticate
 
@@ -103,3 +105,18 @@ def test_options_give_the_token_that_lets_uploads_begin(owner: Any) -> None:
     info = Videos.as_view()(request).data["actions"]["POST"]["file"]
     assert info["type"] == "resumable upload"
     assert read_field_token(info["purpose"]).label == VIDEO
+
+
+def test_the_schema_says_what_goes_in_and_what_comes_out() -> None:
+    class Detailed(VideoSerializer):
+        file = ResumableFileField(detail=True)
+
+    class Details(generics.ListAPIView[Any]):
+        queryset = Video.objects.all()
+        serializer_class = Detailed
+
+    patterns = [path("videos/", Videos.as_view()), path("details/", Details.as_view())]
+    schema = SchemaGenerator(patterns=patterns).get_schema(public=True)
+    schemas = schema["components"]["schemas"]
+    assert schemas["VideoRequest" if "VideoRequest" in schemas else "Video"]["properties"]["file"]["type"] == "string"
+    assert schemas["Detailed"]["properties"]["file"]["properties"]["size"]["type"] == "integer"
