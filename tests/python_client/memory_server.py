@@ -33,6 +33,7 @@ class Sessions:
             "status": "active",
             "filename": fields["filename"],
             "client_key": fields["client_key"],
+            "purpose": fields.get("purpose"),
             "metadata": fields.get("metadata", {}),
             "total_size": fields["total_size"],
             "chunk_size": CHUNK_SIZE,
@@ -60,6 +61,7 @@ class Sessions:
         composite = f"{hashlib.sha256(digests).hexdigest()}-{len(chunks)}"
         assert fields["composite_hash"] == composite
         file = {"name": document["filename"], "size": document["total_size"], "mime_type": "", "url": "/file"}
+        file["reference"] = document["purpose"] and f"to a file for {document['purpose']}"
         document |= {"status": "completed", "file": {**file, "sha256": None, "composite_hash": composite}}
         return self.document(fields["upload_id"])
 

@@ -42,12 +42,14 @@ class FileSource:
 
     Args:
         path: where it is, if it has a place.
+        field: what it is for, if it is for something: the same file for something else is another upload.
     """
 
     rewindable = True
 
-    def __init__(self, file: IO[bytes], name: str, path: str | None = None) -> None:
+    def __init__(self, file: IO[bytes], name: str, path: str | None = None, field: str = "") -> None:
         self.name = name
+        self._field = field
         self._file = file
         self._path = path
         self._lock = Lock()
@@ -56,7 +58,8 @@ class FileSource:
 
     @property
     def fingerprint(self) -> str:
-        return f"{self._path or self._edges()}\n{self.name}\n{self._seen}"
+        own = f"{self._path or self._edges()}\n{self.name}\n{self._seen}"
+        return f"{own}\n{self._field}" if self._field else own
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
@@ -120,8 +123,11 @@ def _read_some(file: IO[bytes], size: int) -> bytes:
 
 
 @contextmanager
-def open_source(path_or_file: PathOrFile, name: str | None = None) -> Iterator[Source]:
+def open_source(path_or_file: PathOrFile, name: str | None = None, field: str = "") -> Iterator[Source]:
     """A source for a path or an open binary file, whichever kind it is.
+
+    Args:
+        field: what it is for, if it is for something.
 
     Raises:
         OSError: the file cannot be opened.
@@ -129,18 +135,18 @@ def open_source(path_or_file: PathOrFile, name: str | None = None) -> Iterator[S
     """
     if isinstance(path_or_file, (str, os.PathLike)):
         with Path(path_or_file).open("rb", buffering=0) as file:
-            yield _source_of(file, name or Path(path_or_file).name, os.path.realpath(path_or_file))
+            yield _source_of(file, name or Path(path_or_file).name, os.path.realpath(path_or_file), field)
         return
     path = _path_of(path_or_file)
-    yield _source_of(path_or_file, name or (Path(path).name if path else "upload.bin"), path)
+    yield _source_of(path_or_file, name or (Path(path).name if path else "upload.bin"), path, field)
 
 
-def _source_of(file: Any, name: str, path: str | None) -> Source:
+def _source_of(file: Any, name: str, path: str | None, field: str) -> Source:
     if isinstance(file.read(0), str):
         raise TypeError("Open the file in binary mode.")
     if not file.seekable():
         return StreamSource(file, name)
-    source = FileSource(file, name, path)
+    source = FileSource(file, name, path, field)
     if source.size == 0 and source.read(0, 1):
         # A device, or a file below /proc: nobody says how large it is.
         file.seek(0)

@@ -46,7 +46,8 @@ MOST_REPLACEMENTS = 2
 @dataclass(frozen=True)
 class UploadResult:
     """A published file, whose stored bytes are those here. ``size`` is in bytes; ``sha256``, in hex, is None where the
-    server leaves it out; ``composite_hash`` is the SHA-256 of all chunks' SHA-256, and their number."""
+    server leaves it out; ``composite_hash`` is the SHA-256 of all chunks' SHA-256, and their number; ``reference`` is
+    what to give the model field that it is for."""
 
     upload_id: str
     name: str
@@ -56,6 +57,7 @@ class UploadResult:
     composite_hash: str
     url: str
     metadata: Mapping[str, Any]
+    reference: str | None = None
 
 
 class Uploader:
@@ -129,6 +131,7 @@ class Uploader:
         mime_type: str | None = None,
         chunk_size: int | None = None,
         sha256: bool = False,
+        purpose: str | None = None,
         stop: Event | None = None,
     ) -> UploadResult:
         """Upload a file, or resume it where an earlier attempt stopped.
@@ -144,6 +147,8 @@ class Uploader:
             chunk_size: bytes; a wish, the server's answer counts. By default what the line carries in a second, once
                 that is known.
             sha256: declare the SHA-256 of the whole file too, which hashes it a second time.
+            purpose: the token of the model field that it is for, as a form or ``OPTIONS`` gives it; ``reference`` of
+                the result is then what to give the field.
             stop: set it, from any thread, to stop; the server keeps what it has.
 
         Raises:
@@ -151,9 +156,12 @@ class Uploader:
             OSError: the file cannot be read.
         """
         fields: dict[str, Any] = {"metadata": metadata, "mime_type": mime_type}
-        with open_source(path_or_file, name) as source:
+        # The label alone: the rest is signed anew each time.
+        with open_source(path_or_file, name, (purpose or "").partition(":")[0]) as source:
             work = self._work(source, on_progress, stop, parallel=parallel, with_sha256=sha256)
-            if goes_in_one_request(source, metadata=metadata, chunk_size=chunk_size):
+            if purpose:
+                fields["purpose"] = purpose
+            elif goes_in_one_request(source, metadata=metadata, chunk_size=chunk_size):
                 fields["send_whole"] = partial(
                     send_whole, self._connection, source, secrets.token_hex(16), work.meter, work.stop, **fields
                 )
@@ -301,6 +309,7 @@ class Uploader:
             composite_hash=file["composite_hash"],
             url=urljoin(self._api.url, file["url"]),
             metadata=session["metadata"],
+            reference=file.get("reference"),
         )
 
 
