@@ -34,6 +34,8 @@ export class UploadField implements Member {
     const lang = element.closest<HTMLElement>("[lang]")?.lang;
     this.#words = new Words(this.#options.texts, lang ?? "");
     this.#limits = new Limits(this.#options, this.#words);
+    // Before this script was there, or restored by the browser.
+    const chosen = [...(input.files ?? [])].map((file) => ({ file }));
     const kept = takeKept(element);
     this.#markup = new Markup(
       input,
@@ -55,8 +57,7 @@ export class UploadField implements Member {
       this.#add({ reference, name, size, uploadId: uploadId ?? known?.uploadId });
     }
     this.#settle();
-    // Chosen before this script was there, or restored by the browser.
-    if (input.files?.length) this.#take([...input.files].map((file) => ({ file })));
+    if (chosen.length > 0) this.#take(chosen);
     else if (!isCopy) void this.#offer();
   }
 
@@ -143,9 +144,9 @@ export class UploadField implements Member {
 
   /** Files that somebody has chosen or dropped. */
   #take(sources: FileSource[]): void {
-    const words = this.#words;
-    if (!this.#multiple && sources.length > 1) {
-      this.#refuse([words.say("refused.several")]);
+    const several = !this.#multiple && sources.length > 1;
+    if (several || sources.length === 0) {
+      this.#refuse([this.#words.say(several ? "refused.several" : "refused.folder")]);
       return;
     }
     const refused = sources.map(({ file }) => this.#limits.refusalOf(file));
