@@ -16,7 +16,7 @@ from .server_process import PROJECT
 
 CLIENT = PROJECT / "clients" / "javascript"
 BROWSER_FILE = PROJECT / "apps/core/static/js/resumable-upload-client.js"
-ON_DEMAND = [BROWSER_FILE.with_name(f"resumable-upload-{name}.js") for name in ("file-hash", "on-demand")]
+BESIDE = [BROWSER_FILE.with_name(f"resumable-upload-{name}.js") for name in ("file-hash", "on-demand", "field")]
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +43,7 @@ def test_the_unit_tests_in_node_pass() -> None:
 
 def test_the_browser_files_are_what_the_source_gives(tmp_path: Path) -> None:
     node("build.mjs", "--browser-files", str(tmp_path))
-    for built in (BROWSER_FILE, *ON_DEMAND):
+    for built in (BROWSER_FILE, *BESIDE):
         assert (tmp_path / built.name).read_text() == built.read_text(), "stale: run make client"
 
 

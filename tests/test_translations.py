@@ -104,3 +104,14 @@ def test_every_text_is_said_somewhere() -> None:
         key for key in {*TEXTS, *PLURALS} - states - kinds if f'"{key}"' not in scripts and not key.startswith(computed)
     }
     assert unsaid == set()
+
+
+def test_the_upload_field_says_only_what_there_are_texts_for_and_all_of_it() -> None:
+    from apps.core.fields.widget_texts import TEXTS
+
+    sources = (PROJECT / "clients/javascript/src/field").glob("*.ts")
+    quoted = {key for source in sources for key in re.findall(r'"([a-z][a-z.]+)"', source.read_text())}
+    computed = ("button.", "error.", "kind.")
+    assert {key for key in TEXTS if not key.startswith(computed)} <= quoted | {"queued", "starting", "verifying"}
+    said = {key for key in quoted if re.match(r"(announce|choose|drop|offered|refused|save|up|waiting)\.", key)}
+    assert said <= set(TEXTS)
