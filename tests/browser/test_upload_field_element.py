@@ -369,6 +369,26 @@ def test_a_form_that_comes_back_with_an_error_keeps_its_file(open_form: OpenForm
     expect(page.locator("li", has_text=sha256_of(path))).to_have_count(1)
 
 
+def test_what_was_offered_again_is_there_once_when_the_form_comes_back(
+    open_form: OpenForm, make_file: MakeFile
+) -> None:
+    page = open_form("?multiple")
+    choose(page, make_file(3 * MIB, "once.bin"))
+    finish(page, "once.bin")
+    before = posted(page)
+    page.wait_for_timeout(1100)  # References of another second are others.
+    page.reload()
+    finish(page, "once.bin")
+    assert posted(page) != before
+    page.locator("#id_title").fill("bad")
+    press(page, "Save")
+    expect(page.locator("text=That is bad.")).to_be_visible()
+    page.wait_for_timeout(2500)
+    expect(page.locator(".ru-row")).to_have_count(1)
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        press(page, "Remove once.bin")
+
+
 CLONE = """() => {
   const row = document.querySelector('.row');
   const copy = row.cloneNode(true);

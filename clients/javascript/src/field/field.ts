@@ -289,6 +289,8 @@ export class UploadField implements Member {
     }
     const item = this.#add(known);
     item.reopens = reopens;
+    // With its present reference: by that it is known again if the form comes back.
+    item.remember();
     this.#rows.get(item)?.update();
   }
 
@@ -300,7 +302,10 @@ export class UploadField implements Member {
       if (reference === null) {
         this.#memory().remove(item.uploadId);
         this.#drop(item, false);
-      } else if (reference !== undefined) item.reference = reference;
+      } else if (reference !== undefined) {
+        item.reference = reference;
+        item.remember();
+      }
     }
     this.#settle();
   }
