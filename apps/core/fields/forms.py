@@ -140,19 +140,14 @@ class ResumableFileField(forms.FileField):
             session = UploadSession(filename=name, mime_type=mime_type, total_size=size, purpose=purpose.label)
             SecureFileUploadService.check_stored(session, file.file)
         except UploadError as error:
-            raise ValidationError(error.detail, code=getattr(error, "code", "invalid")) from None
+            raise ValidationError(error.detail, code=error.code) from None
         file.seek(0)
 
 
 def _with_own_widget(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Whoever passes a widget of Django's for files (the admin does) gets ours with its attributes."""
     widget = kwargs.get("widget")
-    if (
-        isinstance(widget, type)
-        and issubclass(widget, forms.FileInput)
-        and not issubclass(widget, ResumableUploadInput)
-    ):
-        return {**kwargs, "widget": ResumableUploadInput}
-    if isinstance(widget, forms.FileInput) and not isinstance(widget, ResumableUploadInput):
-        return {**kwargs, "widget": ResumableUploadInput(attrs=widget.attrs)}
-    return kwargs
+    given = widget if isinstance(widget, type) else type(widget)
+    if not issubclass(given, forms.FileInput) or issubclass(given, ResumableUploadInput):
+        return kwargs
+    return {**kwargs, "widget": ResumableUploadInput(attrs=getattr(widget, "attrs", None))}

@@ -41,7 +41,8 @@ class ResumableFieldFile(FieldFile):
         if isinstance(content, UploadedReference):
             self._claim(content)
         else:
-            self._set_sha256(sha256_of_blocks(content.chunks(MIB)) if self.field.sha256_field else "")
+            if self.field.sha256_field:
+                self._set_sha256(sha256_of_blocks(content.chunks(MIB)))
             super().save(name, content, save=False)
         if save:
             self.instance.save()
