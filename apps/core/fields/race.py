@@ -8,6 +8,7 @@ happened, and the form comes back with the error where it belongs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -15,27 +16,25 @@ from django.http import HttpRequest
 
 from ..errors import ReferenceAlreadyClaimed, ReferenceRefused
 
-LOST = (ReferenceAlreadyClaimed, ReferenceRefused)
-
 
 class ResumableFormViewMixin:
     """For ``CreateView``, ``UpdateView`` and other class-based views of forms that save files."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The form is saved in one transaction."""
-        try:
-            with transaction.atomic():
-                return super().post(request, *args, **kwargs)  # type: ignore[misc]
-        except LOST:
-            with transaction.atomic():
-                return super().post(request, *args, **kwargs)  # type: ignore[misc]
+        post: Any = super().post  # type: ignore[misc]
+        return _once_more(transaction.atomic(post), request, *args, **kwargs)
 
 
 class ResumableAdminMixin:
     """For ``ModelAdmin``."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
-        except LOST:
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
+        return _once_more(super().changeform_view, request, *args, **kwargs)  # type: ignore[misc]
+
+
+def _once_more(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        return view(*args, **kwargs)
+    except (ReferenceAlreadyClaimed, ReferenceRefused):
+        return view(*args, **kwargs)

@@ -117,8 +117,8 @@ class Cleanup:
         """Do one thing; what goes wrong with one upload is told at the end, and keeps no other one waiting."""
         try:
             return action(session)
-        except (Conflict, NotFound):
-            return False  # Another sweep was faster, or a row claimed its file.
+        except NotFound:
+            return False  # Another sweep was faster.
         except Exception as error:
             self.summary.failures.append(f"{session.upload_id}: {error}")
             return False
@@ -177,7 +177,7 @@ class Cleanup:
         if term_hours is None:
             return
         for session in self._batches(completed.filter(ended_at__lte=self._now - timedelta(hours=term_hours))):
-            if not self._dry_run and not self._attempt(session, remove):
+            if not self._dry_run and not self._attempt(session, _remove_unclaimed):
                 continue
             self.summary.removed_completed += 1
             self._tell(f"removed {session.upload_id}, whose term was over")
@@ -228,6 +228,13 @@ class Cleanup:
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[: self._batch_size]):
             yield from batch
             last = batch[-1].pk
+
+
+def _remove_unclaimed(session: UploadSession) -> bool:
+    try:
+        return remove(session)
+    except Conflict:
+        return False  # A row claimed its file in this very moment.
 
 
 def default_retention() -> timedelta:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from apps.core.errors import ReferenceAlreadyClaimed, ReferenceRefused
 from apps.core.fields import UploadedReference, saving
 from apps.core.models import OwnerUsage, UploadSession
-from apps.core.services import claiming, moving
+from apps.core.services import claiming, moving, transitions
 from apps.core.services.audit import Audit
 from apps.core.services.cleanup import Cleanup
 from apps.core.services.resumable_upload_service import ResumableUploadService
@@ -155,6 +155,24 @@ def test_a_removed_upload_cannot_be_claimed_and_a_claimed_one_not_removed(owner:
     with pytest.raises(ReferenceRefused):
         Video.objects.create(title="late", file=file)
     assert not Video.objects.exists()
+
+
+def test_an_upload_that_is_claimed_while_its_term_ends_stays(
+    owner: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads(UNCLAIMED_TERM_HOURS=1e-9)
+    session = upload(owner)
+    begin_removing = transitions.begin_removing
+
+    def be_late(ending: UploadSession) -> bool:
+        Video.objects.create(title="just in time", file=UploadedReference(session))
+        return begin_removing(ending)
+
+    monkeypatch.setattr(transitions, "begin_removing", be_late)
+    summary = Cleanup(retention=timedelta(days=30), batch_size=100, dry_run=False).run()
+    assert (summary.failures, summary.removed_completed) == ([], 0)
+    with Video.objects.get().file.open() as file:
+        assert file.read() == DATA
 
 
 def test_a_row_that_was_replaced_before_its_file_was_moved_keeps_what_it_has(
