@@ -217,6 +217,10 @@ class TestTus:
         page.choose(file)
         while proxy.bytes_sent < before + SIZE // 2:
             page.page.wait_for_timeout(50)
+        # It can go on once it has the addresses of all its streams, which are created while others send.
+        page.page.wait_for_function(
+            "() => Object.keys(localStorage).some((key) => key.startsWith('tus::'))", timeout=LONG * 1000
+        )
         page.page.close()
         proxy.cut()
         proxy.stall_after = None
