@@ -242,7 +242,8 @@ def _check_shared_cache() -> list[CheckMessage]:
 
 
 def _check_metrics() -> list[CheckMessage]:
-    if settings.DEBUG or not metrics.AVAILABLE or os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    shown = metrics.AVAILABLE and (getattr(settings, "METRICS_TOKEN", "") or getattr(settings, "METRICS_OPEN", False))
+    if settings.DEBUG or not shown or os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return []
     return [
         Warning(

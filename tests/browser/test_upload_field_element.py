@@ -190,6 +190,8 @@ def test_what_the_field_does_not_take_is_said_at_once(open_form: OpenForm, make_
     problem = page.locator(".ru-problem")
     expect(problem).to_have_text("image.png is not accepted here. Accepted are: .bin, text.")
     assert (problem.get_attribute("id") or "?") in (page.locator("#id_file").get_attribute("aria-describedby") or "")
+    choose(page, make_file(0, "nothing.bin"))
+    expect(problem).to_have_text("nothing.bin is empty.")
     large = make_file(0, "large.bin")
     with large.open("r+b") as file:
         file.truncate(64_000_001)
@@ -282,6 +284,10 @@ def test_a_form_is_not_saved_when_its_upload_fails(open_form: OpenForm, make_fil
     expect(page.locator(".ru-live")).to_contain_text("failing.bin could not be uploaded")
     assert page.url.endswith("/clip/?save")
     assert page.evaluate("() => document.querySelector('form').checkValidity()") is False
+    page.evaluate("() => { document.querySelector('form').noValidate = true; }")
+    press(page, "Save")
+    expect(page.locator("#id_file")).to_be_focused()
+    assert page.url.endswith("/clip/?save")
     page.unroute("**/chunk/**")
     press(page, "Retry failing.bin")
     finish(page, "failing.bin")
@@ -293,6 +299,11 @@ def test_a_required_field_is_satisfied_by_what_is_uploaded(open_form: OpenForm, 
     valid = "() => document.querySelector('form').checkValidity()"
     assert page.evaluate(valid) is False
     choose(page, make_file(3 * MIB, "needed.bin"))
+    finish(page, "needed.bin")
+    assert page.evaluate(valid) is True
+    page.locator("#id_title").fill("bad")
+    press(page, "Save")
+    expect(page.locator("text=That is bad.")).to_be_visible()
     finish(page, "needed.bin")
     assert page.evaluate(valid) is True
     press(page, "Remove needed.bin")

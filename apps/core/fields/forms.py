@@ -84,6 +84,12 @@ class ResumableFileField(forms.FileField):
         return Purpose(model_field.label, min(limits, default=None), self._accept or model_field.accept)
 
     @property
+    def max_form_size(self) -> int:
+        """Bytes that a file in the form itself may have."""
+        limits = [limit for limit in (self.purpose.smallest_limit, self.model_field.max_form_size) if limit is not None]
+        return int(min(limits))
+
+    @property
     def token(self) -> str:
         """What lets an upload begin."""
         purpose = self.purpose
@@ -121,19 +127,21 @@ class ResumableFileField(forms.FileField):
 
     def _referenced(self, reference: str) -> UploadedReference:
         try:
-            return self.find(reference)
+            file = self.find(reference)
         except ReferenceRefused as error:
             largest = self.purpose.smallest_limit
             params = {"max_size": decimal_size(largest) if largest else ""}
             raise ValidationError(self.error_messages[error.code], code=error.code, params=params) from None
+        if not file.size and not self.allow_empty_file:
+            raise ValidationError(self.error_messages["empty"], code="empty")
+        return file
 
     def _require_acceptable(self, file: Any) -> None:
         """What came with the form is judged as what was uploaded before it."""
         purpose = self.purpose
-        limits = [limit for limit in (purpose.smallest_limit, self.model_field.max_form_size) if limit is not None]
         size = file.size or 0
-        if size > min(limits):
-            params = {"max_size": decimal_size(min(limits))}
+        if size > self.max_form_size:
+            params = {"max_size": decimal_size(self.max_form_size)}
             raise ValidationError(self.error_messages["reference_too_large"], code="too_large", params=params)
         try:
             name, mime_type = SecureFileUploadService.admit(file.name or "", file.content_type, purpose.allowed_types())

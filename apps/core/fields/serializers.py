@@ -21,14 +21,17 @@ class ResumableFileField(serializers.FileField):
 
     def __init__(self, *, model_field: Any = None, detail: bool = False, **kwargs: Any) -> None:
         self.detail = detail
-        self._form_field = FormField(model_field=model_field) if model_field is not None else None
         super().__init__(**kwargs)
+        self._form_field = self._judge(model_field) if model_field is not None else None
 
     def bind(self, field_name: str, parent: Any) -> None:
         super().bind(field_name, parent)
         if self._form_field is None:
             model = parent.Meta.model
-            self._form_field = FormField(model_field=model._meta.get_field(self.source))
+            self._form_field = self._judge(model._meta.get_field(self.source))
+
+    def _judge(self, model_field: Any) -> FormField:
+        return FormField(model_field=model_field, allow_empty_file=self.allow_empty_file)
 
     @property
     def token(self) -> str:

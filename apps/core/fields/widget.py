@@ -66,6 +66,8 @@ class ResumableUploadInput(ClearableFileInput):
             api=_api(),
             purpose=self.field.token,
             max_size=purpose.smallest_limit,
+            max_form_size_text=decimal_size(self.field.max_form_size),
+            allow_empty=self.field.allow_empty_file,
             accept=",".join(purpose.accept),
             when_sending=self.when_sending,
             texts=json.dumps(widget_texts(), ensure_ascii=False),
@@ -74,6 +76,7 @@ class ResumableUploadInput(ClearableFileInput):
             clear=self._clear_checkbox(name) if current is not None and not self.is_required else None,
         )
         if current is not None or widget["references"]:
+            widget["required_without_references"] = current is None and widget["attrs"].get("required")
             widget["attrs"].pop("required", None)
         if not widget["attrs"]["accept"]:
             del widget["attrs"]["accept"]

@@ -21,6 +21,7 @@ TEXTS: dict[str, Promise] = {
     "kind.text": _("text"),
     "kind.video": _("video"),
     "refused.several": _("Only one file can be chosen here."),
+    "refused.empty": _("%(name)s is empty."),
     "refused.size": _("%(name)s has %(size)s. Files may have at most %(limit)s."),
     "refused.type": _("%(name)s is not accepted here. Accepted are: %(kinds)s."),
     "refused.folder": _("There was no file in that."),

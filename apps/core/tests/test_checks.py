@@ -91,6 +91,8 @@ def test_a_cache_that_is_not_shared_is_warned_of(settings: Any, backend: str) ->
 
 def test_metrics_of_one_process_are_warned_of(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    assert ids() == set()
+    settings.METRICS_OPEN = True
     assert ids() == {"resumable_uploads.W004"}
     settings.DEBUG = True
     assert ids() == set()

@@ -160,6 +160,33 @@ class TestReferences:
         assert reference_to(session) is None
 
 
+def test_an_empty_file_is_taken_only_where_the_form_says_so(owner: Any) -> None:
+    for value, sent in (
+        ({"clips": [reference(owner, data=b"")]}, {}),
+        ({}, {"clips": SimpleUploadedFile("a.bin", b"", "application/octet-stream")}),
+    ):
+        form = SeveralForm(files(**value), files(**sent))
+        assert errors(form, "clips") == ["empty"]
+        form = SeveralForm(files(**value), files(**sent))
+        form.fields["clips"].allow_empty_file = True
+        assert form.is_valid(), form.errors
+        assert "data-allow-empty" in str(form["clips"])
+
+
+def test_what_is_required_stays_so_once_the_file_is_removed(owner: Any) -> None:
+    html = str(SeveralForm(files(clips=[reference(owner)]))["clips"])
+    assert " data-required" in html
+    assert " required" not in html
+    assert " required" in str(SeveralForm()["clips"])
+    assert "data-required" not in str(VideoForm({"title": "a", "file": reference(owner)})["file"])
+    video = VideoForm({"title": "a", "file": reference(owner)}).save()
+    assert "required" not in str(SeveralForm(initial={"clips": video.file})["clips"])
+
+
+def test_without_javascript_the_smaller_limit_is_said() -> None:
+    assert "at most 1.0\N{NO-BREAK SPACE}kB here" in str(VideoForm()["file"])
+
+
 def test_an_error_elsewhere_keeps_the_file(owner: Any) -> None:
     text = reference(owner)
     form = VideoForm({"title": "", "file": text})

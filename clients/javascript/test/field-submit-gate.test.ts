@@ -22,6 +22,7 @@ class Button extends Attributes {
 
 class Form extends EventTarget {
   readonly id = "";
+  noValidate = false;
   readonly button = new Button(this);
   readonly submitted: unknown[] = [];
 
@@ -43,10 +44,14 @@ class Field implements Member {
   failed = false;
   shown: Saving = "open";
   told = 0;
+  saidFailed = 0;
   constructor(readonly whenSending: WhenSending) {}
   showSaving(saving: Saving) {
     this.shown = saving;
     return { id: "line", text: saving };
+  }
+  sayFailed() {
+    this.saidFailed++;
   }
   submitted() {
     this.told++;
@@ -133,6 +138,16 @@ test("a form is not saved without the file that failed", () => {
   assert.deepEqual([form.submitted, fields[0]?.shown], [[], "failed"]);
   become(fields[0], { sending: true, failed: false });
   assert.equal(fields[0]?.shown, "open");
+});
+
+test("a form that the browser does not validate is not saved either", () => {
+  const { form, fields, become } = gateOf("wait", "wait");
+  form.noValidate = true;
+  become(fields[1], { failed: true });
+  assert.equal(form.requestSubmit(), false);
+  assert.deepEqual([form.submitted, fields[0]?.saidFailed, fields[1]?.saidFailed, fields[1]?.told], [[], 0, 1, 0]);
+  become(fields[1], { failed: false });
+  assert.equal(form.requestSubmit(), true);
 });
 
 test("one field that waits makes the form wait", () => {

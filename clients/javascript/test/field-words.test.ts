@@ -12,6 +12,7 @@ const texts = {
   "drop.one": "or drop it here",
   "up.to": "up to %(size)s",
   "kind.video": "films",
+  "refused.empty": "%(name)s is empty",
   "refused.size": "%(name)s has %(size)s, not %(limit)s",
   "refused.type": "%(name)s is none of %(kinds)s",
 };
@@ -51,11 +52,14 @@ test("reasons are in the field's words, or in the server's", () => {
 });
 
 test("limits are said before anything is sent", () => {
-  const limits = new Limits({ accept: "video/*,.mkv", maxSize: 10 }, words);
+  const limits = new Limits({ accept: "video/*,.mkv", maxSize: 10, allowEmpty: false }, words);
   assert.equal(limits.hint(false), "or drop it here · up to 10 byte · films, .mkv");
   assert.equal(limits.refusalOf(new File(["12345678901"], "a.mkv")), "a.mkv has 11 byte, not 10 byte");
   assert.equal(limits.refusalOf(new File([""], "a.png", { type: "image/png" })), "a.png is none of films, .mkv");
   assert.equal(limits.refusalOf(new File(["1234567890"], "a.mkv")), undefined);
+  assert.equal(limits.refusalOf(new File([], "a.mkv")), "a.mkv is empty");
+  const lenient = new Limits({ accept: "", maxSize: undefined, allowEmpty: true }, words);
+  assert.equal(lenient.refusalOf(new File([], "a.mkv")), undefined);
 });
 
 test("a name is cut so that its end stays", () => {

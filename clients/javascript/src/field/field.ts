@@ -37,6 +37,7 @@ export class UploadField implements Member {
     // Before this script was there, or restored by the browser.
     const chosen = [...(input.files ?? [])].map((file) => ({ file }));
     const kept = takeKept(element);
+    if (this.#options.required) input.required = true;
     this.#markup = new Markup(
       input,
       this.#words,
@@ -95,6 +96,10 @@ export class UploadField implements Member {
     const text = key ? this.#words.say(key) : "";
     this.#markup.showLine(text, saving === "follows");
     return { id: this.#markup.lineId, text };
+  }
+
+  sayFailed(): void {
+    this.#markup.input.reportValidity();
   }
 
   submitted(): void {

@@ -6,11 +6,13 @@ import type { Words } from "./words.js";
 export class Limits {
   readonly #accept: string;
   readonly #maxSize: number | undefined;
+  readonly #allowEmpty: boolean;
   readonly #words: Words;
 
-  constructor({ accept, maxSize }: Pick<FieldOptions, "accept" | "maxSize">, words: Words) {
+  constructor({ accept, maxSize, allowEmpty }: Pick<FieldOptions, "accept" | "maxSize" | "allowEmpty">, words: Words) {
     this.#accept = accept;
     this.#maxSize = maxSize;
+    this.#allowEmpty = allowEmpty;
     this.#words = words;
   }
 
@@ -28,6 +30,7 @@ export class Limits {
     const words = this.#words;
     const { name, size } = file;
     if (!accepts(this.#accept, file)) return words.say("refused.type", { name, kinds: this.#kinds() });
+    if (size === 0 && !this.#allowEmpty) return words.say("refused.empty", { name });
     if (this.#maxSize === undefined || size <= this.#maxSize) return undefined;
     return words.say("refused.size", { name, size: words.bytes(size), limit: words.bytes(this.#maxSize) });
   }

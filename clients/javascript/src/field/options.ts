@@ -8,6 +8,9 @@ export interface FieldOptions {
   /** Bytes. */
   maxSize: number | undefined;
   accept: string;
+  allowEmpty: boolean;
+  /** Whether it is, once the files that came with it are taken out. */
+  required: boolean;
   whenSending: WhenSending;
   texts: Record<string, string>;
 }
@@ -18,6 +21,8 @@ export function optionsOf({ dataset }: HTMLElement): FieldOptions {
     purpose: dataset.purpose ?? "",
     maxSize: dataset.maxSize ? Number(dataset.maxSize) : undefined,
     accept: dataset.accept ?? "",
+    allowEmpty: dataset.allowEmpty !== undefined,
+    required: dataset.required !== undefined,
     whenSending: dataset.whenSending === "save" ? "save" : "wait",
     texts: JSON.parse(dataset.texts || "{}"),
   };

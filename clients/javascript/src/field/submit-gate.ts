@@ -16,6 +16,8 @@ export interface Member {
   readonly whenSending: WhenSending;
   /** Shows it; answers with the id and the text of the line that says so. */
   showSaving(saving: Saving): { id: string; text: string };
+  /** Point to what has failed. */
+  sayFailed(): void;
   /** The form is being submitted. */
   submitted(): void;
 }
@@ -101,13 +103,16 @@ export class SubmitGate {
 
   readonly #onSubmit = (event: SubmitEvent) => {
     const sending = this.#sending;
-    if (sending.length === 0) {
+    const failed = this.#form.noValidate ? [...this.#members].find((member) => member.failed) : undefined;
+    if (sending.length === 0 && !failed) {
       this.#failed = false;
       for (const member of this.#members) member.submitted();
       return;
     }
     event.preventDefault();
     event.stopImmediatePropagation();
+    // Browsers say it where they validate; the admin's forms do not.
+    if (sending.length === 0) return failed?.sayFailed();
     if (sending.some(({ whenSending }) => whenSending === "wait")) return;
     this.#pending = { submitter: event.submitter };
     this.update();
