@@ -14,7 +14,7 @@ from ..flaky_proxy import FlakyProxy
 from ..server_process import ServerProcess
 from .conftest import LONG, Files, sha256_of
 from .test_page_looks import axe, check
-from .uploads_page import MIB, drop, log_in, mend, note_faults, slow, tab_to
+from .uploads_page import MIB, details, drop, log_in, mend, note_faults, slow, stored, tab_to
 
 pytestmark = pytest.mark.browser
 
@@ -120,6 +120,14 @@ def test_a_file_is_uploaded_while_the_form_is_filled_in_and_saved_with_it(
     press(page, "Save")
     expect(page).to_have_url(re.compile("/saved/$"))
     expect(page.locator("li", has_text=sha256_of(path))).to_have_count(1)
+    uploads = page.context.new_page()
+    uploads.goto(page.url.replace("/saved/", "/"))
+    file = stored(uploads, "holiday.bin")
+    expect(file.locator(".facts")).to_contain_text("In use")
+    details(uploads, "holiday.bin")
+    expect(file).to_contain_text("form_site.clip.file")
+    expect(file.get_by_role("button", name="Delete")).to_have_count(0)
+    uploads.close()
     page.go_back()
     expect(page.locator(".ru-zone")).to_be_visible()
     page.wait_for_timeout(2000)

@@ -65,6 +65,8 @@ TEXTS: dict[str, Promise] = {
     "details.composite": _("SHA-256 of the pieces' SHA-256"),
     "details.link": _("Address"),
     "details.stored": _("Stored"),
+    "details.used.by": _("Belongs to"),
+    "in.use": _("In use"),
     "cancel": _("Cancel"),
     "copy": _("Copy"),
     "copied": _("Copied"),

@@ -207,5 +207,6 @@ function fileOf({ upload_id: uploadId, file, metadata, total_chunks: chunks, pro
     chunks,
     repaired: progress.damaged_chunks,
     verified: Boolean(file.sha256 || file.composite_hash),
+    usedBy: file.used_by,
   };
 }

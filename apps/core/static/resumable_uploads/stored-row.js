@@ -10,8 +10,8 @@ export class StoredRow {
   #onDelete;
 
   /**
-   * @param file `{uploadId, name, size, sha256, compositeHash, url, path, storedAt, chunks, repaired, verified, local}`,
-   *   and `deleting`
+   * @param file `{uploadId, name, size, sha256, compositeHash, url, path, storedAt, chunks, repaired, verified, usedBy,
+   *   local}`, and `deleting`
    */
   constructor(file, { onDelete, onUndo }) {
     this.#file = file;
@@ -31,19 +31,21 @@ export class StoredRow {
   }
 
   update() {
-    const { deleting, verified, size, storedAt, path, repaired } = this.#file;
+    const { deleting, verified, size, storedAt, path, repaired, usedBy } = this.#file;
     this.element.dataset.state = deleting ? "undo" : "stored";
     this.element.querySelector("a").hidden = Boolean(deleting);
     showActions(this.element, deleting ? ["undo"] : ["details"]);
     setText(this.element.querySelector(".verified"), deleting ? "" : say(verified ? "verified" : "unverified"));
-    const facts = [bytes(size), ago(storedAt), folderOf(path), repaired && say("repaired", { count: repaired })];
+    const mended = repaired && say("repaired", { count: repaired });
+    const facts = [bytes(size), ago(storedAt), folderOf(path), usedBy && say("in.use"), mended];
     const text = deleting ? say("deleted") : ` · ${facts.filter(Boolean).join(" · ")}`;
     setText(this.element.querySelector(".facts"), text);
     if (deleting) closeDetails(this.element);
   }
 
   #toggleDetails() {
-    const { name, sha256, compositeHash, url, storedAt, chunks } = this.#file;
+    const { name, sha256, compositeHash, url, storedAt, chunks, usedBy } = this.#file;
+    const remove = () => actionButton(say("delete"), say("button.delete", { name }), () => this.#onDelete(this.#file));
     toggleDetails(this.element, {
       facts: [
         ...(sha256 ? [[say("details.sha256"), copyable(sha256)]] : []),
@@ -51,8 +53,9 @@ export class StoredRow {
         [say("details.link"), copyable(new URL(url, location.href).href)],
         [say("details.chunks"), count(chunks)],
         [say("details.stored"), moment(storedAt)],
+        ...(usedBy ? [[say("details.used.by"), `${usedBy.field} ${usedBy.pk}`]] : []),
       ],
-      actions: [actionButton(say("delete"), say("button.delete", { name }), () => this.#onDelete(this.#file))],
+      actions: usedBy ? [] : [remove()],
     });
   }
 }
