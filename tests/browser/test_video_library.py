@@ -337,6 +337,40 @@ def test_without_javascript_it_is_an_ordinary_form(
     context.close()
 
 
+def test_a_file_is_downloaded_by_who_is_logged_in_and_goes_with_its_row(
+    page: Page, proxy: FlakyProxy, library: Library, make_film: MakeFilm
+) -> None:
+    path = make_film(3 * MIB)
+    choose(page, path)
+    verified(page, "film.mp4")
+    save(page, "To be deleted")
+    page.get_by_role("link", name="To be deleted", exact=True).click()
+    link = page.locator(".ru-current a")
+    with page.expect_download() as download:
+        link.click()
+    assert sha256_of(download.value.path()) == sha256_of(path)
+    address = f"{proxy.base_url}{link.get_attribute('href')}"
+    assert requests.get(address, allow_redirects=False, timeout=LONG).status_code == 302
+    page.goto(f"{proxy.base_url}/")
+    page.get_by_role("link", name="Delete To be deleted").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Videos")
+    assert sha256_of(path) not in library.digests()
+    assert page.request.get(address).status == 404
+
+
+@pytest.mark.parametrize("library", ["asgi"], indirect=True)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_admin_has_room_for_it_on_every_screen(page: Page, proxy: FlakyProxy, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{proxy.base_url}/admin/library/video/add/")
+    for within in (".field-file:not(td)", "#subtitles-0"):
+        box = page.locator(f"{within} resumable-upload").bounding_box()
+        assert box
+        assert box["width"] >= 280
+        assert box["height"] <= 160
+
+
 def test_the_api_takes_what_a_browser_uploaded(page: Page, proxy: FlakyProxy, make_film: MakeFilm) -> None:
     choose(page, make_film(3 * MIB))
     verified(page, "film.mp4")

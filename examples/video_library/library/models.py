@@ -1,4 +1,8 @@
-from django.db import models
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.urls import reverse
 from resumable_uploads.fields import ResumableFileField
 
@@ -28,3 +32,10 @@ class Subtitle(models.Model):
 
     def __str__(self) -> str:
         return self.language
+
+
+@receiver(post_delete, sender=Video)
+@receiver(post_delete, sender=Subtitle)
+def delete_file(instance: Any, **kwargs: Any) -> None:
+    """Django leaves the files of deleted rows. django-cleanup deletes those that were replaced, too."""
+    transaction.on_commit(lambda: instance.file.delete(save=False))

@@ -2,7 +2,11 @@
 
 import os
 import secrets
+import warnings
 from pathlib import Path
+
+# whitenoise hands its (small, static) files to Django as synchronous iterators.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "data")).resolve()
