@@ -242,7 +242,7 @@ def _check_shared_cache() -> list[CheckMessage]:
 
 
 def _check_metrics() -> list[CheckMessage]:
-    shown = metrics.AVAILABLE and (getattr(settings, "METRICS_TOKEN", "") or getattr(settings, "METRICS_OPEN", False))
+    shown = metrics.AVAILABLE and any(getattr(settings, name, False) for name in ("METRICS_TOKEN", "METRICS_OPEN"))
     if settings.DEBUG or not shown or os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return []
     return [

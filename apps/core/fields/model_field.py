@@ -7,7 +7,9 @@ is as with a ``FileField``: a plain file that is assigned is saved as always, ``
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -16,13 +18,16 @@ from django.db import models
 from django.db.models.fields.files import FieldFile
 
 from ..conf import MIB
+from ..errors import ReferenceRefused
 from ..hashing import sha256_of_blocks
 from ..services import claiming
 from ..services.claiming import Claim
+from ..services.destination_names import PROVISIONAL
+from ..services.moving import present_name
 from ..services.purposes import Purpose
 from ..units import parse_size
 from .field_checks import check_field
-from .saving import claims_of, database_of, naming
+from .saving import claims_of, naming
 from .uploaded_file import UploadedReference
 
 
@@ -31,33 +36,45 @@ class ResumableFieldFile(FieldFile):
 
     field: ResumableFileField
     instance: Any
+    _committed: bool
+    _file: File[Any] | None
 
     def save(self, name: str, content: File[Any], save: bool = True) -> None:
         """As ``FieldFile.save``; the file of an :class:`UploadedReference` is claimed where it is, under its name.
 
         Raises:
             ReferenceAlreadyClaimed: another row has it.
+            ReferenceRefused: it was removed meanwhile, or was uploaded for another field.
         """
         if isinstance(content, UploadedReference):
             self._claim(content)
         else:
-            if self.field.sha256_field:
-                self._set_sha256(sha256_of_blocks(content.chunks(MIB)))
-            super().save(name, content, save=False)
+            with _rereadable(content) if self.field.sha256_field else nullcontext(content) as content:
+                if self.field.sha256_field:
+                    self._set_sha256(sha256_of_blocks(content.chunks(MIB)))
+                super().save(name, content, save=False)
         if save:
             self.instance.save()
 
     save.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self, save: bool = True) -> None:
+        """As ``FieldFile.delete``. A file that was assigned and not saved is only let go: it is nobody's yet."""
         self._set_sha256("")
-        super().delete(save=save)
+        if self._committed:
+            super().delete(save=save)
+            return
+        setattr(self.instance, self.field.attname, None)
+        if save:
+            self.instance.save()
 
     delete.alters_data = True  # type: ignore[attr-defined]
 
     def _claim(self, content: UploadedReference) -> None:
+        if content.session.purpose != self.field.label:
+            raise ReferenceRefused("This file was uploaded for another field.", "reference_other_field")
         with naming(self.field):
-            held = claiming.claim(content.session, using=database_of(self.instance))
+            held = claiming.claim(content.session)
         content.close()
         claims_of(self.instance)[self.field.name] = held
         self.name = content.session.file.name
@@ -68,6 +85,19 @@ class ResumableFieldFile(FieldFile):
     def _set_sha256(self, digest: str) -> None:
         if self.field.sha256_field:
             setattr(self.instance, self.field.sha256_field, digest)
+
+
+@contextmanager
+def _rereadable(content: File[Any]) -> Iterator[File[Any]]:
+    """The content, to be read twice: of a pipe, a copy."""
+    if content.seekable():
+        yield content
+        return
+    with tempfile.TemporaryFile() as file:
+        copy: File[Any] = File(file, content.name)
+        for block in content.chunks(MIB):
+            copy.write(block)
+        yield copy
 
 
 class ResumableFileField(models.FileField):
@@ -154,8 +184,22 @@ class ResumableFileField(models.FileField):
         if held is not None and file and file.name == held.session.file.name:
             # Made by this very save, or by an earlier one that was rolled back.
             with naming(self):
-                claims_of(model_instance)[self.name] = claiming.keep(held, using=database_of(model_instance))
+                claims_of(model_instance)[self.name] = claiming.keep(held)
+        elif file and file.name.startswith(PROVISIONAL):
+            # The instance may have been read before its file was moved.
+            file.name = present_name(file.name)
         return file
+
+    def get_prep_value(self, value: Any) -> Any:
+        """
+        Raises:
+            ValueError: an upload is written without ``save()``, as by ``QuerySet.update`` or ``bulk_update``: nothing
+                would claim it, and it would be removed at the end of its term.
+        """
+        is_field_file = isinstance(value, ResumableFieldFile) and not value._committed
+        if isinstance(value._file if is_field_file else value, UploadedReference):
+            raise ValueError("An uploaded file is taken over by save() alone: assign it to an instance, and save that.")
+        return super().get_prep_value(value)
 
     def formfield(self, **kwargs: Any) -> Any:
         from .forms import ResumableFileField as FormField

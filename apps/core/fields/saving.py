@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models.signals import post_save, pre_save
 
 from ..errors import ReferenceAlreadyClaimed
+from ..models import UploadSession
 from ..services import claiming, moving
 from ..services.claiming import Claim
 
 logger = logging.getLogger(__name__)
 
 _CLAIMS = "_resumable_claims"
-_DATABASE = "_resumable_database"
 
 
 def connect() -> None:
@@ -35,11 +35,6 @@ def claims_of(instance: models.Model) -> dict[str, Claim]:
     """What the last saves of an instance claimed, by the fields' names."""
     claims: dict[str, Claim] = instance.__dict__.setdefault(_CLAIMS, {})
     return claims
-
-
-def database_of(instance: models.Model) -> str:
-    """Alias of the database where an instance is being saved."""
-    return str(instance.__dict__.get(_DATABASE) or router.db_for_write(type(instance), instance=instance))
 
 
 @contextmanager
@@ -57,13 +52,10 @@ def _resumable_fields(model: type[models.Model]) -> tuple[Any, ...]:
     return tuple(field for field in model._meta.concrete_fields if getattr(field, "takes_uploads", False))
 
 
-def _before_save(
-    sender: Any, instance: models.Model, raw: bool, using: str, update_fields: Any = None, **kwargs: Any
-) -> None:
+def _before_save(sender: Any, instance: models.Model, raw: bool, update_fields: Any = None, **kwargs: Any) -> None:
     fields = _resumable_fields(sender)
     if not fields or raw:
         return
-    instance.__dict__[_DATABASE] = using
     for field in fields:
         # Now, for the field of the digest may come before that of the file.
         if field.sha256_field and (update_fields is None or field.name in update_fields):
@@ -77,7 +69,6 @@ def _after_save(
 ) -> None:
     if _CLAIMS not in instance.__dict__ or raw:
         return
-    instance.__dict__.pop(_DATABASE, None)
     for field in _resumable_fields(sender):
         held = claims_of(instance).get(field.name)
         if held is None or (update_fields is not None and field.name not in update_fields):
@@ -85,18 +76,30 @@ def _after_save(
         if getattr(instance, field.attname).name != held.session.file.name:
             del claims_of(instance)[field.name]  # Another file was assigned since.
             continue
-        if not held.is_leased:
-            claiming.note_row(held, instance.pk)
-        transaction.on_commit(partial(_after_commit, field, instance, held, using), using=using)
+        # Of the table that has the field, which may be a parent's.
+        pk = getattr(instance, field.model._meta.pk.attname)
+        is_confirmed = _is_in_ledgers_transaction(using)
+        if is_confirmed and not claiming.confirm(held, pk):
+            raise ReferenceAlreadyClaimed(field.name)
+        if field.sha256_field and update_fields is not None and field.sha256_field not in update_fields:
+            # As with update_or_create, or where the digest was deferred.
+            rows = field.model._base_manager.using(using).filter(pk=pk)
+            rows.update(**{field.sha256_field: held.session.sha256})
+        transaction.on_commit(partial(_after_commit, field, instance, pk, held, using, is_confirmed), using=using)
 
 
-def _after_commit(field: Any, instance: models.Model, held: Claim, using: str) -> None:
-    if held.is_leased and not claiming.confirm(held, instance.pk):
-        rows = type(instance)._base_manager.using(using)
-        rows.filter(pk=instance.pk, **{field.name: held.session.file.name}).update(**{field.name: ""})
+def _is_in_ledgers_transaction(using: str) -> bool:
+    return using == router.db_for_write(UploadSession) and connections[using].in_atomic_block
+
+
+def _after_commit(field: Any, instance: models.Model, pk: Any, held: Claim, using: str, is_confirmed: bool) -> None:
+    if not is_confirmed and not claiming.confirm(held, pk):
+        rows = field.model._base_manager.using(using)
+        rows.filter(pk=pk, **{field.name: held.session.file.name}).update(**{field.name: ""})
         setattr(instance, field.attname, "")
         raise ReferenceAlreadyClaimed(field.name)
-    claims_of(instance).pop(field.name, None)
+    if claims_of(instance).get(field.name) is held:
+        del claims_of(instance)[field.name]
     if held.session.is_name_provisional:
         _move(field, instance, held)
 

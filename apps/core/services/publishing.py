@@ -111,25 +111,18 @@ class Publication:
         with self._store.open(self._session.staged) as stored:
             content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease_from_anywhere)
             content.content_type = self._session.mime_type
+            saved = name
             try:
                 with self._in_storage():
                     saved = self._storage.save(name, content)
-                    self._require_same(saved, content)
+                    content.require_kept(self._storage, saved)
             except BaseException:
                 with suppress(Exception):
-                    self._storage.delete(name)
+                    self._storage.delete(saved)
                 raise
         if (path := local_path(self._storage, saved)) is not None:
             flush(path)
         return saved
-
-    def _require_same(self, saved: str, content: StreamedContent) -> None:
-        """The storage took all bytes as they are. Where it did not read them all in their order, the copy is read."""
-        if self._storage.size(saved) != self._size:
-            raise Unavailable("The storage did not keep all bytes; try again.")
-        if not content.is_proven:
-            with self._storage.open(saved) as copy:
-                content.compare(copy)
 
     @contextmanager
     def _in_storage(self) -> Iterator[None]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from django.db import transaction
 
-from ..errors import UploadError
+from ..errors import Conflict, UploadError
 from ..models import UploadSession
 from ..storage import get_store
 from ..storage.destinations import destination_storage
-from . import concatenation, ledger, quotas, transitions
+from . import claiming, concatenation, ledger, moving, quotas, transitions
 from .transactions import transactional
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ def remove(session: UploadSession) -> bool:
     Raises:
         Conflict: its file belongs to a model's row.
     """
+    if claiming.confirm_found(session):
+        raise Conflict("The file of this upload is in use.", code="claimed")
     if not transitions.begin_removing(session):
         return False
     _try_to_remove(session, lambda: finish_removing(session))
@@ -117,8 +119,9 @@ def _remove_all_bytes(session: UploadSession) -> None:
     # same has another record, which a restored backup may have lost.
     store = get_store(session.store)
     store.discard(session.staged)
-    if session.is_claimed:
-        return  # Its file is that of the row that claimed it.
+    if session.is_claimed:  # Its file is that of the row that claimed it.
+        moving.forget_old_name(session)
+        return
     if session.destination and session.file.name:
         destination_storage(session.destination).delete(session.file.name)
     elif session.file.name:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from django.core.files import File
+from django.core.files.storage import Storage
 
 from ..conf import MIB
 from ..errors import Unavailable
+from ..hashing import sha256_of_blocks
 
 
 class StreamedOtherwise(Unavailable):
@@ -80,14 +82,25 @@ class StreamedContent(File):  # type: ignore[type-arg]
     def multiple_chunks(self, chunk_size: int | None = None) -> bool:
         return self.size > (chunk_size or MIB)
 
-    def compare(self, copy: Any) -> None:
-        """Read the copy that a storage made, where what it read is not what was verified, or was read in another order.
+    def require_kept(self, storage: Storage, saved: str) -> None:
+        """The storage took all bytes as they are. Where it did not read them all in their order, its copy is read.
 
         Raises:
-            StreamedOtherwise: the copy has other bytes.
+            Unavailable: it did not.
+            StreamedOtherwise: it has other bytes.
         """
-        digest = hashlib.sha256()
-        for block in copy.chunks(MIB):
-            digest.update(block)
-        if digest.hexdigest() != self._sha256:
-            raise StreamedOtherwise("The storage keeps other bytes than were verified.")
+        if storage.size(saved) != self.size:
+            raise Unavailable("The storage did not keep all bytes; try again.")
+        if self.is_proven:
+            return
+        with storage.open(saved) as copy:
+            require_sha256(copy, self._sha256)
+
+
+def require_sha256(copy: Any, sha256: str) -> None:
+    """
+    Raises:
+        StreamedOtherwise: a file in a storage has other bytes than were verified.
+    """
+    if sha256_of_blocks(copy.chunks(MIB)) != sha256:
+        raise StreamedOtherwise("The storage keeps other bytes than were verified.")

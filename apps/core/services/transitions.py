@@ -59,6 +59,25 @@ def take_lease(session: UploadSession) -> uuid.UUID | None:
     return token if taken else None
 
 
+def take_lease_to_move(session: UploadSession) -> uuid.UUID | None:
+    """Become the one that moves a claimed file to its name; None if there is nothing to move, or somebody is at it."""
+    now = timezone.now()
+    token = uuid.uuid4()
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
+    waiting = Q(status=Status.COMPLETED, is_name_provisional=True, claim_expires_at=None) & ~Q(claimed_at=None)
+    taken = update_if(row_of(session), free & waiting, lease_token=token, lease_expires_at=_lease_end(now))
+    return token if taken else None
+
+
+def note_move(session: UploadSession, lease: uuid.UUID, **changes: Any) -> bool:
+    """Keep the lease, and note how far the move got. False if the lease was lost."""
+    held = Q(status=Status.COMPLETED, is_name_provisional=True, lease_token=lease)
+    noted = update_if(row_of(session), held, lease_expires_at=_lease_end(timezone.now()), **changes)
+    for attribute, value in changes.items() if noted else ():
+        setattr(session, attribute, value)
+    return noted
+
+
 def renew_lease(session: UploadSession, lease: uuid.UUID) -> bool:
     """Keep the lease; False if it was lost."""
     return _renew(session, lease)

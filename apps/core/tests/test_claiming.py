@@ -60,6 +60,7 @@ def sweep() -> None:
     past = timezone.now() - timedelta(days=1)
     UploadSession.objects.exclude(claim_expires_at=None).update(claim_expires_at=past)
     UploadSession.objects.exclude(claimed_at=None).update(claimed_at=past)
+    UploadSession.objects.exclude(lease_expires_at=None).update(lease_expires_at=past)
     for _ in range(2):
         summary = Cleanup(retention=timedelta(days=30), batch_size=100, dry_run=False).run()
         assert summary.failures == []
@@ -82,12 +83,11 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         after(claiming, "keep"),
         after(models.Model, "_save_table"),
         before(claiming, "confirm"),
-        before(claiming, "note_row"),
         after(claiming, "confirm"),
         before(moving, "move"),
-        after(moving, "_choose_name"),
-        after(moving, "_copy"),
-        after(moving, "_rename_in_row"),
+        after(moving._Move, "_choose_name"),
+        after(moving._Move, "_copy"),
+        after(moving, "rename"),
         after(moving, "move"),
     ],
 )
@@ -190,12 +190,12 @@ def test_a_row_that_was_replaced_before_its_file_was_moved_keeps_what_it_has(
 def test_a_copy_that_was_killed_half_way_is_begun_again(
     owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def copy_half(session: UploadSession, storage: Any, old: str, new: str) -> None:
-        storage.save(new, ContentFile(DATA[:5]))
+    def copy_half(attempt: Any) -> None:
+        storage.save(attempt._session.moving_to, ContentFile(DATA[:5]))
         raise Killed
 
     with monkeypatch.context() as death, suppress(Killed):
-        death.setattr(moving, "_copy", copy_half)
+        death.setattr(moving._Move, "_copy", copy_half)
         Paper.objects.create(file=UploadedReference(upload(owner, PAPER)))
     sweep()
     with Paper.objects.get().file.open() as file:
@@ -205,14 +205,15 @@ def test_a_copy_that_was_killed_half_way_is_begun_again(
 def test_a_row_that_is_replaced_while_its_file_is_copied_keeps_what_it_has(
     owner: Any, storage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = moving._copy
+    copy = moving._Move._copy
 
-    def copy_slowly(*args: Any) -> None:
-        copy(*args)
+    def copy_slowly(attempt: Any) -> None:
+        copy(attempt)
         Paper.objects.update(file="elsewhere.bin")
 
-    monkeypatch.setattr(moving, "_copy", copy_slowly)
+    monkeypatch.setattr(moving._Move, "_copy", copy_slowly)
     Paper.objects.create(file=UploadedReference(upload(owner, PAPER)))
+    sweep()
     assert Paper.objects.get().file.name == "elsewhere.bin"
     assert not [name for name in everything_in(storage) if name.startswith("shelves")]
 
@@ -221,11 +222,11 @@ def test_a_claim_that_is_kept_while_the_table_is_asked_is_not_freed(
     owner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = upload(owner)
-    held = claiming.claim(session, using="default")
+    held = claiming.claim(session)
     UploadSession.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
 
     def ask_slowly(*args: Any) -> None:
-        claiming.keep(held, using="default")
+        claiming.keep(held)
 
     monkeypatch.setattr(claiming, "row_naming", ask_slowly)
     session.refresh_from_db()

@@ -168,7 +168,7 @@ def test_an_empty_file_is_taken_only_where_the_form_says_so(owner: Any) -> None:
         form = SeveralForm(files(**value), files(**sent))
         assert errors(form, "clips") == ["empty"]
         form = SeveralForm(files(**value), files(**sent))
-        form.fields["clips"].allow_empty_file = True
+        form.fields["clips"].allow_empty_file = True  # type: ignore[attr-defined]
         assert form.is_valid(), form.errors
         assert "data-allow-empty" in str(form["clips"])
 

@@ -99,7 +99,7 @@ def test_an_insert_that_fails_in_autocommit_gives_the_file_back_when_its_time_is
 
 def test_the_next_who_wants_it_need_not_wait_for_cleanup(owner: Any) -> None:
     file = uploaded(owner)
-    claiming.claim(file.session, using="default")
+    claiming.claim(file.session)
     lapse()
     assert stored(Video.objects.create(title="a", file=file)) == DATA
 
@@ -128,7 +128,7 @@ def test_a_row_that_was_too_slow_loses_the_name_and_is_told(owner: Any, monkeypa
         lapse()
         with monkeypatch.context() as earlier:
             earlier.setattr(claiming, "row_naming", lambda *args: None)
-            claiming.claim(file.session, using="default")
+            claiming.claim(file.session)
         return confirm(*args)
 
     monkeypatch.setattr(claiming, "confirm", be_late)
