@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import ReferenceRefused, UploadError
-from ..http.current_user import current_user
+from ..http.current_user import current_user, use_once
 from ..models import UploadSession
+from ..services.accepted_types import accepted
 from ..services.purposes import Purpose, field_token
 from ..services.secure_file_upload_service import SecureFileUploadService
 from ..storage.destinations import upload_field
@@ -50,7 +51,7 @@ class ResumableFileField(forms.FileField):
         *,
         model_field: Any,
         max_size: int | str | None = None,
-        accept: Sequence[str] = (),
+        accept: Sequence[str] | str = (),
         multiple: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -59,7 +60,7 @@ class ResumableFileField(forms.FileField):
         """Who may use references; by default, the user of the request at work."""
         self.multiple = multiple
         self._max_size = None if max_size is None else parse_size(max_size)
-        self._accept = tuple(accept)
+        self._accept = tuple(accepted(accept))
         super().__init__(**_with_own_widget(kwargs))
         self.widget.field = self
         if multiple:
@@ -107,7 +108,7 @@ class ResumableFileField(forms.FileField):
             return super().clean(data, initial)
         if not data:
             return super().clean(None, initial)
-        return [super(ResumableFileField, self).clean(each, initial) for each in data]
+        return _once_each(super(ResumableFileField, self).clean(each, initial) for each in data)
 
     def to_python(self, data: Any) -> Any:
         if isinstance(data, str) and data:
@@ -132,6 +133,8 @@ class ResumableFileField(forms.FileField):
             largest = self.purpose.smallest_limit
             params = {"max_size": decimal_size(largest) if largest else ""}
             raise ValidationError(self.error_messages[error.code], code=error.code, params=params) from None
+        if not use_once(file.upload_id, self.widget.posted_as):
+            raise ValidationError(self.error_messages["already_saved"], code="already_saved")
         if not file.size and not self.allow_empty_file:
             raise ValidationError(self.error_messages["empty"], code="empty")
         return file
@@ -146,10 +149,18 @@ class ResumableFileField(forms.FileField):
         try:
             name, mime_type = SecureFileUploadService.admit(file.name or "", file.content_type, purpose.allowed_types())
             session = UploadSession(filename=name, mime_type=mime_type, total_size=size, purpose=purpose.label)
+            user = self.user or current_user()
+            if getattr(user, "is_authenticated", False):
+                session.owner = user
             SecureFileUploadService.check_stored(session, file.file)
         except UploadError as error:
             raise ValidationError(error.detail, code=error.code) from None
         file.seek(0)
+
+
+def _once_each(files: Iterable[Any]) -> list[Any]:
+    """The same upload, posted twice by one field, is one file."""
+    return list({getattr(file, "upload_id", id(file)): file for file in files}.values())
 
 
 def _with_own_widget(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ..conf import MIB
 from ..errors import ReferenceRefused
 from ..hashing import sha256_of_blocks
 from ..services import claiming
+from ..services.accepted_types import accepted
 from ..services.claiming import Claim
 from ..services.destination_names import PROVISIONAL
 from ..services.moving import present_name
@@ -105,7 +106,8 @@ class ResumableFileField(models.FileField):
 
     Args:
         max_size: bytes, or a text as ``"50 GB"``; the site's limit by default.
-        accept: what it takes, as in HTML: ``["video/*", ".mkv"]``; all that the site allows by default.
+        accept: what it takes: ``["video/*", ".mkv"]``, or one text with commas, as in HTML; all that the site allows by
+            default.
         replaces_allowed_types: ``accept`` says all, instead of narrowing what the site allows.
         sha256_field: name of a ``CharField`` of 64 characters that gets the file's SHA-256 in hex.
         max_form_size: bytes (or a text) of a file that arrives in the form itself, without JavaScript or from an older
@@ -134,7 +136,7 @@ class ResumableFileField(models.FileField):
         name: str | None = None,
         *,
         max_size: int | str | None = None,
-        accept: Sequence[str] = (),
+        accept: Sequence[str] | str = (),
         replaces_allowed_types: bool = False,
         sha256_field: str = "",
         max_form_size: int | str = "100 MB",
@@ -143,14 +145,14 @@ class ResumableFileField(models.FileField):
         super().__init__(verbose_name, name, **kwargs)
         self._options = {
             "max_size": max_size,
-            "accept": list(accept),
+            "accept": accepted(accept),
             "replaces_allowed_types": replaces_allowed_types,
             "sha256_field": sha256_field,
             "max_form_size": max_form_size,
         }
         self.max_size = None if max_size is None else parse_size(max_size)
         self.max_form_size = parse_size(max_form_size)
-        self.accept = tuple(accept)
+        self.accept = tuple(accepted(accept))
         self.replaces_allowed_types = replaces_allowed_types
         self.sha256_field = sha256_field
 

@@ -8,10 +8,12 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.settings import api_settings
 
 from ..conf import PACKAGE
+from ..http.current_user import CurrentUserMiddleware
 
 MIDDLEWARE = f"{PACKAGE}.middleware.CurrentUserMiddleware"
 
@@ -26,7 +28,7 @@ def check_project(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _check_middleware() -> list[CheckMessage]:
-    if MIDDLEWARE in settings.MIDDLEWARE:
+    if any(_is_ours(path) for path in settings.MIDDLEWARE):
         return []
     return [
         Warning(
@@ -35,6 +37,11 @@ def _check_middleware() -> list[CheckMessage]:
             id="resumable_uploads.W005",
         )
     ]
+
+
+def _is_ours(path: str) -> bool:
+    middleware = import_string(path)
+    return isinstance(middleware, type) and issubclass(middleware, CurrentUserMiddleware)
 
 
 def _check_urls() -> list[CheckMessage]:

@@ -8,6 +8,7 @@ happened, and the form comes back with the error where it belongs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -30,11 +31,21 @@ class ResumableAdminMixin:
     """For ``ModelAdmin``."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return _once_more(super().changeform_view, request, *args, **kwargs)  # type: ignore[misc]
+        changeform: Any = super().changeform_view  # type: ignore[misc]
+        return _once_more(changeform, request, *args, **kwargs)
 
 
-def _once_more(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _once_more(view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
     try:
-        return view(*args, **kwargs)
+        return view(request, *args, **kwargs)
     except (ReferenceAlreadyClaimed, ReferenceRefused):
-        return view(*args, **kwargs)
+        if _has_lost_files(request):
+            raise
+        return view(request, *args, **kwargs)
+
+
+def _has_lost_files(request: HttpRequest) -> bool:
+    """Whether the first try moved a file away that came with the form."""
+    files = [file for _, files in request.FILES.lists() for file in files]
+    paths = [file.temporary_file_path() for file in files if hasattr(file, "temporary_file_path")]
+    return not all(os.path.exists(path) for path in paths)

@@ -67,25 +67,37 @@ def _before_save(sender: Any, instance: models.Model, raw: bool, update_fields: 
 def _after_save(
     sender: Any, instance: models.Model, raw: bool, using: str, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    if _CLAIMS not in instance.__dict__ or raw:
+    if raw:
         return
     for field in _resumable_fields(sender):
-        held = claims_of(instance).get(field.name)
+        _save_digest(field, instance, using, update_fields)
+        held = instance.__dict__.get(_CLAIMS, {}).get(field.name)
         if held is None or (update_fields is not None and field.name not in update_fields):
             continue
         if getattr(instance, field.attname).name != held.session.file.name:
             del claims_of(instance)[field.name]  # Another file was assigned since.
             continue
-        # Of the table that has the field, which may be a parent's.
-        pk = getattr(instance, field.model._meta.pk.attname)
+        pk = _pk_of(instance, field)
         is_confirmed = _is_in_ledgers_transaction(using)
         if is_confirmed and not claiming.confirm(held, pk):
             raise ReferenceAlreadyClaimed(field.name)
-        if field.sha256_field and update_fields is not None and field.sha256_field not in update_fields:
-            # As with update_or_create, or where the digest was deferred.
-            rows = field.model._base_manager.using(using).filter(pk=pk)
-            rows.update(**{field.sha256_field: held.session.sha256})
         transaction.on_commit(partial(_after_commit, field, instance, pk, held, using, is_confirmed), using=using)
+
+
+def _save_digest(field: Any, instance: models.Model, using: str, update_fields: Any) -> None:
+    """Where the file was saved without it: ``update_or_create``, ``save(update_fields=...)``, a digest that is
+    deferred."""
+    digest = field.sha256_field
+    if not digest or update_fields is None or field.name not in update_fields or digest in update_fields:
+        return
+    if digest in instance.__dict__:
+        rows = field.model._base_manager.using(using).filter(pk=_pk_of(instance, field))
+        rows.update(**{digest: instance.__dict__[digest]})
+
+
+def _pk_of(instance: models.Model, field: Any) -> Any:
+    """In the table that has the field, which may be a parent's."""
+    return getattr(instance, field.model._meta.pk.attname)
 
 
 def _is_in_ledgers_transaction(using: str) -> bool:

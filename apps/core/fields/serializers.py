@@ -46,6 +46,8 @@ class ResumableFileField(serializers.FileField):
         """
         assert self._form_field is not None
         if isinstance(data, str):
+            if not data:
+                self.fail("invalid")
             request = self.context.get("request")
             self._form_field.user = getattr(request, "user", None)
         else:
@@ -58,7 +60,11 @@ class ResumableFileField(serializers.FileField):
             return url
         digest_field = value.field.sha256_field
         digest = getattr(value.instance, digest_field) if digest_field else None
-        return {"url": url, "name": value.name.rpartition("/")[2], "size": value.size, "sha256": digest or None}
+        try:
+            size = value.size
+        except OSError:
+            size = None  # It is gone from its storage; the others of a list are not.
+        return {"url": url, "name": value.name.rpartition("/")[2], "size": size, "sha256": digest or None}
 
 
 def connect() -> None:

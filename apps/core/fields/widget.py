@@ -30,6 +30,8 @@ class ResumableUploadInput(ClearableFileInput):
     template_name = "resumable_uploads/upload_field.html"
     field: Any = None
     """The form field; it sets itself."""
+    posted_as = ""
+    """The name under which the value came."""
 
     def __init__(self, attrs: dict[str, Any] | None = None, *, when_sending: str = "wait") -> None:
         super().__init__(attrs)
@@ -41,6 +43,7 @@ class ResumableUploadInput(ClearableFileInput):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         """A reference, or a file, or a list of them if there may be several; a reference wins over a file."""
+        self.posted_as = name
         references = [each for each in _all_of(data, name) if isinstance(each, str) and each]
         if self.allow_multiple_selected:
             return references or _all_of(files, name) or None

@@ -20,6 +20,16 @@ def current_user() -> Any:
     return getattr(_request.get(), "user", None)
 
 
+def use_once(upload_id: str, posted_as: str) -> bool:
+    """Note that an input of the request at work names an upload. False if another one does: the forms of a form set,
+    say, of which two have the same file."""
+    request = _request.get()
+    if request is None:
+        return True
+    uses: dict[str, str] = request.__dict__.setdefault("_resumable_uploads", {})
+    return uses.setdefault(upload_id, posted_as) == posted_as
+
+
 class CurrentUserMiddleware(MiddlewareMixin):
     """Lets form fields know who sent the form. Behind ``AuthenticationMiddleware``."""
 

@@ -11,6 +11,12 @@ AllowedTypes = Mapping[str, tuple[str, ...]]
 """Suffix (lower case, with dot) to the MIME types that may be declared for it, the usual one first."""
 
 
+def accepted(accept: Iterable[str] | str) -> list[str]:
+    """Suffixes and types, from a list of them or a text as HTML's."""
+    given = accept.split(",") if isinstance(accept, str) else accept
+    return [each.strip() for each in given if each.strip()]
+
+
 def allowed_types(accept: Iterable[str] = (), *, replaces: bool = False) -> AllowedTypes:
     """The allow-list.
 

@@ -273,3 +273,39 @@ def test_forms_know_who_sent_them(owner: Any, rf: Any) -> None:
     current_user.CurrentUserMiddleware(view)(request)
     assert seen == [owner]
     assert current_user.current_user() is None
+
+
+class TestOneRequest:
+    @pytest.fixture(autouse=True)
+    def _request(self, rf: Any) -> Any:
+        token = current_user._request.set(rf.post("/"))
+        yield
+        current_user._request.reset(token)
+
+    def test_two_forms_with_one_upload(self, owner: Any) -> None:
+        text = reference(owner)
+        data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "0"}
+        data |= {
+            f"form-{number}-{name}": value for number in (0, 1) for name, value in (("title", "a"), ("file", text))
+        }
+        for _ in range(2):  # A view may validate twice.
+            forms_of_set = forms.modelformset_factory(Video, VideoForm)(data)
+            assert not forms_of_set.is_valid()
+            assert [errors(form) for form in forms_of_set] == [[], ["already_saved"]]
+
+    def test_one_field_with_the_same_upload_twice(self, owner: Any) -> None:
+        text = reference(owner)
+        form = SeveralForm(files(clips=[text, text]))
+        assert form.is_valid(), form.errors
+        assert len(form.cleaned_data["clips"]) == 1
+
+
+def test_validators_know_whose_an_ordinary_file_is(owner: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "apps.core.fields.forms.SecureFileUploadService.check_stored",
+        lambda session, file: seen.append(session.owner),
+    )
+    file = SimpleUploadedFile("a.bin", b"plain", "application/octet-stream")
+    assert VideoForm({"title": "a"}, files(file=file)).is_valid()
+    assert seen == [owner]

@@ -314,11 +314,13 @@ def _usual_umask() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_usual_umask")
-def test_directories_made_on_the_way_are_private(tmp_path: Path) -> None:
-    LocalStore(tmp_path / "media" / "below" / "uploads").begin(uuid4(), mime_type="text/plain")
-    for path in (tmp_path / "media").rglob("*"):
+def test_its_directories_are_private_and_what_is_above_is_as_usual(tmp_path: Path) -> None:
+    root = tmp_path / "media" / "below" / "uploads"
+    LocalStore(root).begin(uuid4(), mime_type="text/plain")
+    for path in (root.parent, root.parent.parent):  # Those of MEDIA_ROOT, which others may read.
+        assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    for path in (root, *root.rglob("*")):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
-    assert stat.S_IMODE((tmp_path / "media").stat().st_mode) == 0o700
 
 
 def test_the_trash_is_emptied_of_what_is_old(store: LocalStore, staged: Staged, tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.core.errors import Conflict, ReferenceAlreadyClaimed
+from apps.core.errors import Conflict, ReferenceAlreadyClaimed, ReferenceRefused
 from apps.core.fields import ResumableFileField, UploadedReference
 from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import claiming
@@ -243,3 +245,91 @@ def test_the_digests_of_older_files_are_filled_in(capsys: pytest.CaptureFixture[
     for wrong in ("library.Paper.file", "library.Video.title", "nothing"):
         with pytest.raises(CommandError):
             call_command("fill_file_sha256", wrong)
+
+
+class TestWithoutSave:
+    def test_an_upload_is_not_written(self, owner: Any) -> None:
+        video = Video.objects.create(title="a")
+        with pytest.raises(ValueError, match="save"):
+            Video.objects.update(file=uploaded(owner))
+        video.file = uploaded(owner)
+        with pytest.raises(ValueError, match="save"):
+            Video.objects.bulk_update([video], ["file"])
+        assert not UploadSession.objects.exclude(claimed_at=None).exists()
+
+    def test_bulk_create_claims_and_cleanup_confirms(self, owner: Any) -> None:
+        (video,) = Video.objects.bulk_create([Video(title="a", file=uploaded(owner))])
+        lapse()
+        sweep()
+        session = UploadSession.objects.get()
+        assert (session.claimed_pk, session.claim_expires_at) == (str(video.pk), None)
+
+    def test_what_is_let_go_before_it_was_saved_can_be_saved_elsewhere(self, owner: Any) -> None:
+        file = uploaded(owner)
+        video = Video(title="a", file=file)
+        video.file.delete(save=False)
+        assert not video.file
+        video.save()
+        assert stored(Video.objects.create(title="b", file=file)) == DATA
+
+
+def test_a_reference_is_for_its_own_field(owner: Any) -> None:
+    with pytest.raises(ReferenceRefused) as raised:
+        Paper.objects.create(file=uploaded(owner))
+    assert raised.value.code == "reference_other_field"
+    assert not UploadSession.objects.get().is_claimed
+
+
+def test_a_claim_that_is_committed_without_a_row_ends(owner: Any) -> None:
+    file = uploaded(owner)
+    with transaction.atomic():
+        Video(title="a", file=file).file.save("", file, save=False)
+    lapse()
+    sweep()
+    assert stored(Video.objects.create(title="b", file=file)) == DATA
+
+
+def test_a_row_that_is_committed_after_its_claim_was_freed_keeps_its_file(owner: Any, uploads: Any) -> None:
+    session = uploaded(owner).session
+    claiming.claim(session)
+    lapse()
+    sweep()
+    Video.objects.create(title="late")
+    Video.objects.update(file=session.file.name)
+    with pytest.raises(Conflict):
+        ResumableUploadService(owner).remove(session.upload_id)
+    uploads(UNCLAIMED_TERM_HOURS=1e-9)
+    sweep()
+    assert stored(Video.objects.get()) == DATA
+    assert UploadSession.objects.get().is_claimed
+
+
+class TestDigest:
+    def test_of_a_file_that_can_be_read_once(self, owner: Any) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, DATA)
+        os.close(writing)
+        video = Video(title="a")
+        with os.fdopen(reading, "rb") as pipe:
+            video.file.save("a.bin", File(pipe))
+        assert stored(video) == DATA
+        assert video.sha256 == hashlib.sha256(DATA).hexdigest()
+
+    @pytest.mark.parametrize("of", ["an upload", "a plain file"])
+    def test_is_saved_with_the_file_alone(self, owner: Any, of: str) -> None:
+        def file() -> Any:
+            return uploaded(owner) if of == "an upload" else ContentFile(DATA, "b.bin")
+
+        expected = hashlib.sha256(DATA).hexdigest()
+        video = Video.objects.create(title="a", file=ContentFile(b"other", "a.bin"))
+        video.file = file()
+        video.save(update_fields=["file"])
+        assert Video.objects.get().sha256 == expected
+        Video.objects.update(sha256="")
+        Video.objects.update_or_create(title="a", defaults={"file": file()})
+        assert Video.objects.get().sha256 == expected
+        Video.objects.update(sha256="")
+        deferred = Video.objects.defer("sha256").get()
+        deferred.file = file()
+        deferred.save()
+        assert Video.objects.get().sha256 == expected

@@ -120,3 +120,18 @@ def test_the_schema_says_what_goes_in_and_what_comes_out() -> None:
     schemas = schema["components"]["schemas"]
     assert schemas["VideoRequest" if "VideoRequest" in schemas else "Video"]["properties"]["file"]["type"] == "string"
     assert schemas["Detailed"]["properties"]["file"]["properties"]["size"]["type"] == "integer"
+
+
+def test_an_empty_text_is_no_file(owner: Any) -> None:
+    answer = create(owner, {"title": "a", "file": ""})
+    assert answer.status_code == 400
+    assert answer.data["file"][0].code == "invalid"
+    assert not Video.objects.exists()
+
+
+def test_a_file_that_is_gone_is_told_without_its_size(owner: Any) -> None:
+    create(owner, {"title": "a", "file": reference(owner)})
+    video = Video.objects.get()
+    video.file.storage.delete(video.file.name)
+    field = ResumableFileField(detail=True, model_field=VIDEO)
+    assert field.to_representation(Video.objects.get().file)["size"] is None

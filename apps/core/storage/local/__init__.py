@@ -1,5 +1,5 @@
 """The store on local disk, or one shared file system."""
 
-from .store import LocalStore
+from .store import DIRECTORIES, LocalStore
 
-__all__ = ["LocalStore"]
+__all__ = ["DIRECTORIES", "LocalStore"]

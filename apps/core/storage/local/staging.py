@@ -31,7 +31,7 @@ class Staging:
     @cached_property
     def fd(self) -> int:
         """The open directory."""
-        return open_private_directory(self.directory)
+        return open_private_directory(self.directory.parent, self.directory.name)
 
     def open(self, upload_id: UUID, kind: str, flags: int) -> int:
         return os.open(f"{upload_id.hex}.{kind}", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600, dir_fd=self.fd)
@@ -87,16 +87,16 @@ class Staging:
                     yield upload_id, datetime.fromtimestamp(written, UTC)
 
 
-def open_private_directory(path: Path) -> int:
-    """Open a directory, which is made first with all above it that is missing, for its owner alone."""
-    make_private_directory(path)
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def open_private_directory(root: Path, name: str) -> int:
+    """Open a directory of a store, which is made first if it is missing."""
+    return os.open(make_private(root, name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
-def make_private_directory(path: Path) -> None:
-    """``mkdir -p`` whose every new directory is 0700 (``Path.mkdir`` gives the mode to the last one alone)."""
-    if path.is_dir() or path.is_symlink():
-        return
-    make_private_directory(path.parent)
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
+def make_private(root: Path, name: str = "") -> Path:
+    """Make a store's root, and a directory in it, for their owner alone. What is above belongs to others, such as a web
+    server that serves ``MEDIA_ROOT``."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for path in (root, root / name):
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    return root / name

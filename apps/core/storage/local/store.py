@@ -28,10 +28,12 @@ from ...grid import Span
 from ..base import PublishedObject, Staged, StoredPart, WriteGuard
 from ..errors import SealLost, StagingMissing, storage_errors
 from .claims import FREE, ClaimEntry
-from .staging import Staging, make_private_directory, open_private_directory
+from .staging import Staging, make_private, open_private_directory
 from .writer import LocalWriter
 
 IDENTITY = "store-id"
+DIRECTORIES = ("files", "staging", "trash")
+"""What a root has in it."""
 
 
 class _PublishedFiles(FileSystemStorage):
@@ -76,7 +78,7 @@ class LocalStore:
 
     @cached_property
     def _files(self) -> int:
-        return open_private_directory(self.root / "files")
+        return open_private_directory(self.root, "files")
 
     def begin(self, upload_id: UUID, *, mime_type: str) -> str:
         self._staging.create(upload_id)
@@ -226,7 +228,7 @@ class LocalStore:
         return []
 
     def trash(self, name: str) -> None:
-        make_private_directory(self.root / "trash")
+        make_private(self.root, "trash")
         aside = self.root / "trash" / f"{name.replace('/', '-')}.{secrets.token_hex(4)}"
         with suppress(FileNotFoundError):
             (self.root / "files" / name).rename(aside)
@@ -242,7 +244,7 @@ class LocalStore:
         return removed
 
     def identity(self) -> str:
-        make_private_directory(self.root)
+        make_private(self.root)
         path = self.root / IDENTITY
         if not path.exists():
             fd, fresh = tempfile.mkstemp(dir=self.root)
