@@ -116,6 +116,10 @@ def add_in_admin(address: str, project: Project) -> None:
         form = {"title": "a", "file": done["file"]["reference"], "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         saved = browser.post(add, form, allow_redirects=False, timeout=20)
         assert saved.status_code == 302, saved.text
+        admin = browser.get(f"{address}/admin/mysite/video/", timeout=20).text
+        row = re.findall(r'href="(/admin/mysite/video/\d+/change/)"', admin)[0]
+        (link,) = re.findall(r'<a href="([^"]+\.mp4)"', browser.get(f"{address}{row}", timeout=20).text)
+        assert browser.get(f"{address}{link}", timeout=20).content == FILM
     newest = max((project.directory / "media" / "videos").rglob("*.mp4"), key=lambda path: path.stat().st_mtime_ns)
     assert newest.read_bytes() == FILM
 
@@ -157,13 +161,41 @@ def test_the_readme_makes_a_project_that_takes_uploads(tmp_path: Path, site: Pat
     project.run("-c", SEARCH)
 
 
+PAGES_OF_FIELDS = """
+from . import api, several, views
+urlpatterns += [path('', views.AddLecture.as_view()), path('several/', several.AddSeveral.as_view())]
+"""
+SEVERAL = """
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from django.test import Client
+from resumable_uploads.testing import upload_reference
+from mysite.models import Lecture
+film = bytes.fromhex("000000186674797069736f6d0000000069736f6d6d703432")
+user = get_user_model().objects.create_superuser("ada", password="secret")
+client = Client(headers={"host": "localhost"})
+client.force_login(user)
+assert 'enctype="multipart/form-data"' in client.get("/").content.decode()
+references = [upload_reference(user, "mysite.Lecture.video", film, f"{n}.mp4") for n in range(2)]
+answer = client.post("/several/", {"videos": references})
+assert answer.status_code == 302, answer.content.decode()
+assert sorted(Lecture.objects.values_list("title", flat=True)) == ["0.mp4", "1.mp4"]
+assert all(len(lecture.sha256) == 64 for lecture in Lecture.objects.all())
+"""
+
+
 def test_the_page_on_fields_makes_a_project_whose_own_tests_pass(tmp_path: Path, site: Path) -> None:
     project = Project(tmp_path / "project", site)
     for path, text in snippets("README.md")[1:3] + snippets("docs/FIELDS.md"):
         project.append(path, text)
-    project.append("mysite/urls.py", "from . import api, views\nurlpatterns += [path('', views.AddLecture.as_view())]")
+    project.append("mysite/urls.py", PAGES_OF_FIELDS)
+    (template,) = (PROJECT / "docs/FIELDS.md").read_text().split("```html\n<!-- mysite/")[1:]
+    path, _, text = template.split("\n```")[0].partition(" -->\n")
+    project.append(f"mysite/{path}", text)
     project.manage("makemigrations", "mysite", "--verbosity=0")
     assert_in_order(project)
+    project.run("-c", SEVERAL)
     assert "Ran 2 tests" in project.manage("test")
     project.manage("fill_file_sha256", "mysite.Lecture.video")
 

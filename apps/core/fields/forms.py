@@ -136,7 +136,7 @@ class ResumableFileField(forms.FileField):
         if not use_once(file.upload_id, self.widget.posted_as):
             raise ValidationError(self.error_messages["already_saved"], code="already_saved")
         if not file.size and not self.allow_empty_file:
-            raise ValidationError(self.error_messages["empty"], code="empty")
+            raise ValidationError(self.error_messages["empty"], "empty")
         return file
 
     def _require_acceptable(self, file: Any) -> None:
