@@ -13,7 +13,9 @@ from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 from apps.core.storage import get_store
 from apps.core.storage.local.claims import COMMITTED, ENTRY_SIZE, FREE, PARTIAL
 
+from ..library.models import Paper
 from ..memory_store import BUCKETS
+from .rows import stored_files
 from .state import as_time, rows_of
 from .world import World
 
@@ -27,7 +29,7 @@ def fingerprint_of(world: World) -> str:
 
     Ids and tokens count by the order in which they appear, and times by their distance from now, to the second.
     """
-    text = "\n".join([*_rows(world), *_bytes(), *_promises(world)])
+    text = "\n".join([*_rows(world), *_bytes(), *_files_of_rows(), *_promises(world)])
     numbers: dict[str, str] = {}
     return _RANDOM.sub(lambda found: numbers.setdefault(found[0][-32:], f"#{len(numbers)}"), text)
 
@@ -55,6 +57,10 @@ def _bytes() -> Iterator[str]:
             yield f"{path.name} {[_ENTRIES.get(entry, entry.hex()) for entry in entries]}"
         elif path.is_file():
             yield f"{path.name} {path.read_bytes()!r}"
+
+
+def _files_of_rows() -> Iterator[str]:
+    yield repr([*rows_of(Paper, "id", "number", "file"), *sorted(path.name for path in stored_files())])
 
 
 def _promises(world: World) -> Iterator[str]:

@@ -11,6 +11,7 @@ from apps.core.models import UploadSession
 from apps.core.storage import Staged, StagingMissing, get_store
 
 from ..memory_store import BUCKETS
+from .rows import missing_files
 from .state import read_state
 from .world import World
 
@@ -59,6 +60,7 @@ class Observer:
             if session["status"] == "completed":
                 self._check_file(session)
         self._check_usage()
+        _require(not (missing := missing_files()), f"every row has its file, but: {missing}")
 
     def _check_move(self, actor: str, before: dict[str, Any] | None, now: dict[str, Any] | None) -> None:
         if before is None:
@@ -157,6 +159,8 @@ class Observer:
     def _check_file(self, session: dict[str, Any]) -> None:
         if any(upload_id == session["upload_id"] for upload_id, _ in self._world.damaged):
             return  # By a disk, after it was verified.
+        if session["destination"]:
+            return  # Whether rows have it is asked below.
         try:
             with get_store("default").published.open(session["file"]) as published:
                 data = published.read()
@@ -180,7 +184,7 @@ class Observer:
                 sums[0] += 1
                 sums[1] += session["reserved_bytes"] + session["spooled_bytes"]
             sums[2] += session["counted_bytes"]
-            sums[3] += session["status"] == "completed"
+            sums[3] += session["status"] == "completed" and session["claimed_at"] is None
         limits = upload_settings()
         for owner, usage in self._state.usage.items():
             _require(

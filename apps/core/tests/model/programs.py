@@ -23,6 +23,7 @@ from .requests import (
     send,
     status,
 )
+from .rows import create_for_rows, replace_file, save_again, save_row, save_row_and_die, wait_for_claims, wait_for_moves
 from .world import OTHER
 
 
@@ -35,6 +36,8 @@ class Program:
     settings: dict[str, Any] = field(default_factory=dict)
     rows_go: bool = False
     """Whether rows are deleted by other ways than the engine's."""
+    claims_lapse: bool = False
+    """Whether a claim may be over before its row is saved."""
 
     def __str__(self) -> str:
         return self.name.replace(" ", "_")
@@ -43,6 +46,7 @@ class Program:
 _UNKNOWN = create(None)
 _KNOWN = create()
 _FULL = (_KNOWN, send(0), send(1), send(2))
+_FOR_ROWS = (create_for_rows(), send(0), send(1), send(2), complete())
 _ON_OBJECT_STORE = {
     "STORES": {"default": {"BACKEND": "apps.core.tests.model.steps.SteppedMemoryStore", "OPTIONS": {"bucket": "model"}}}
 }
@@ -122,6 +126,35 @@ PROGRAMS = (
         [_UNKNOWN, send(0)],
         [in_order(send(1), send(2)), create(4), declare(10)],
         {"MAX_RESERVED_BYTES": 12},
+    ),
+    Program("two rows for one file", _FOR_ROWS, [save_row(1), save_row(2)]),
+    Program(
+        "two rows for one file in transactions",
+        _FOR_ROWS,
+        [save_row(1, in_transaction=True), save_row(2, in_transaction=True), remove()],
+    ),
+    Program("a row for a file that is removed", _FOR_ROWS, [save_row(1), remove(), cleanup()]),
+    Program(
+        "a row that is slow",
+        _FOR_ROWS,
+        [save_row(1), in_order(wait_for_claims(), save_row(2)), cleanup()],
+        claims_lapse=True,
+    ),
+    Program(
+        "a file that is moved by two",
+        [*_FOR_ROWS, save_row_and_die(1), wait_for_moves()],
+        [cleanup(), cleanup()],
+    ),
+    Program(
+        "a row that is saved again while its file is moved",
+        [*_FOR_ROWS, save_row_and_die(1), wait_for_moves()],
+        [save_again(1), cleanup()],
+    ),
+    Program(
+        "a file that is moved while its row gets another",
+        _FOR_ROWS,
+        [save_row(1), in_order(wait_for_moves(), cleanup()), replace_file(1)],
+        claims_lapse=True,
     ),
     Program("counted anew meanwhile", [_UNKNOWN, send(0)], [recount(), in_order(send(1), cancel()), declare(10)]),
 )

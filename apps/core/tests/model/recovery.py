@@ -14,10 +14,11 @@ from apps.core.conf import upload_settings
 from apps.core.errors import MissingChunks, QuotaExceeded, UploadError
 from apps.core.models import UploadSession
 from apps.core.services.audit import Audit
-from apps.core.services.cleanup import Cleanup
+from apps.core.services.cleanup import MOVING_TIME, Cleanup
 from apps.core.storage import get_store
 
 from .observer import Violation
+from .rows import untidy_rows
 from .world import FILE, OTHER, World, chunk_of, file_of
 
 NOTHING_DONE = "nothing"
@@ -25,12 +26,13 @@ _ATTEMPTS = 12
 """How often missing chunks are sent: after the first time, nothing is damaged any more."""
 
 
-def recover(world: World, *, rows_go: bool) -> Iterator[str]:
+def recover(world: World, *, rows_go: bool, claims_lapse: bool) -> Iterator[str]:
     """Bring every upload to its end; yields what was done after each stage.
 
     Args:
         rows_go: whether the program deletes rows by other ways than the engine's. A process that is killed then may
             leave a file without a record, which ``check_uploads`` is for.
+        claims_lapse: whether a claim may have been over before its row was saved.
 
     Raises:
         Violation: one did not come to its end, or something is left behind.
@@ -53,7 +55,12 @@ def recover(world: World, *, rows_go: bool) -> Iterator[str]:
         raise Violation("a client that persists completes its uploads")
     world.clock.sleep(2 * 3600 * upload_settings().session_ttl_hours)
     _sweep()
+    for _ in range(2):  # A row that had an old name again keeps it for its readers.
+        world.clock.sleep(MOVING_TIME.total_seconds() + upload_settings().moved_grace_seconds)
+        _sweep()
     _require_tidy(world, rows_go=rows_go)
+    if problem := untidy_rows(may_share=claims_lapse):
+        raise Violation(problem)
 
 
 def _sweep() -> None:

@@ -110,7 +110,8 @@ class Runner:
     def _recover_by_stages(self, world: World) -> None:
         """Until the state is one that was recovered from before."""
         states: set[tuple[str, str]] = set()
-        for stage in recover(world, rows_go=self.program.rows_go):
+        rows_go, claims_lapse = self.program.rows_go, self.program.claims_lapse
+        for stage in recover(world, rows_go=rows_go, claims_lapse=claims_lapse):
             state = stage, unobserved(partial(fingerprint_of, world))
             if state in self._recovered:
                 break

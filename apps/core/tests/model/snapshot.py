@@ -13,9 +13,10 @@ from django.db import connection
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 
 from ..memory_store import BUCKETS, Bucket
+from .rows import TABLE, stored_files
 from .world import World
 
-_TABLES = [model._meta.db_table for model in (OwnerUsage, UploadSession, ChunkReceipt)]
+_TABLES = [*(model._meta.db_table for model in (OwnerUsage, UploadSession, ChunkReceipt)), TABLE]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Snapshot:
                 for row in rows:
                     cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
         for path, content in self.files.items():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_bytes(content)
         for name, bucket in self.buckets.items():
             vars(BUCKETS[name]).update(copy.deepcopy(vars(bucket)))
@@ -67,7 +68,7 @@ def empty(store_root: Path) -> None:
 
 def _files_below(store_root: Path) -> list[Path]:
     """But for the name of the store itself."""
-    return [path for path in store_root.glob("*/**/*") if path.is_file()]
+    return [*{*(path for path in store_root.glob("*/**/*") if path.is_file()), *stored_files()}]
 
 
 def _copy_of(world: World) -> World:

@@ -16,6 +16,7 @@ _SESSION_COLUMNS = (
     *("id", "upload_id", "owner_id", "status", "total_size", "chunk_size", "file_hash", "store_handle"),
     *("received_chunks", "received_bytes", "contiguous_chunks", "chunks_end", "end_index"),
     *("reserved_bytes", "spooled_bytes", "lease_token", "sha256", "file", "counted_bytes", "expires_at"),
+    *("destination", "claimed_at"),
 )
 _COUNTERS = ("open_sessions", "reserved_bytes", "stored_bytes", "stored_files")
 

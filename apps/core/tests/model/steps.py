@@ -12,7 +12,7 @@ import secrets
 import struct
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
@@ -121,6 +121,12 @@ class _Seeded:
         return self._random.randbytes(size)
 
 
+def _seeded_text(seed: str) -> Callable[[int], str]:
+    """The random part of the names of published files."""
+    names = random.Random(seed)
+    return lambda length: "".join(names.choices("abcdefghij", k=length))
+
+
 @contextmanager
 def stepped(clock: Clock, seed: str) -> Iterator[None]:
     """Let actors stop at every step, live by ``clock``, and draw the random names of ``seed``."""
@@ -128,6 +134,7 @@ def stepped(clock: Clock, seed: str) -> Iterator[None]:
     replacements = {
         (services, "time"): clock,
         (services, "uuid"): _Seeded(uuid, seed),
+        (services, "get_random_string"): _seeded_text(seed),
         (local.__name__, "secrets"): _Seeded(secrets, seed),
         (local.__name__, "os"): _SteppedOs(),
         (local.__name__, "fcntl"): _SteppedFcntl(),

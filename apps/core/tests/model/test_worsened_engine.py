@@ -12,7 +12,7 @@ import pytest
 from django.db import transaction
 
 from apps.core.models import UploadSession
-from apps.core.services import declaring, hot_queries, quotas, transitions
+from apps.core.services import claiming, declaring, hot_queries, moving, quotas, transitions
 from apps.core.services.write_guard import ChunkGuard
 from apps.core.storage.local.claims import ClaimEntry
 from apps.core.storage.local.staging import Staging
@@ -118,6 +118,18 @@ def _claims_believed() -> Any:
     return mock.patch.object(ChunkGuard, "may_write", return_value=True)
 
 
+def _old_names_unasked() -> Any:
+    return mock.patch.object(moving, "is_named", return_value=False)
+
+
+def _claims_freed_unasked() -> Any:
+    return mock.patch.object(claiming, "row_naming", return_value=None)
+
+
+def _removing_what_is_claimed() -> Any:
+    return mock.patch.object(UploadSession, "is_claimed", False)
+
+
 WORSENED = {
     "a session expires although it was prolonged": (_expiry_whatever_happened, "a chunk in the moment of expiry"),
     "an assembly completes without its lease": (
@@ -149,6 +161,12 @@ WORSENED = {
         _recording_without("AND status = 'active'", _WITHIN_RESERVED),
         "a chunk while its upload is cancelled",
     ),
+    "an old name is deleted whatever rows have it": (
+        _old_names_unasked,
+        "a row that is saved again while its file is moved",
+    ),
+    "a claim is freed whatever rows say": (_claims_freed_unasked, "a row that is slow"),
+    "a file is removed although a row claimed it": (_removing_what_is_claimed, "a row for a file that is removed"),
     "a lost claims file is believed": (_claims_believed, "a claims file that is lost"),
     "an emptied claims file is believed": (_claims_believed, "a claims file that was emptied"),
 }
