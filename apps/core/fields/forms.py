@@ -133,7 +133,7 @@ class ResumableFileField(forms.FileField):
             largest = self.purpose.smallest_limit
             params = {"max_size": decimal_size(largest) if largest else ""}
             raise ValidationError(self.error_messages[error.code], code=error.code, params=params) from None
-        if not use_once(file.upload_id, self.widget.posted_as):
+        if not use_once(file.upload_id, getattr(self.widget, "posted_as", "")):
             raise ValidationError(self.error_messages["already_saved"], code="already_saved")
         if not file.size and not self.allow_empty_file:
             raise ValidationError(self.error_messages["empty"], "empty")

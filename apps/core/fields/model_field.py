@@ -192,7 +192,7 @@ class ResumableFileField(models.FileField):
             file.name = present_name(file.name)
         return file
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         """
         Raises:
             ValueError: an upload is written without ``save()``, as by ``QuerySet.update`` or ``bulk_update``: nothing
@@ -201,7 +201,7 @@ class ResumableFileField(models.FileField):
         is_field_file = isinstance(value, ResumableFieldFile) and not value._committed
         if isinstance(value._file if is_field_file else value, UploadedReference):
             raise ValueError("An uploaded file is taken over by save() alone: assign it to an instance, and save that.")
-        return super().get_prep_value(value)
+        return super().get_db_prep_save(value, connection)
 
     def formfield(self, **kwargs: Any) -> Any:
         from .forms import ResumableFileField as FormField

@@ -107,8 +107,10 @@ def _is_in_ledgers_transaction(using: str) -> bool:
 def _after_commit(field: Any, instance: models.Model, pk: Any, held: Claim, using: str, is_confirmed: bool) -> None:
     if not is_confirmed and not claiming.confirm(held, pk):
         rows = field.model._base_manager.using(using)
-        rows.filter(pk=pk, **{field.name: held.session.file.name}).update(**{field.name: ""})
-        setattr(instance, field.attname, "")
+        nothing = {name: "" for name in (field.name, field.sha256_field) if name}
+        rows.filter(pk=pk, **{field.name: held.session.file.name}).update(**nothing)
+        for name, value in nothing.items():
+            setattr(instance, name, value)
         raise ReferenceAlreadyClaimed(field.name)
     if claims_of(instance).get(field.name) is held:
         del claims_of(instance)[field.name]

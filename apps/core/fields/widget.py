@@ -31,7 +31,7 @@ class ResumableUploadInput(ClearableFileInput):
     field: Any = None
     """The form field; it sets itself."""
     posted_as = ""
-    """The name under which the value came."""
+    """The name under which a value came that is to be saved."""
 
     def __init__(self, attrs: dict[str, Any] | None = None, *, when_sending: str = "wait") -> None:
         super().__init__(attrs)
@@ -43,7 +43,8 @@ class ResumableUploadInput(ClearableFileInput):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         """A reference, or a file, or a list of them if there may be several; a reference wins over a file."""
-        self.posted_as = name
+        is_deleted = f"{name.rpartition('-')[0]}-DELETE" in data  # A form of a form set that is not saved.
+        self.posted_as = "" if is_deleted else name
         references = [each for each in _all_of(data, name) if isinstance(each, str) and each]
         if self.allow_multiple_selected:
             return references or _all_of(files, name) or None

@@ -24,7 +24,7 @@ def use_once(upload_id: str, posted_as: str) -> bool:
     """Note that an input of the request at work names an upload. False if another one does: the forms of a form set,
     say, of which two have the same file."""
     request = _request.get()
-    if request is None:
+    if request is None or not posted_as:
         return True
     uses: dict[str, str] = request.__dict__.setdefault("_resumable_uploads", {})
     return uses.setdefault(upload_id, posted_as) == posted_as

@@ -14,8 +14,8 @@ Nobody confirmed it in time
     Then the process was killed, the row was never saved, or it was saved by ways that send no signal
     (``bulk_create``). Whoever wants the file next, or cleanup, asks the model's tables (:func:`settle`): where a row
     names the file, the claim is confirmed, else the file is free again. A row that was so slow that its claim was given
-    to another is told so by :func:`confirm`, and loses the name. One that was committed after its claim had been freed,
-    by a process that was killed then, is found before the file is removed (:func:`confirm_found`).
+    to another is told so by :func:`confirm`, and loses the name. One that was committed after its claim had been freed
+    is found before the file is removed or given to another (:func:`confirm_found`, :func:`is_a_rows`).
 
 From the claim on the file belongs to the row: the upload is not removed, ends by no term, and leaves its owner's quota.
 """
@@ -57,7 +57,7 @@ def claim(session: UploadSession) -> Claim:
         ReferenceRefused: it was removed meanwhile.
     """
     token = uuid.uuid4()
-    if _take(session, token, _lease_end()):
+    if _take(session, token, _lease_end(), if_never_claimed=True):
         return Claim(session, token)
     try:
         ledger.refresh(session)
@@ -65,7 +65,8 @@ def claim(session: UploadSession) -> Claim:
         raise _removed() from None
     if session.status != Status.COMPLETED:
         raise _removed()
-    if not settle(session) or not _take(session, token, _lease_end()):
+    is_free = settle(session) if session.is_claimed else not confirm_found(session)
+    if not is_free or not _take(session, token, _lease_end()):
         raise ReferenceAlreadyClaimed
     return Claim(session, token)
 
@@ -108,6 +109,20 @@ def settle(session: UploadSession) -> bool:
     return _free(session, now)
 
 
+def is_a_rows(session: UploadSession) -> bool:
+    """Whether the file is that of a row, or may be: a claim that is neither confirmed nor at work is compared with the
+    tables."""
+    if session.claim_token is None:
+        return False
+    is_held = session.claim_expires_at is None or session.claim_expires_at > timezone.now()
+    if session.is_claimed and is_held:
+        return True
+    try:
+        return row_naming(session, session.file.name or "") is not None
+    except LookupError:
+        return True
+
+
 def confirm_found(session: UploadSession) -> bool:
     """Whether a row names the file of an upload whose claim was freed: it has it then."""
     if session.status != Status.COMPLETED or session.is_claimed or session.claim_token is None:
@@ -120,7 +135,9 @@ def confirm_found(session: UploadSession) -> bool:
 
 
 @transactional(durable=True)
-def _take(session: UploadSession, token: uuid.UUID, lease_end: datetime | None) -> bool:
+def _take(
+    session: UploadSession, token: uuid.UUID, lease_end: datetime | None, *, if_never_claimed: bool = False
+) -> bool:
     quotas.lock(session.owner_id)
     now = UploadSession.objects.filter(pk=session.pk).first()
     changes = {
@@ -130,7 +147,8 @@ def _take(session: UploadSession, token: uuid.UUID, lease_end: datetime | None) 
         "claimed_pk": "",
         "counted_bytes": 0,
     }
-    if now is None or not update_if(row_of(session), Q(status=Status.COMPLETED, claimed_at=None), **changes):
+    free = Q(status=Status.COMPLETED, claimed_at=None) & (Q(claim_token=None) if if_never_claimed else Q())
+    if now is None or not update_if(row_of(session), free, **changes):
         return False
     quotas.forget_stored(now.owner_id, size=now.counted_bytes, files=1)
     return True

@@ -134,6 +134,7 @@ class _Move:
             if not self._session.moving_to:
                 self._choose_name(row)
             self._copy()
+            self._note()  # Whoever lost the lease meanwhile renames nothing.
             if rename(self._field, row, self._old, self._session.moving_to):
                 return True
         if not self._session.moving_to or row_naming(self._session, self._session.moving_to) is None:

@@ -16,6 +16,7 @@ from django.core import signing
 from ..conf import upload_settings
 from ..errors import ReferenceRefused, UploadError
 from ..models import UploadSession
+from . import claiming
 from .purposes import Purpose
 from .secure_file_upload_service import SecureFileUploadService
 
@@ -26,7 +27,7 @@ Status = UploadSession.Status
 
 def reference_to(session: UploadSession) -> str | None:
     """The reference to a completed upload for a field; None if it is no such upload, or was claimed."""
-    if session.status != Status.COMPLETED or not session.purpose or session.is_claimed:
+    if session.status != Status.COMPLETED or not session.purpose or not _is_free(session):
         return None
     return _signer().sign_object(
         {
@@ -54,10 +55,17 @@ def resolve(reference: str, purpose: Purpose, user: Any) -> UploadSession:
     session = UploadSession.objects.filter(upload_id=named["upload"], owner=user.pk, purpose=purpose.label).first()
     if session is None or session.status != Status.COMPLETED or session.published_digest != named["digest"]:
         raise ReferenceRefused("The uploaded file was removed; upload it again.", "reference_removed")
-    if session.is_claimed:
+    if not _is_free(session):
         raise ReferenceRefused("This file is already saved.", "already_saved")
     _require_fitting(session, purpose)
     return session
+
+
+def _is_free(session: UploadSession) -> bool:
+    """Also if a save failed that had claimed it, once that claim is over."""
+    if session.is_claimed and claiming.settle(session):
+        session.refresh_from_db()
+    return not session.is_claimed
 
 
 def _unsigned(reference: str) -> dict[str, str]:

@@ -119,7 +119,7 @@ def _remove_all_bytes(session: UploadSession) -> None:
     # same has another record, which a restored backup may have lost.
     store = get_store(session.store)
     store.discard(session.staged)
-    if session.is_claimed:  # Its file is that of the row that claimed it.
+    if claiming.is_a_rows(session):
         moving.forget_old_name(session)
         return
     if session.destination and session.file.name:

@@ -25,17 +25,21 @@ class FoundRow:
 
 
 def row_naming(session: UploadSession, name: str) -> FoundRow | None:
-    """The row that names an upload's file, locked and read as it is now; None if there is none.
+    """The row that names an upload's file, locked where the model is usually written; None if there is none.
 
     Raises:
         LookupError: the field is gone from the code.
     """
     field: Any = upload_field(session.purpose)
     known = {"pk": session.claimed_pk} if session.claimed_pk else {}
+    usual = router.db_for_write(field.model)
     for using in _databases(field.model):
-        with transaction.atomic(using=using):
-            rows = field.model._base_manager.using(using).select_for_update().filter(**{field.name: name}, **known)
-            pk = rows.values_list("pk", flat=True).first()
+        rows = field.model._base_manager.using(using).filter(**{field.name: name}, **known).values_list("pk", flat=True)
+        if using == usual:  # Others may be replicas, which lock nothing.
+            with transaction.atomic(using=using):
+                pk = rows.select_for_update().first()
+        else:
+            pk = rows.first()
         if pk is not None:
             return FoundRow(using, pk)
     return None
@@ -55,7 +59,9 @@ def rename(field: Any, row: FoundRow, old: str, new: str) -> bool:
 
 def rename_all(field: Any, old: str, new: str) -> None:
     for using in _databases(field.model):
-        field.model._base_manager.using(using).filter(**{field.name: old}).update(**{field.name: new})
+        rows = field.model._base_manager.using(using).filter(**{field.name: old})
+        if rows.exists():
+            rows.update(**{field.name: new})
 
 
 def instance_of(field: Any, row: FoundRow) -> Any:

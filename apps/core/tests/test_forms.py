@@ -293,6 +293,19 @@ class TestOneRequest:
             assert not forms_of_set.is_valid()
             assert [errors(form) for form in forms_of_set] == [[], ["already_saved"]]
 
+    def test_a_form_that_is_deleted_takes_nothing(self, owner: Any) -> None:
+        data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "0", "form-0-DELETE": "on"}
+        text = reference(owner)
+        data |= {
+            f"form-{number}-{name}": value for number in (0, 1) for name, value in (("title", "a"), ("file", text))
+        }
+        forms_of_set = forms.modelformset_factory(Video, VideoForm, can_delete=True)(data)
+        assert forms_of_set.is_valid(), forms_of_set.errors
+
+    def test_a_form_with_another_widget(self, owner: Any) -> None:
+        hidden = forms.modelform_factory(Video, VideoForm, widgets={"file": forms.HiddenInput})
+        assert hidden({"title": "a", "file": reference(owner)}).is_valid()
+
     def test_one_field_with_the_same_upload_twice(self, owner: Any) -> None:
         text = reference(owner)
         form = SeveralForm(files(clips=[text, text]))

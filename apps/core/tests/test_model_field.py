@@ -21,6 +21,7 @@ from apps.core.fields import ResumableFileField, UploadedReference
 from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import claiming
 from apps.core.services.cleanup import Cleanup
+from apps.core.services.references import reference_to, resolve
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .library.models import Paper, Video
@@ -333,3 +334,54 @@ class TestDigest:
         deferred.file = file()
         deferred.save()
         assert Video.objects.get().sha256 == expected
+
+
+class TestFreedClaims:
+    @pytest.fixture
+    def freed(self, owner: Any) -> UploadSession:
+        """Its claim was freed while the row's own transaction, in another database, was open."""
+        session = uploaded(owner).session
+        claiming.claim(session)
+        lapse()
+        sweep()
+        Video.objects.create(title="late")
+        Video.objects.update(file=session.file.name)
+        session.refresh_from_db()
+        return session
+
+    def test_the_row_s_file_stays_when_the_uploader_goes(self, owner: Any, freed: UploadSession) -> None:
+        owner.delete()
+        assert stored(Video.objects.get()) == DATA
+
+    def test_no_second_row_gets_it(self, freed: UploadSession) -> None:
+        with pytest.raises(ReferenceAlreadyClaimed):
+            Video.objects.create(title="second", file=UploadedReference(freed))
+        freed.refresh_from_db()
+        assert freed.claimed_pk == str(Video.objects.get(title="late").pk)
+
+    def test_a_file_that_no_row_took_goes_with_its_uploader(self, owner: Any) -> None:
+        session = uploaded(owner).session
+        claiming.claim(session)
+        lapse()
+        path = Path(session.file.path)
+        owner.delete()
+        assert not path.exists()
+
+    def test_after_a_failed_save_the_form_can_be_sent_again(self, owner: Any) -> None:
+        file = uploaded(owner)
+        text = reference_to(file.session) or ""
+        claiming.claim(file.session)
+        file.session.refresh_from_db()
+        with pytest.raises(ReferenceRefused):
+            resolve(text, Video._meta.get_field("file").purpose, owner)
+        assert reference_to(file.session) is None
+        lapse()
+        file.session.refresh_from_db()
+        assert reference_to(file.session) is not None
+        assert not resolve(text, Video._meta.get_field("file").purpose, owner).is_claimed
+
+
+def test_an_upload_that_is_not_saved_yet_can_be_looked_for(owner: Any) -> None:
+    """As ``validate_unique`` and constraints do."""
+    video = Video(title="a", file=uploaded(owner))
+    assert not Video.objects.filter(file=video.file).exists()
