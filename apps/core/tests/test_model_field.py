@@ -290,21 +290,6 @@ def test_a_claim_that_is_committed_without_a_row_ends(owner: Any) -> None:
     assert stored(Video.objects.create(title="b", file=file)) == DATA
 
 
-def test_a_row_that_is_committed_after_its_claim_was_freed_keeps_its_file(owner: Any, uploads: Any) -> None:
-    session = uploaded(owner).session
-    claiming.claim(session)
-    lapse()
-    sweep()
-    Video.objects.create(title="late")
-    Video.objects.update(file=session.file.name)
-    with pytest.raises(Conflict):
-        ResumableUploadService(owner).remove(session.upload_id)
-    uploads(UNCLAIMED_TERM_HOURS=1e-9)
-    sweep()
-    assert stored(Video.objects.get()) == DATA
-    assert UploadSession.objects.get().is_claimed
-
-
 class TestDigest:
     def test_of_a_file_that_can_be_read_once(self, owner: Any) -> None:
         reading, writing = os.pipe()
@@ -348,6 +333,15 @@ class TestFreedClaims:
         Video.objects.update(file=session.file.name)
         session.refresh_from_db()
         return session
+
+    def test_the_row_keeps_its_file(self, owner: Any, freed: UploadSession, uploads: Any) -> None:
+        with pytest.raises(Conflict):
+            ResumableUploadService(owner).remove(freed.upload_id)
+        UploadSession.objects.update(claimed_at=None)
+        uploads(UNCLAIMED_TERM_HOURS=1e-9)
+        sweep()
+        assert stored(Video.objects.get()) == DATA
+        assert UploadSession.objects.get().is_claimed
 
     def test_the_row_s_file_stays_when_the_uploader_goes(self, owner: Any, freed: UploadSession) -> None:
         owner.delete()
