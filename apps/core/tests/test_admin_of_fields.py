@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import Client
 
 from apps.core.errors import ReferenceAlreadyClaimed
 from apps.core.fields import UploadedReference
 from apps.core.fields.forms import ResumableFileField
+from apps.core.fields.race import ResumableAdminMixin
 from apps.core.models import UploadSession
 from apps.core.services import claiming
 
@@ -149,3 +152,26 @@ def test_it_is_not_the_stock_widget_anywhere() -> None:
         model_admin: Any = type("Any", (admin.ModelAdmin,), options)(Video, urls.site)
         form = model_admin.get_form(None, None)
         assert type(form.base_fields["file"].widget).__name__ == "ResumableUploadInput"
+
+
+@pytest.mark.parametrize(("is_moved", "tries"), [(True, 1), (False, 2)])
+def test_it_is_not_tried_again_without_a_file_that_the_first_try_moved(rf: Any, is_moved: bool, tries: int) -> None:
+    class Plain:
+        tried = 0
+
+        def changeform_view(self, request: Any) -> None:
+            self.tried += 1
+            if is_moved:
+                os.unlink(request.FILES["cover"].temporary_file_path())
+            raise ReferenceAlreadyClaimed
+
+    class Admin(ResumableAdminMixin, Plain):
+        pass
+
+    request = rf.post("/")
+    with TemporaryUploadedFile("c.jpg", "image/jpeg", 3, None) as cover:
+        request.FILES["cover"] = cover
+        admin = Admin()
+        with pytest.raises(ReferenceAlreadyClaimed):
+            admin.changeform_view(request)
+    assert admin.tried == tries
