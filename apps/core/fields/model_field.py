@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -49,11 +49,12 @@ class ResumableFieldFile(FieldFile):
         """
         if isinstance(content, UploadedReference):
             self._claim(content)
-        else:
-            with _rereadable(content) if self.field.sha256_field else nullcontext(content) as content:
-                if self.field.sha256_field:
-                    self._set_sha256(sha256_of_blocks(content.chunks(MIB)))
+        elif self.field.sha256_field:
+            with _rereadable(content) as content:
+                self._set_sha256(sha256_of_blocks(content.chunks(MIB)))
                 super().save(name, content, save=False)
+        else:
+            super().save(name, content, save=False)
         if save:
             self.instance.save()
 

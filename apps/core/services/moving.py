@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -34,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.storage import Storage
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -207,20 +205,13 @@ def _link(source: Path, target: Path) -> bool:
 
 
 def _keeping(renew: Callable[[], None]) -> Callable[[], None]:
-    """Renew a lease several times within its length; from any thread, for some storages read in threads of their own,
-    whose connections to the database nobody would close."""
-    own = threading.current_thread()
+    """Renew a lease several times within its length, however often it is called."""
     due = time.monotonic()
 
     def keep() -> None:
         nonlocal due
-        if time.monotonic() < due:
-            return
-        due = time.monotonic() + upload_settings().lease_seconds / 5
-        try:
+        if time.monotonic() >= due:
+            due = time.monotonic() + upload_settings().lease_seconds / 5
             renew()
-        finally:
-            if threading.current_thread() is not own:
-                connection.close()
 
     return keep

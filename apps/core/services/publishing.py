@@ -16,7 +16,6 @@ and come to life again. So:
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from django.core.files import File
 from django.core.files.storage import Storage
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from ..errors import Unavailable, UploadError
 from ..models import UploadSession
@@ -61,7 +60,6 @@ class Publication:
         self._lost = lost
         self._size = session.total_size or 0
         self._storage = _storage_of(session)
-        self._thread = threading.current_thread()
 
     def earlier(self) -> str:
         """The name under which an earlier attempt published everything, and was killed before it could say so."""
@@ -109,7 +107,7 @@ class Publication:
 
     def _stream(self, name: str, sha256: str) -> str:
         with self._store.open(self._session.staged) as stored:
-            content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease_from_anywhere)
+            content = StreamedContent(stored, self._size, sha256, name=name, at_block=self._keep_lease)
             content.content_type = self._session.mime_type
             saved = name
             try:
@@ -134,14 +132,6 @@ class Publication:
             raise
         except Exception as error:
             raise Unavailable("The storage that the file is for is in trouble; try again.") from error
-
-    def _keep_lease_from_anywhere(self) -> None:
-        """Some storages read in threads of their own, whose connections to the database nobody would close."""
-        try:
-            self._keep_lease()
-        finally:
-            if threading.current_thread() is not self._thread:
-                connection.close()
 
     def _is_staged(self) -> bool:
         try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from django.core.files import File
 from django.core.files.storage import Storage
+from django.db import connection
 
 from ..conf import MIB
 from ..errors import Unavailable
@@ -26,7 +28,8 @@ class StreamedContent(File):  # type: ignore[type-arg]
         stored: the verified bytes, from the start.
         size: how many of them.
         sha256: what they have.
-        at_block: called before each block.
+        at_block: called before each block, in whatever thread the storage reads; a connection to the database that it
+            opens in a thread of the storage's own is closed, which nobody else would do.
     """
 
     content_type = "application/octet-stream"
@@ -39,6 +42,7 @@ class StreamedContent(File):  # type: ignore[type-arg]
         self.size = size
         self._sha256 = sha256
         self._at_block = at_block
+        self._thread = threading.current_thread()
         self._position = 0
         self._digest = hashlib.sha256()
         self._hashed = 0
@@ -49,7 +53,11 @@ class StreamedContent(File):  # type: ignore[type-arg]
         return self._hashed == self.size and self._digest.hexdigest() == self._sha256
 
     def read(self, size: int = -1) -> bytes:
-        self._at_block()
+        try:
+            self._at_block()
+        finally:
+            if threading.current_thread() is not self._thread:
+                connection.close()
         left = self.size - self._position
         wanted = left if size is None or size < 0 else min(size, left)
         block = self._stored.read(wanted) if wanted else b""

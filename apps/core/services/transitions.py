@@ -50,21 +50,19 @@ def begin_assembling(session: UploadSession) -> bool:
 
 def take_lease(session: UploadSession) -> uuid.UUID | None:
     """Become the one that assembles; None if somebody else is at it."""
-    now = timezone.now()
-    token = uuid.uuid4()
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
-    taken = update_if(
-        row_of(session), free & Q(status=Status.ASSEMBLING), lease_token=token, lease_expires_at=_lease_end(now)
-    )
-    return token if taken else None
+    return _take_lease(session, Q(status=Status.ASSEMBLING))
 
 
 def take_lease_to_move(session: UploadSession) -> uuid.UUID | None:
     """Become the one that moves a claimed file to its name; None if there is nothing to move, or somebody is at it."""
+    waiting = Q(status=Status.COMPLETED, is_name_provisional=True, claim_expires_at=None)
+    return _take_lease(session, waiting & ~Q(claimed_at=None))
+
+
+def _take_lease(session: UploadSession, waiting: Q) -> uuid.UUID | None:
     now = timezone.now()
     token = uuid.uuid4()
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
-    waiting = Q(status=Status.COMPLETED, is_name_provisional=True, claim_expires_at=None) & ~Q(claimed_at=None)
     taken = update_if(row_of(session), free & waiting, lease_token=token, lease_expires_at=_lease_end(now))
     return token if taken else None
 
