@@ -79,10 +79,8 @@ def delete_old_name(session: UploadSession) -> bool:
     mine = Q(moved_from=old)
     if not is_named(field, old):
         field.storage.delete(old)
-    elif field.storage.exists(session.file.name or ""):
-        rename_all(field, old, session.file.name or "")
+    elif _give_new_name(field, session):
         return update_if(row_of(session), mine, moved_at=timezone.now())
-    # The row that had the new name is gone with its file; the old name is that of whoever has it now.
     return update_if(row_of(session), mine, moved_from="", moved_at=None)
 
 
@@ -91,8 +89,18 @@ def forget_old_name(session: UploadSession) -> None:
     if not session.moved_from:
         return
     field: Any = upload_field(session.purpose)
-    rename_all(field, session.moved_from, session.file.name or "")
-    field.storage.delete(session.moved_from)
+    if not is_named(field, session.moved_from) or _give_new_name(field, session):
+        field.storage.delete(session.moved_from)
+
+
+def _give_new_name(field: Any, session: UploadSession) -> bool:
+    """Give it to rows that have the old one. False if the row that had the new name is gone with its file: the old name
+    is that of whoever has it now."""
+    new = session.file.name or ""
+    if not field.storage.exists(new):
+        return False
+    rename_all(field, session.moved_from, new)
+    return True
 
 
 def present_name(name: str) -> str:

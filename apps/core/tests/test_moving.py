@@ -151,13 +151,16 @@ def test_an_old_name_that_a_row_has_again_is_not_deleted(owner: Any, storage: An
     require_whole(storage)
 
 
-def test_an_old_name_stays_with_a_row_whose_new_file_is_gone(owner: Any, storage: Any) -> None:
+@pytest.mark.parametrize("end", [lambda owner: sweep(), lambda owner: owner.delete()], ids=["in time", "at once"])
+def test_an_old_name_stays_with_a_row_whose_new_file_is_gone(
+    owner: Any, storage: Any, end: Callable[[Any], object]
+) -> None:
     paper = Paper.objects.create(file=uploaded(owner, PAPER))
     old = UploadSession.objects.get().moved_from
     Paper.objects.create(number=1)
     Paper.objects.filter(number=1).update(file=old)
     paper.file.delete()
-    sweep()
+    end(owner)
     with Paper.objects.get(number=1).file.open() as file:
         assert file.read() == DATA
 
