@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -104,6 +105,24 @@ def test_a_former_mover_that_comes_to_life_does_no_harm(
     monkeypatch.setattr(moving._Move, "_copy", copy_late)
     with pytest.raises(moving.MovedElsewhere):
         moving.move(UploadSession.objects.get())
+    sweep()
+    require_whole(storage)
+
+
+def test_who_lost_the_lease_while_it_copied_renames_nothing(
+    storage: Any, unmoved: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = moving._Move._copy
+
+    def copy_slowly(attempt: Any) -> None:
+        copy(attempt)
+        UploadSession.objects.update(lease_token=uuid.uuid4())
+
+    with monkeypatch.context() as slow:
+        slow.setattr(moving._Move, "_copy", copy_slowly)
+        with pytest.raises(moving.MovedElsewhere):
+            moving.move(UploadSession.objects.get())
+    assert Paper.objects.get().file.name == unmoved.file.name
     sweep()
     require_whole(storage)
 
@@ -216,9 +235,10 @@ class TestNames:
         assert len(names) == 3
 
     def test_fit_into_a_directory_of_any_file_system(self) -> None:
-        name = unused_name(InMemoryStorage(), "x", "漢" * 83 + ".bin")
-        assert len(name.removeprefix("x/").encode()) <= 255
-        assert name.endswith(".bin")
+        for characters in ("漢" * 83, "é" * 200):
+            name = unused_name(InMemoryStorage(), "x", f"{characters}.bin")
+            assert 252 <= len(name.removeprefix("x/").encode()) <= 255
+            assert name.endswith(".bin")
 
     def test_fit_into_the_column(self) -> None:
         name = unused_name(InMemoryStorage(), "some/where", "n" * 90 + ".bin", 40)
