@@ -144,9 +144,10 @@ class UploadSettings:
     validators: tuple[str, ...] = ()
     """Dotted paths of callables ``validator(file, session)`` run on the stored file before it is published."""
 
-    whole_file_sha256: bool = True
-    """Compute the SHA-256 of the whole file while its chunks are verified. Off, completed files have one only if their
-    sender declared it, and ``composite_hash`` says the rest; verifying takes half the processor time."""
+    whole_file_sha256: bool | None = None
+    """Compute the SHA-256 of the whole file when it is verified. None: where its bytes are read for that anyway, which
+    is everywhere but in an object store that verified them itself. False: only if its sender declared one;
+    ``composite_hash`` says the rest, and verifying takes half the processor time. True: always."""
     complete_wait: float = 5.0
     """How long ``complete`` waits for the assembly before it answers 202; where four others wait, not at all."""
     inline_assemble_bytes: int = 32 * MIB

@@ -1,6 +1,16 @@
+from .chunk_reservation import ChunkReservation
+from .kept_segment import KeptSegment
 from .owner_usage import OwnerUsage
 from .part_of_final import PartOfFinal
 from .store_identity import StoreIdentity
 from .upload_session import ChunkReceipt, UploadSession
 
-__all__ = ["ChunkReceipt", "OwnerUsage", "PartOfFinal", "StoreIdentity", "UploadSession"]
+__all__ = [
+    "ChunkReceipt",
+    "ChunkReservation",
+    "KeptSegment",
+    "OwnerUsage",
+    "PartOfFinal",
+    "StoreIdentity",
+    "UploadSession",
+]

@@ -26,18 +26,19 @@ Kept parts
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 from .. import resumable_hash
 from ..conf import MIB
-from ..errors import ChunkSuperseded, OffsetMismatch, StorageFull, TooLarge, Unavailable
+from ..errors import ChunkSuperseded, OffsetMismatch, StorageFull, TooLarge, Unavailable, UploadError
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import StagingMissing, WriterSuperseded, get_store
-from . import ledger, open_appends
+from ..storage import KeptSegments, StagingMissing, WriterSuperseded, get_store
+from . import cells, ledger, open_appends
+from .cells import Cell
 from .ledger import KeptPart
 from .receiving import ChunkSink, StoredChunk, staging_lost
 
@@ -48,9 +49,12 @@ class PartialChunk(ChunkSink):
     def __init__(
         self, session: UploadSession, span: Span, token: UUID, *, start: int, running_hash: RunningHash
     ) -> None:
-        super().__init__(session, span, append_token=token, start=start, running_hash=running_hash)
+        segments = ledger.segments_of(session, span.index) if start else ()
+        super().__init__(session, span, append_token=token, start=start, running_hash=running_hash, segments=segments)
         self._token = token
         self._kept = start
+        self._segments = segments
+        self._cell = Cell()
         self._flushed = (start, self._digest.copy())
         """How many bytes were on the disk and not in memory alone, and the hash over them."""
 
@@ -77,7 +81,14 @@ class PartialChunk(ChunkSink):
             self.abort()
             raise
         self._writer.discard()
+        self.forget_segments()
         return stored
+
+    def forget_segments(self) -> None:
+        """Remove what the chunk was put together from. What is left of it goes with the session."""
+        if self._segments and isinstance(self._store, KeptSegments):
+            with suppress(UploadError):
+                self._store.remove_segments(self._segments)
 
     @property
     def has_new_bytes(self) -> bool:
@@ -90,20 +101,29 @@ class PartialChunk(ChunkSink):
         return self._digest.digest()
 
     def write_out(self) -> None:
-        """Leave nothing in memory."""
+        """Leave nothing of a whole chunk in memory, though nothing may be recorded yet."""
         self._check_whole()
-        self._writer.write_out()
+        if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
+            self._cell = cells.reserve(self.session, self._store, self.span.index, self.digest)
+            self._writer.write_out(self.digest)
 
     def commit_to(self, run: ledger.Run, entry: Any) -> None:
         """Make the bytes the chunk's, and note what is to be recorded of it."""
         if self.room:
             run.part = self._commit_partial(entry)
-        else:
-            run.chunks.append(ledger.Stored(self.span, self.received, self.digest, self._writer.commit(entry)))
+            return
+        etag = self._writer.commit(entry, self.digest)
+        is_reserved = self._cell.reservation is not None
+        run.chunks.append(ledger.Stored(self.span, self.received, self.digest, etag, is_reserved))
+
+    def abort(self) -> None:
+        super().abort()
+        cells.release(self.session, self.span.index, self._cell)
 
     def _commit_partial(self, entry: Any) -> KeptPart:
-        self._writer.commit_partial(entry)
-        return KeptPart(self.span.index, self.received, self.digest.hex(), resumable_hash.save(self._digest))
+        segment = self._writer.commit_partial(entry)
+        state = resumable_hash.save(self._digest)
+        return KeptPart(self.span.index, self.received, self.digest.hex(), state, segment)
 
     def _fall_back(self) -> None:
         """Be again what reached the disk."""
@@ -116,26 +136,30 @@ class PartialChunk(ChunkSink):
         Raises:
             ChunkSuperseded, SessionGone, Conflict: a newer request superseded this one, or the session takes no more
                 bytes.
+            StorageFull, Unavailable: nothing more of it could be kept.
         """
         try:
             with self._settled():
-                if not self._try_to_keep():
+                try:
+                    self._keep_all()
+                except (StorageFull, Unavailable):
                     self._fall_back()
-                    self._try_to_keep()
+                    self._keep_all()
+        except (StorageFull, Unavailable):
+            self.received = self._kept
+            raise
         finally:
             self._writer.discard()
 
-    def _try_to_keep(self) -> bool:
-        index = self.span.index
+    def _keep_all(self) -> None:
         if self.received == self._kept:
-            return True
-        try:
-            with self._store.exclusive(self.session.staged, index) as entry:
-                if ledger.recorded_digest(self.session, index, self._token) is None:
-                    ledger.record_partial(self.session, self._commit_partial(entry), self._token)
-        except (StorageFull, Unavailable):
-            return False
-        return True
+            return
+        if not self.room:
+            self._commit_or_compare()  # Its first try failed.
+            return
+        with cells.locked(self.session, self._store, self.span.index) as entry:
+            if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
+                ledger.record_partial(self.session, self._commit_partial(entry), self._token)
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
@@ -216,8 +240,10 @@ class AppendSink:
         """Make everything that arrived so far durable, and go on; the upload resumes at the offset returned."""
         chunk, self._chunk = self._chunk, None
         if chunk is not None:
-            chunk.keep()
-            self._offset = chunk.span.offset + chunk.received
+            try:
+                chunk.keep()
+            finally:
+                self._offset = chunk.span.offset + chunk.received
         return self._offset
 
     def _open_chunk(self) -> PartialChunk:
@@ -294,7 +320,7 @@ def _hash_over_kept(session: UploadSession, span: Span) -> RunningHash:
     running_hash = resumable_hash.load(part.state, part.size)
     if running_hash is not None:
         return running_hash
-    running_hash = _hash_stored(session, span.offset, part.size)
+    running_hash = _hash_stored(session, span, part.size)
     if running_hash.digest().hex() == part.sha256:
         ledger.renew_partial(session, part, resumable_hash.save(running_hash))
     else:
@@ -302,11 +328,11 @@ def _hash_over_kept(session: UploadSession, span: Span) -> RunningHash:
     return running_hash
 
 
-def _hash_stored(session: UploadSession, offset: int, size: int) -> RunningHash:
+def _hash_stored(session: UploadSession, span: Span, size: int) -> RunningHash:
     running_hash = resumable_hash.new()
     try:
-        with get_store(session.store).open(session.staged) as stored:
-            stored.seek(offset)
+        segments = ledger.segments_of(session, span.index)
+        with get_store(session.store).open_kept(session.staged, span, segments) as stored:
             while size and (block := stored.read(min(size, MIB))):
                 running_hash.update(block)
                 size -= len(block)

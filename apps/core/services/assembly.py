@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 
 from django.db import connection
 
@@ -22,12 +21,13 @@ from ..hashing import composite_of
 from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
-from ..storage import PartsChanged, SealLost, StagingMissing, StoredPart, get_store
+from ..storage import PartsChanged, SealLost, StagingMissing, get_store
 from . import ledger, transitions
-from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_to_remove
+from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_to_remove, repair_partial
 from .joined import JoiningLost
 from .publishing import Publication
 from .removal import remove, remove_copied, remove_staged
+from .repair import parts_of, remove_what_was_replaced, reopen
 from .secure_file_upload_service import SecureFileUploadService
 from .verification import Progress, RecordedChunk, Verdict, Verification
 
@@ -133,7 +133,7 @@ class _Assembly:
         if self._session.concat == UploadSession.Concat.FINAL and (outcome := self._join()):
             return outcome
         try:
-            self._store.seal(self._session.staged, self._parts(), self._lease)
+            self._store.seal(self._session.staged, parts_of(self._session), self._lease, self._keep_lease)
         except PartsChanged as changed:
             return self._reopen(changed.indices)
         chunks = self._chunks()
@@ -157,7 +157,7 @@ class _Assembly:
             raise LeaseLost from None
         except PartialUnfinished as error:
             if isinstance(error, PartialDamaged):
-                transitions.drop_damaged(error.partial, error.index)
+                repair_partial(error.partial, error.indices, self._lease, self._keep_lease)
             self._require(transitions.finish_waiting(self._session, self._lease))
             return "waiting"
         except ContentRefused as refusal:
@@ -168,20 +168,23 @@ class _Assembly:
         if self._is_time_to_renew():
             self._require(transitions.renew_lease(self._session, self._lease))
 
-    def _parts(self) -> Iterator[StoredPart]:
-        rows = self._session.receipts.order_by("index").values_list("index", "size", "etag")
-        return (StoredPart(*row) for row in rows.iterator(chunk_size=1000))
-
     def _chunks(self) -> list[RecordedChunk]:
         rows = self._session.receipts.order_by("index").values_list("index", "size", "sha256")
         chunk_size = self._session.chunk_size
         return [RecordedChunk(index, index * chunk_size, size, bytes(sha256)) for index, size, sha256 in rows]
 
     def _verify(self, chunks: list[RecordedChunk]) -> Verdict:
+        """The store's own word is enough for a composite, if it verified the parts; a SHA-256 needs all bytes."""
+        wanted = upload_settings().whole_file_sha256
+        by_default = not self._store.verifies_parts
+        with_sha256 = bool(self._session.file_hash or self._publication) or (by_default if wanted is None else wanted)
+        if self._store.verifies_parts and not with_sha256:
+            return Verdict([], "")
         return Verification(
             chunks,
             lambda: self._store.open(self._session.staged),
-            with_sha256=bool(self._session.file_hash or self._publication) or upload_settings().whole_file_sha256,
+            with_sha256=with_sha256,
+            in_order=self._store.reads_cost,
             after=Progress(self._session.assembled_bytes, bytes(self._session.assembled_state)),
             keep=self._note_progress,
         ).run()
@@ -205,14 +208,15 @@ class _Assembly:
         """Ask for the damaged chunks again."""
         self._require(transitions.renew_lease(self._session, self._lease))
         self._delete_remains()
-        again = set(damaged)
-        intact = (part for part in self._parts() if part.index not in again)
-        handle = self._store.reopen(self._session.staged, intact, self._lease)
+        before = self._session.staged
+        repair = reopen(self._session, damaged, self._lease, self._keep_lease)
         logger.warning(
             "damaged chunks must be sent again",
-            extra={"upload_id": str(self._session.upload_id), "chunks": len(damaged)},
+            extra={"upload_id": str(self._session.upload_id), "chunks": len(repair.damaged)},
         )
-        self._require(transitions.finish_damaged(self._session, self._lease, damaged, handle=handle))
+        is_recorded = transitions.finish_damaged(self._session, self._lease, repair)
+        remove_what_was_replaced(self._session, before, repair, is_recorded=is_recorded)
+        self._require(is_recorded)
         return "damaged"
 
     def _fail(self, refusal: ContentRefused) -> str:

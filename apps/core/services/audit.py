@@ -27,6 +27,7 @@ from . import quotas
 from .transactions import transactional
 
 Status = UploadSession.Status
+Concat = UploadSession.Concat
 
 UNKNOWN_AGE = timedelta(hours=1)
 """A published file is older than this before it counts as one without a record: publishing comes before recording."""
@@ -80,7 +81,8 @@ def unknown_files(now: datetime) -> Iterator[tuple[str, PublishedObject]]:
 def _without_record(alias: str, batch: list[PublishedObject]) -> Iterator[tuple[str, PublishedObject]]:
     # An assembly publishes before it records the name, so those are looked for first: one that ends meanwhile is found
     # by its name then.
-    at_work = UploadSession.objects.filter(status__in=(Status.ASSEMBLING, Status.REMOVING), store=alias)
+    is_sealed = Q(status__in=(Status.ASSEMBLING, Status.REMOVING)) | Q(status=Status.ACTIVE, concat=Concat.PARTIAL)
+    at_work = UploadSession.objects.filter(is_sealed, store=alias)
     known = {get_store(alias).name_of(session.staged) for session in at_work}
     names = [found.name for found in batch]
     known.update(UploadSession.objects.filter(file__in=names, store=alias).values_list("file", flat=True))

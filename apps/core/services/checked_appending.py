@@ -18,7 +18,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from ..errors import ChecksumMismatch, ChunkConflict, ChunkSuperseded
 from ..models import UploadSession
 from ..storage import StagingMissing, WriterSuperseded, get_store
-from . import ledger
+from . import cells, ledger
 from .appending import AppendSink, PartialChunk
 from .receiving import staging_lost
 from .transactions import on_fresh_connection
@@ -95,9 +95,9 @@ class CheckedAppendSink(AppendSink):
         store = get_store(self.session.store)
         first = chunks[0].span.index
         try:
-            with store.exclusive_run(self.session.staged, first, len(chunks)) as entries:
+            with cells.locked_run(self.session, store, first, len(chunks)) as entries:
                 self._commit(chunks, entries)
-        except WriterSuperseded:
+        except (WriterSuperseded, ledger.ReservationLost):
             raise ChunkSuperseded(first) from None
         except (StagingMissing, IntegrityError):
             raise staging_lost(self.session) from None
@@ -116,3 +116,6 @@ class CheckedAppendSink(AppendSink):
         except (OperationalError, InterfaceError) as error:
             if not on_fresh_connection(lambda: ledger.has_run(self.session, run)):
                 raise error
+        for chunk in chunks:
+            if not chunk.room:
+                chunk.forget_segments()

@@ -27,8 +27,6 @@ from .removal import expire, finish_removing, forget_claimed, remove
 Status = UploadSession.Status
 Concat = UploadSession.Concat
 
-ORPHAN_AGE = timedelta(hours=1)
-"""Staged bytes without an open session are orphans once they are older than any request that could begin one."""
 MOVING_TIME = timedelta(minutes=5)
 """A file that a row claimed longer ago, and that was not moved, belongs to a server that was killed."""
 
@@ -206,10 +204,10 @@ class Cleanup:
             if not has_seen(alias):
                 continue  # To the wrong database every upload under way looks like an orphan.
             for staged, written in get_store(alias).staged():
-                if written > self._now - ORPHAN_AGE or self._is_open(staged.upload_id):
+                if written > self._now - get_store(alias).orphan_age or self._is_open(staged.upload_id):
                     continue
                 if not self._dry_run:
-                    get_store(alias).discard(staged)
+                    get_store(alias).discard_orphan(staged)
                 self.summary.removed_orphans += 1
                 self._tell(f"removed orphaned bytes of {staged.upload_id}")
 

@@ -34,10 +34,11 @@ from ..conf import MIB
 from ..errors import BadRequest, ContentRefused, Forbidden, QuotaExceeded
 from ..grid import Span, ceil_div
 from ..models import PartOfFinal, UploadSession
-from ..storage import StagingMissing, Writer, WriterSuperseded, get_store
-from . import joined, transitions
+from ..storage import ChunkLocks, PartsChanged, StagingMissing, Writer, WriterSuperseded, get_store
+from . import cells, joined, transitions
 from .conditional import row_of
 from .permission import require_still_allowed
+from .repair import Repair, parts_of, remove_what_was_replaced, reopen
 
 Status = UploadSession.Status
 Concat = UploadSession.Concat
@@ -127,12 +128,23 @@ class PartialUnfinished(Exception):
 
 
 class PartialDamaged(PartialUnfinished):
-    """A chunk of a partial is not what its receipt says."""
+    """Chunks of a partial are not what their receipts say."""
 
-    def __init__(self, partial: UploadSession, index: int) -> None:
+    def __init__(self, partial: UploadSession, indices: list[int]) -> None:
         super().__init__()
         self.partial = partial
-        self.index = index
+        self.indices = indices
+
+
+def repair_partial(partial: UploadSession, damaged: list[int], lease: uuid.UUID, keep: Callable[[], None]) -> None:
+    """Ask for damaged chunks of a partial again. Where the store locks chunks the partial was never sealed."""
+    before = partial.staged
+    if isinstance(get_store(partial.store), ChunkLocks):
+        repair = Repair(damaged, before.handle)
+    else:
+        repair = reopen(partial, damaged, lease, keep)
+    is_recorded = transitions.drop_damaged(partial, repair)
+    remove_what_was_replaced(partial, before, repair, is_recorded=is_recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +247,7 @@ class Joining:
         for part in self._final.parts.select_related("partial"):
             if part.partial is None:
                 raise ContentRefused(_GONE.format("removed"), code="partial_gone")
+            self._make_readable(part.partial)
             expected = 0
             receipts = part.partial.receipts.order_by("index").values_list("index", "size", "sha256")
             for index, size, sha256 in receipts.iterator(chunk_size=1000):
@@ -245,6 +258,16 @@ class Joining:
             if expected != part.partial.total_chunks:
                 raise PartialUnfinished
             start += part.size
+
+    def _make_readable(self, partial: UploadSession) -> None:
+        """An object store reads nothing that is not sealed. A partial that is, takes no other bytes anyhow."""
+        store = get_store(partial.store)
+        if isinstance(store, ChunkLocks) or partial.received_chunks != partial.total_chunks:
+            return
+        try:
+            store.seal(partial.staged, parts_of(partial), self._lease, self._keep_lease)
+        except PartsChanged as changed:
+            raise PartialDamaged(partial, changed.indices) from None
 
     def _is_recorded(self, piece: _Piece) -> bool:
         size = self._final.chunk_size
@@ -259,7 +282,7 @@ class Joining:
             at += len(block)
             self._keep_lease()
         if at != piece.end or digest.digest() != piece.sha256:
-            raise PartialDamaged(piece.partial, piece.index)
+            raise PartialDamaged(piece.partial, [piece.index])
         self._record_up_to(piece.end)
 
     def _write(self, block: bytes, at: int) -> None:
@@ -280,9 +303,10 @@ class Joining:
     def _record_up_to(self, end: int) -> None:
         while self._chunks and self._chunks[0].end <= end:
             chunk = self._chunks.pop(0)
-            with self._store.exclusive(self._final.staged, chunk.span.index) as entry:
+            digest = chunk.digest.digest()
+            with cells.locked(self._final, self._store, chunk.span.index) as entry:
                 try:
-                    etag = chunk.writer.commit(entry)
+                    etag = chunk.writer.commit(entry, digest)
                 except WriterSuperseded:
                     raise joined.JoiningLost from None
-                joined.record(self._final, chunk.span, chunk.digest.digest(), etag, self._lease)
+                joined.record(self._final, chunk.span, digest, etag, self._lease)

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
-from ..models import PartOfFinal, UploadSession
+from ..models import ChunkReservation, KeptSegment, PartOfFinal, UploadSession
+from ..storage import Segment, Staged, get_store
 from . import concatenation, hot_queries, quotas
 from .conditional import row_of, update_if
 from .principal import Principal
@@ -63,11 +65,21 @@ def refresh(session: UploadSession) -> None:
         raise NotFound from None
 
 
-def set_handle(session: UploadSession, handle: str) -> None:
-    """Keep the store's own name for what is staged."""
-    if handle != session.store_handle:
-        UploadSession.objects.filter(pk=session.pk).update(store_handle=handle)
-        session.store_handle = handle
+class ReservationLost(Exception):
+    """The chunk was taken for other bytes meanwhile, or was recorded by who sent the same ones (see :mod:`.cells`)."""
+
+
+def begin_staging_anew(session: UploadSession) -> None:
+    """Make a place for bytes in place of one that is gone; of several that do so at once one has the say."""
+    store, before = get_store(session.store), session.staged
+    handle = store.begin(session.upload_id, mime_type=session.mime_type)
+    if handle == before.handle:
+        return
+    if not update_if(row_of(session), Q(store_handle=before.handle), store_handle=handle):
+        store.discard_orphan(Staged(session.upload_id, handle))
+        refresh(session)
+        return
+    session.store_handle = handle
 
 
 def dedupe_key(
@@ -184,30 +196,53 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
 
 
 def record(
-    session: UploadSession, span: Span, size: int, digest: bytes, etag: str, append_token: uuid.UUID | None
+    session: UploadSession,
+    span: Span,
+    size: int,
+    digest: bytes,
+    etag: str,
+    append_token: uuid.UUID | None,
+    *,
+    is_reserved: bool,
 ) -> Totals:
     """Write the receipt of a stored chunk and count it.
 
     Args:
         append_token: the token of a sequential request, which must still be the newest; None for a chunk of its own.
+        is_reserved: whether the ledger reserved the chunk for these bytes: it must do so still, and segments of it are
+            forgotten with the reservation.
 
     Raises:
+        ReservationLost: it does not.
         SessionGone, Conflict: the session no longer takes chunks, none at this place, or a newer sequential request
             superseded this one.
     """
     now = timezone.now()
     receipt = hot_queries.Receipt(span.index, span.offset, size, digest, etag, is_short=size < session.chunk_size)
     expires_at = next_expiry(now, session.created_at)
-    with flushed() if upload_settings().sync_chunks else nullcontext():
-        counted = retried(
-            lambda: hot_queries.record_receipt(
-                session.pk, receipt, append_token=append_token, expires_at=expires_at, now=now
-            )
+
+    def write() -> tuple[Any, ...] | None:
+        return hot_queries.record_receipt(
+            session.pk, receipt, append_token=append_token, expires_at=expires_at, now=now
         )
+
+    with flushed() if upload_settings().sync_chunks else nullcontext():
+        counted = retried(lambda: _use_reservation(session, receipt, write) if is_reserved else write())
     if counted is None:
         raise _not_counted(session, append_token, span.index)
     session.expires_at = expires_at
     return Totals(*counted)
+
+
+def _use_reservation(
+    session: UploadSession, receipt: hot_queries.Receipt, write: Callable[[], tuple[Any, ...] | None]
+) -> tuple[Any, ...] | None:
+    of_chunk = {"session": session, "index": receipt.index}
+    with transaction.atomic():
+        if not ChunkReservation.objects.filter(**of_chunk, sha256=receipt.digest).delete()[0]:
+            raise ReservationLost
+        KeptSegment.objects.filter(**of_chunk).delete()
+        return write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +253,7 @@ class Stored:
     size: int
     digest: bytes
     etag: str
+    is_reserved: bool
 
 
 @dataclass(slots=True)
@@ -242,7 +278,15 @@ def record_run(session: UploadSession, run: Run) -> None:
 @transactional()
 def _record_run(session: UploadSession, run: Run) -> None:
     for chunk in run.chunks:
-        record(session, chunk.span, chunk.size, chunk.digest, chunk.etag, run.append_token)
+        record(
+            session,
+            chunk.span,
+            chunk.size,
+            chunk.digest,
+            chunk.etag,
+            run.append_token,
+            is_reserved=chunk.is_reserved,
+        )
     if run.part is not None:
         record_partial(session, run.part, run.append_token)
 
@@ -313,6 +357,8 @@ class KeptPart:
     size: int
     sha256: str
     state: bytes
+    segment: Segment | None = field(default=None, compare=False)
+    """Where the last bytes of it are, if the store keeps them apart; kept with the rest, or not at all."""
 
     @classmethod
     def of(cls, session: UploadSession) -> KeptPart:
@@ -330,10 +376,31 @@ def record_partial(session: UploadSession, part: KeptPart, append_token: uuid.UU
     fits = Q(total_size=None) | Q(total_size__gte=end)
     newest = Q(status=Status.ACTIVE, append_token=append_token) & fits
     expiry = next_expiry(now, session.created_at)
-    if not update_if(row_of(session), newest, **_fields_of(part), expires_at=expiry, updated_at=now):
+    changes = {**_fields_of(part), "expires_at": expiry, "updated_at": now}
+    if part.segment is None:
+        is_kept = update_if(row_of(session), newest, **changes)
+    else:
+        is_kept = _keep_segment(session, part.index, part.segment, newest, changes)
+    if not is_kept:
         raise _not_counted(session, append_token)
     session.expires_at = expiry
     _set_fields(session, part)
+
+
+@transactional()
+def _keep_segment(session: UploadSession, index: int, segment: Segment, newest: Q, changes: dict[str, Any]) -> bool:
+    if not update_if(row_of(session), newest, **changes):
+        return False
+    of_chunk = KeptSegment.objects.filter(session=session, index=index)
+    of_chunk.filter(start__gte=segment.start).delete()  # What this one has taken in.
+    KeptSegment.objects.create(session=session, index=index, start=segment.start, size=segment.size, name=segment.name)
+    return True
+
+
+def segments_of(session: UploadSession, index: int) -> list[Segment]:
+    """Where the kept part of a chunk is, in order; empty where the store keeps it in its place."""
+    rows = KeptSegment.objects.filter(session=session, index=index).order_by("start")
+    return [Segment(row.start, row.size, row.name) for row in rows]
 
 
 def renew_partial(session: UploadSession, part: KeptPart, state: bytes) -> None:

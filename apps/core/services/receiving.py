@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError
 
@@ -26,8 +27,9 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import StagingMissing, WriterSuperseded, get_store
-from . import ledger, quotas
+from ..storage import ChunkLocks, Segment, StagingMissing, WriterSuperseded, get_store
+from . import cells, ledger, quotas
+from .cells import Cell
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
 from .transactions import on_fresh_connection
 from .write_guard import ChunkGuard
@@ -46,7 +48,7 @@ def staging_lost(session: UploadSession) -> Conflict:
     """Begin the staged bytes anew, and say so. What is recorded and gone with them, ``complete`` will find."""
     ledger.refresh(session)
     ledger.require_active(session)
-    ledger.set_handle(session, get_store(session.store).begin(session.upload_id, mime_type=session.mime_type))
+    ledger.begin_staging_anew(session)
     ledger.drop_partial(session, ledger.KeptPart.of(session))
     return Conflict("The staged bytes vanished meanwhile; send this chunk again.", code="staging_lost")
 
@@ -84,11 +86,13 @@ class ChunkSink:
         append_token: uuid.UUID | None = None,
         start: int = 0,
         running_hash: RunningHash | None = None,
+        segments: Sequence[Segment] = (),
     ) -> None:
         """
         Args:
             append_token: of the sequential request that this is part of; it takes the chunk over from an older one.
             start: bytes of the chunk that are kept already, and that ``running_hash`` has seen.
+            segments: where they are, if the store keeps them apart.
         """
         self.session = session
         self.span = span
@@ -97,7 +101,9 @@ class ChunkSink:
         self._append_token = append_token
         self._store = get_store(session.store)
         guard = ChunkGuard(session, span.index)
-        self._writer = self._store.writer(session.staged, span, guard, start=start, supersede=append_token is not None)
+        self._writer = self._store.writer(
+            session.staged, span, guard, start=start, supersede=append_token is not None, segments=segments
+        )
         self._digest = running_hash or hashlib.sha256()
         self._head = _Head(session) if span.index == 0 and not start else None
 
@@ -179,26 +185,45 @@ class ChunkSink:
         digest = self._digest.digest()
         index = self.span.index
         try:
-            with self._store.exclusive(self.session.staged, index) as entry:
-                recorded = ledger.recorded_digest(self.session, index, self._append_token)
-                if recorded is None:
-                    return self._commit_and_record(entry, digest)
-        except (StagingMissing, IntegrityError):
-            # Published meanwhile, or the staged files were lost and made anew: the ledger knows what is recorded.
+            recorded = self._recorded_before()
+            if recorded is None:
+                with self._held(digest) as cell:
+                    recorded = ledger.recorded_digest(self.session, index, self._append_token)
+                    if recorded is None:
+                        return self._commit_and_record(cell, digest)
+        except (StagingMissing, IntegrityError, ledger.ReservationLost) as error:
+            # Published meanwhile, or the staged files were lost and made anew, or another sender was faster: the ledger
+            # knows what is recorded.
             recorded = ledger.recorded_digest(self.session, index, self._append_token)
+            if recorded is None and isinstance(error, ledger.ReservationLost):
+                raise ChunkSuperseded(index) from None
             if recorded is None:
                 raise staging_lost(self.session) from None
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
         return StoredChunk(index, digest, ledger.totals(self.session))
 
-    def _commit_and_record(self, entry: Any, digest: bytes) -> StoredChunk:
+    def _recorded_before(self) -> bytes | None:
+        """What is recorded needs no reservation, which might be another one's."""
+        if isinstance(self._store, ChunkLocks):
+            return None
+        return ledger.recorded_digest(self.session, self.span.index, self._append_token)
+
+    def _held(self, digest: bytes) -> AbstractContextManager[Cell]:
+        supersede = self._append_token is not None
+        return cells.held(self.session, self._store, self.span.index, digest, supersede=supersede)
+
+    def _commit_and_record(self, cell: Cell, digest: bytes) -> StoredChunk:
         try:
-            etag = self._writer.commit(entry)
+            etag = self._writer.commit(cell.entry, digest)
         except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
+        is_reserved = cell.reservation is not None
         try:
-            counted = ledger.record(self.session, self.span, self.received, digest, etag, self._append_token)
+            counted = ledger.record(
+                self.session, self.span, self.received, digest, etag, self._append_token, is_reserved=is_reserved
+            )
+            cell.reservation = None
         except (OperationalError, InterfaceError) as error:
             counted = self._read_what_happened(digest, error)
         return StoredChunk(self.span.index, digest, counted)

@@ -31,10 +31,11 @@ from django.utils import timezone
 
 from ..conf import upload_settings
 from ..errors import Conflict
-from ..models import ChunkReceipt, UploadSession
+from ..models import ChunkReceipt, ChunkReservation, KeptSegment, UploadSession
 from ..storage import get_store
 from . import quotas
 from .conditional import row_of, update_if
+from .repair import Repair
 from .transactions import flushed, transactional
 
 Status = UploadSession.Status
@@ -139,13 +140,8 @@ def fail_waiting(final: UploadSession, *, code: str, detail: str) -> bool:
 
 
 @transactional(durable=True)
-def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[int], *, handle: str) -> bool:
-    """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost.
-
-    Args:
-        damaged: their indices, at least one.
-        handle: of the staged bytes from now on, as the store's ``reopen`` gave it.
-    """
+def finish_damaged(session: UploadSession, lease: uuid.UUID, repair: Repair) -> bool:
+    """assembling -> active: the damaged chunks leave the ledger and are missing again. False if the lease was lost."""
     now = timezone.now()
     moved = _move(
         session,
@@ -157,19 +153,30 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, damaged: Sequence[i
             "lease_expires_at": None,
             "assembled_bytes": 0,
             "assembled_state": b"",
-            "store_handle": handle,
+            "store_handle": repair.handle,
         },
     )
     if moved:
-        _forget_chunks(session, damaged)
+        _note_repair(session, repair)
     return moved
 
 
 @transactional(durable=True)
-def drop_damaged(partial: UploadSession, index: int) -> None:
-    """A chunk of a partial upload leaves the ledger and is missing again."""
-    if UploadSession.objects.select_for_update().filter(pk=partial.pk, status=Status.ACTIVE).exists():
-        _forget_chunks(partial, [index])
+def drop_damaged(partial: UploadSession, repair: Repair) -> bool:
+    """Chunks of a partial upload leave the ledger and are missing again. False if it ended, or was repaired already."""
+    row = UploadSession.objects.select_for_update().filter(pk=partial.pk)
+    if not row.filter(status=Status.ACTIVE, store_handle=partial.store_handle).exists():
+        return False
+    row.update(store_handle=repair.handle)
+    _note_repair(partial, repair)
+    return True
+
+
+def _note_repair(session: UploadSession, repair: Repair) -> None:
+    for index, etag in repair.etags.items():
+        session.receipts.filter(index=index).update(etag=etag)
+    KeptSegment.objects.filter(session=session).delete()
+    _forget_chunks(session, repair.damaged)
 
 
 def _forget_chunks(session: UploadSession, damaged: Sequence[int]) -> None:
@@ -263,7 +270,8 @@ def mark_announced(session: UploadSession) -> None:
 
 def forget_receipts(session: UploadSession) -> None:
     """Drop the ledger of an ended session."""
-    ChunkReceipt.objects.filter(session=session).delete()
+    for model in (ChunkReceipt, KeptSegment, ChunkReservation):
+        model._default_manager.filter(session=session).delete()
 
 
 def forget_receipts_of_ended(*, completed_before: datetime) -> None:

@@ -13,14 +13,32 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
-from .base import MovableFiles, PublishedObject, Staged, Store, StoredPart, WriteGuard, Writer
+from .base import (
+    ChunkLocks,
+    KeptSegments,
+    MovableFiles,
+    PublishedObject,
+    Reopened,
+    Segment,
+    SignedDownloads,
+    Staged,
+    Store,
+    StoredPart,
+    WriteGuard,
+    Writer,
+)
 from .errors import PartsChanged, SealLost, StagingMissing, WriterSuperseded
 
 __all__ = [
+    "ChunkLocks",
+    "KeptSegments",
     "MovableFiles",
     "PartsChanged",
     "PublishedObject",
+    "Reopened",
     "SealLost",
+    "Segment",
+    "SignedDownloads",
     "Staged",
     "StagingMissing",
     "Store",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,11 +25,30 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A chunk as its receipt has it: ``etag`` is what :meth:`Writer.commit` gave."""
+    """A chunk as its receipt has it: ``etag`` is what :meth:`Writer.commit` gave, ``sha256`` has 32 bytes."""
 
     index: int
+    offset: int
     size: int
     etag: str
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes of a chunk from ``start`` on, kept under a name of their own until the chunk is whole."""
+
+    start: int
+    size: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """Staged bytes that take chunks again: their handle, and the chunks that are there with their ETags from now on."""
+
+    handle: str
+    etags: dict[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +97,38 @@ class Writer(Protocol):
             QuotaExceeded: bytes beside those of another sender do not fit the owner's quota.
         """
 
-    def commit(self, entry: Any) -> str:
-        """Make everything written the chunk's stored bytes. ``entry`` is what ``store.exclusive`` gave for this chunk.
+    def commit(self, entry: Any, digest: bytes) -> str:
+        """Make everything written the chunk's stored bytes, behind what is kept of it.
+
+        Args:
+            entry: what ``exclusive`` gave for this chunk, where the store has :class:`ChunkLocks`.
+            digest: the SHA-256 of the whole chunk, 32 bytes; a store that can compares it with what it gets.
 
         Returns:
             The store's own name for these bytes (an ETag), kept in the receipt; empty where it has none.
 
         Raises:
             WriterSuperseded: a newer writer took the chunk over.
+            StagingMissing: the upload's staged bytes are gone.
             StorageFull: the store has no room.
+            Unavailable: the store does not answer; what was written is still there, to be committed later.
         """
 
-    def commit_partial(self, entry: Any) -> None:
-        """Like :meth:`commit`, for the first part of a chunk whose rest will be written by a later writer."""
+    def commit_partial(self, entry: Any) -> Segment | None:
+        """Like :meth:`commit`, for the first part of a chunk whose rest will be written by a later writer.
 
-    def write_out(self) -> None:
-        """Leave nothing in memory, though nothing is committed yet.
+        Returns:
+            Where a store that has :class:`KeptSegments` put what was written.
+        """
+
+    def write_out(self, digest: bytes | None = None) -> None:
+        """Leave nothing in memory, though nothing is committed yet: the sender is slow, or has more to send.
+
+        Args:
+            digest: of the whole chunk, if all of it is there; the caller has reserved it, if it cannot be locked.
 
         Raises:
-            StorageFull, QuotaExceeded: as :meth:`write`.
+            StorageFull, QuotaExceeded, Unavailable: as :meth:`write`.
         """
 
     def drop_held(self) -> None:
@@ -117,6 +149,19 @@ class Store(Protocol):
     def published(self) -> Storage:
         """Django storage of the published files."""
 
+    @property
+    def verifies_parts(self) -> bool:
+        """Whether it compared each chunk with its SHA-256 itself, and :meth:`seal` makes a file of just these: then
+        nothing must be read again to know what is stored."""
+
+    @property
+    def reads_cost(self) -> bool:
+        """Whether bytes are best read once and in order, because each read is a request."""
+
+    @property
+    def orphan_age(self) -> timedelta:
+        """Staged bytes without an open session are orphans once they are older than this."""
+
     def begin(self, upload_id: UUID, *, mime_type: str) -> str:
         """Make room for an upload. Returns the handle to keep with the session; a new one if the store has handles."""
 
@@ -127,42 +172,48 @@ class Store(Protocol):
         """
 
     def writer(
-        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+        self,
+        staged: Staged,
+        span: Span,
+        guard: WriteGuard,
+        *,
+        start: int = 0,
+        supersede: bool = False,
+        segments: Sequence[Segment] = (),
     ) -> Writer:
         """A writer for one chunk, from byte ``start`` of it on.
 
-        ``supersede`` ends a writer at work on the same chunk at once (sequential protocols, where the newest request
-        rules); without it both may continue and the first to commit wins.
+        Args:
+            supersede: end a writer at work on the same chunk at once (sequential protocols, where the newest request
+                rules); without it both may continue and the first to commit wins.
+            segments: where what is kept before ``start`` is, in a store that has :class:`KeptSegments`.
         """
 
-    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Any]:
-        """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
-
-        Raises:
-            StagingMissing: the upload's staged bytes are gone.
-        """
-
-    def exclusive_run(self, staged: Staged, first: int, count: int) -> AbstractContextManager[list[Any]]:
-        """Have several chunks in a row for oneself, as :meth:`exclusive` one; an entry for each.
-
-        Raises:
-            StagingMissing: the upload's staged bytes are gone.
-        """
-
-    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID, keep: Callable[[], None]) -> None:
         """Let no writer change a byte any more. Sealing what is sealed, or published, is a success.
 
-        From now on only who brings ``lease`` may publish or reopen: an assembly that was stopped, and lost its lease,
-        cannot move away what its successor verified, or has handed back to the sender.
+        From now on only who brings ``lease`` may publish or reopen, where a store can tell: an assembly that was
+        stopped, and lost its lease, cannot move away what its successor verified, or has handed back to the sender.
+        Where publishing moves nothing the ledger alone says which assembly counts.
+
+        Args:
+            parts: all chunks, in order.
+            keep: called now and then while it takes long; ends it by raising.
 
         Raises:
             PartsChanged: parts are not those of the receipts, which only a store that cannot lock finds out here.
         """
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
-        """Take chunks again after :meth:`seal`, with the intact ones in their places; returns the new handle.
+    def reopen(
+        self, staged: Staged, intact: Iterable[StoredPart], lease: UUID, keep: Callable[[], None], *, mime_type: str
+    ) -> Reopened:
+        """Take chunks again after :meth:`seal`, with the intact ones in their places, as far as they are there.
 
-        Of what was published too, by an assembly that died before that was recorded.
+        Of what was published too, by an assembly that died before that was recorded. With another handle than before
+        nothing that the old one names was touched.
+
+        Args:
+            keep: as of :meth:`seal`.
 
         Raises:
             SealLost: somebody else sealed it since.
@@ -173,6 +224,13 @@ class Store(Protocol):
 
         Raises:
             StagingMissing: there are none.
+        """
+
+    def open_kept(self, staged: Staged, span: Span, segments: Sequence[Segment]) -> BinaryIO:
+        """What is kept of a chunk that is not whole yet, from its start; bytes behind it may follow.
+
+        Raises:
+            StagingMissing: it is gone.
         """
 
     def publish(self, staged: Staged, size: int, lease: UUID) -> str:
@@ -189,7 +247,10 @@ class Store(Protocol):
         """The name that :meth:`publish` gives, or gave."""
 
     def discard(self, staged: Staged) -> None:
-        """Remove staged bytes. Published files are not touched."""
+        """Remove staged bytes, sealed or not. Files that were published by a rename are not touched."""
+
+    def discard_orphan(self, staged: Staged) -> None:
+        """Remove what :meth:`staged` listed, and nothing that was sealed since."""
 
     def remove(self, name: str) -> None:
         """Remove a published file. Removing what is gone is a success."""
@@ -215,6 +276,42 @@ class Store(Protocol):
         Raises:
             OSError: the store does not work.
         """
+
+
+@runtime_checkable
+class ChunkLocks(Protocol):
+    """What a store can do besides that can lock a chunk. For others the ledger reserves it: see ``services.cells``."""
+
+    def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Any]:
+        """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
+
+        Raises:
+            StagingMissing: the upload's staged bytes are gone.
+        """
+
+    def exclusive_run(self, staged: Staged, first: int, count: int) -> AbstractContextManager[list[Any]]:
+        """Have several chunks in a row for oneself, as :meth:`exclusive` one; an entry for each.
+
+        Raises:
+            StagingMissing: the upload's staged bytes are gone.
+        """
+
+
+@runtime_checkable
+class KeptSegments(Protocol):
+    """What a store can do besides that keeps the first part of a chunk as segments, and not in its place."""
+
+    def remove_segments(self, segments: Sequence[Segment]) -> None:
+        """Remove segments that nothing names any more. Removing what is gone is a success."""
+
+
+@runtime_checkable
+class SignedDownloads(Protocol):
+    """What a store can do besides whose published files may be fetched from where they lie."""
+
+    def download_url(self, name: str, *, filename: str, mime_type: str) -> str | None:
+        """An address that gives a published file as an attachment of this name and type to whoever has it, for a short
+        time; None if downloads are to go through the server."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """A strict store in memory with an object store's rules.
 
 Parts cannot be read until they are sealed; all but the last have a smallest size; nothing is locked, so a late writer
-overwrites a part that is recorded. It keeps no partial parts.
+overwrites a part that is recorded; what is kept of a chunk is a segment of its own; publishing moves nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
@@ -20,19 +19,27 @@ from django.core.files.storage import Storage
 from django.utils import timezone
 
 from apps.core.grid import Span
-from apps.core.storage import PartsChanged, PublishedObject, SealLost, Staged, StagingMissing, StoredPart, WriteGuard
+from apps.core.storage import (
+    PartsChanged,
+    PublishedObject,
+    Reopened,
+    Segment,
+    Staged,
+    StagingMissing,
+    StoredPart,
+    WriteGuard,
+)
 
 
 @dataclass
 class Bucket:
-    """What a server would hold: multipart uploads by handle, objects by name."""
+    """What a server would hold: multipart uploads by handle, segments and objects by name."""
 
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
     multipart: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    sealed: dict[str, bytes] = field(default_factory=dict)
-    sealed_by: dict[str, uuid.UUID] = field(default_factory=dict)
+    segments: dict[str, bytes] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
-    trash: dict[str, bytes] = field(default_factory=dict)
+    trash: set[str] = field(default_factory=set)
 
 
 BUCKETS: dict[str, Bucket] = {}
@@ -53,38 +60,55 @@ class _Objects(Storage):
 
 
 class _Writer:
-    def __init__(self, parts: dict[int, bytes] | None, index: int) -> None:
-        self._parts = parts
+    held_bytes = 0
+
+    def __init__(self, bucket: Bucket, staged: Staged, index: int, segments: Sequence[Segment]) -> None:
+        self._bucket = bucket
+        self._staged = staged
         self._index = index
+        self._segments = segments
         self._held = b""
 
     def write(self, block: bytes) -> None:
         self._held += block
 
-    def commit(self, entry: Any) -> str:
-        if self._parts is None:
+    def commit(self, entry: Any, digest: bytes) -> str:
+        parts = self._bucket.multipart.get(self._staged.handle)
+        if parts is None:
             raise StagingMissing
-        self._parts[self._index] = self._held
-        return etag_of(self._held)
+        part = _joined(self._bucket, self._segments) + self._held
+        assert hashlib.sha256(part).digest() == digest, "XAmzContentSHA256Mismatch"
+        parts[self._index] = part
+        return etag_of(part)
 
-    def commit_partial(self, entry: Any) -> None:
-        raise NotImplementedError
+    def commit_partial(self, entry: Any) -> Segment:
+        start = sum(segment.size for segment in self._segments)
+        name = f"{self._staged.upload_id.hex}/{self._index}-{start}-{uuid.uuid4().hex}"
+        self._bucket.segments[name] = self._held
+        return Segment(start, len(self._held), name)
 
-    @property
-    def held_bytes(self) -> int:
-        return len(self._held)
-
-    def write_out(self) -> None:
-        """There is nothing but memory."""
+    def write_out(self, digest: bytes | None = None) -> None:
+        if digest is not None:
+            self.commit(None, digest)
 
     def drop_held(self) -> None:
-        self._held = b""
+        """What was taken stays until it is discarded."""
 
     def discard(self) -> None:
-        self.drop_held()
+        self._held = b""
+
+
+def _joined(bucket: Bucket, segments: Sequence[Segment]) -> bytes:
+    if any(segment.name not in bucket.segments for segment in segments):
+        raise StagingMissing
+    return b"".join(bucket.segments[segment.name] for segment in segments)
 
 
 class MemoryStore:
+    verifies_parts = False
+    reads_cost = True
+    orphan_age = timedelta(hours=1)
+
     def __init__(self, bucket: str, min_chunk_size: int = 4) -> None:
         self.bucket = BUCKETS.setdefault(bucket, Bucket())
         self.min_chunk_size = min_chunk_size
@@ -99,24 +123,20 @@ class MemoryStore:
         """There always is."""
 
     def writer(
-        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+        self,
+        staged: Staged,
+        span: Span,
+        guard: WriteGuard,
+        *,
+        start: int = 0,
+        supersede: bool = False,
+        segments: Sequence[Segment] = (),
     ) -> _Writer:
-        return _Writer(self.bucket.multipart.get(staged.handle), span.index)
+        return _Writer(self.bucket, staged, span.index, segments)
 
-    @contextmanager
-    def exclusive(self, staged: Staged, index: int) -> Iterator[None]:
-        if staged.handle not in self.bucket.multipart:
-            raise StagingMissing
-        yield
-
-    @contextmanager
-    def exclusive_run(self, staged: Staged, first: int, count: int) -> Iterator[list[None]]:
-        with self.exclusive(staged, first):
-            yield [None] * count
-
-    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: uuid.UUID) -> None:
-        self.bucket.sealed_by[staged.handle] = lease
-        if staged.handle in self.bucket.sealed or self.name_of(staged) in self.bucket.objects:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: uuid.UUID, keep: Callable[[], None]) -> None:
+        name = self.name_of(staged)
+        if name in self.bucket.objects:
             return
         stored = self.bucket.multipart.get(staged.handle, {})
         named = list(parts)
@@ -124,64 +144,73 @@ class MemoryStore:
         if changed:
             raise PartsChanged(changed)
         assert all(len(stored[part.index]) >= self.min_chunk_size for part in named[:-1]), "EntityTooSmall"
-        self.bucket.sealed[staged.handle] = b"".join(stored[part.index] for part in named)
+        self.bucket.objects[name] = b"".join(stored[part.index] for part in named)
         self.bucket.multipart.pop(staged.handle, None)
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: uuid.UUID) -> str:
-        self._require_seal(staged, lease)
-        self.bucket.sealed_by.pop(staged.handle)
-        published = self.bucket.objects.pop(self.name_of(staged), None)
-        whole = self.bucket.sealed.pop(staged.handle, published)
-        stored = self.bucket.multipart.pop(staged.handle, {})
-        handle = self.begin(staged.upload_id, mime_type="")
+    def reopen(
+        self,
+        staged: Staged,
+        intact: Iterable[StoredPart],
+        lease: uuid.UUID,
+        keep: Callable[[], None],
+        *,
+        mime_type: str,
+    ) -> Reopened:
         kept = list(intact)
-        size = max((part.size for part in kept), default=0)
-        for part in kept:
-            data = stored[part.index] if whole is None else whole[part.index * size : part.index * size + part.size]
-            self.bucket.multipart[handle][part.index] = data
-        return handle
+        if staged.handle in self.bucket.multipart:
+            return Reopened(staged.handle, {part.index: part.etag for part in kept})
+        whole = self.bucket.objects.get(self.name_of(staged))
+        handle = self.begin(staged.upload_id, mime_type=mime_type)
+        if whole is None:
+            return Reopened(handle, {})
+        copies = {part.index: whole[part.offset : part.offset + part.size] for part in kept}
+        self.bucket.multipart[handle].update(copies)
+        return Reopened(handle, {index: etag_of(copy) for index, copy in copies.items()})
 
     def open(self, staged: Staged) -> BinaryIO:
-        if staged.handle in self.bucket.sealed:
-            return io.BytesIO(self.bucket.sealed[staged.handle])
-        if self.name_of(staged) in self.bucket.objects:
-            return io.BytesIO(self.bucket.objects[self.name_of(staged)])
-        raise StagingMissing
+        if self.name_of(staged) not in self.bucket.objects:
+            raise StagingMissing
+        return io.BytesIO(self.bucket.objects[self.name_of(staged)])
 
-    def _require_seal(self, staged: Staged, lease: uuid.UUID) -> None:
-        if self.bucket.sealed_by.get(staged.handle) != lease:
-            raise SealLost
+    def open_kept(self, staged: Staged, span: Span, segments: Sequence[Segment]) -> BinaryIO:
+        return io.BytesIO(_joined(self.bucket, segments))
+
+    def remove_segments(self, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            self.bucket.segments.pop(segment.name, None)
 
     def publish(self, staged: Staged, size: int, lease: uuid.UUID) -> str:
-        name = self.name_of(staged)
-        if name not in self.bucket.objects:
-            self._require_seal(staged, lease)
-        if staged.handle in self.bucket.sealed:
-            self.bucket.objects[name] = self.bucket.sealed.pop(staged.handle)[:size]
-        elif name not in self.bucket.objects:
+        if self.name_of(staged) not in self.bucket.objects:
             raise StagingMissing
-        return name
+        return self.name_of(staged)
 
     def name_of(self, staged: Staged) -> str:
-        return staged.upload_id.hex
+        return staged.handle.replace(":", "-")
 
     def discard(self, staged: Staged) -> None:
         self.bucket.multipart.pop(staged.handle, None)
-        self.bucket.sealed.pop(staged.handle, None)
+        self.bucket.objects.pop(self.name_of(staged), None)
+        for name in [name for name in self.bucket.segments if name.startswith(staged.upload_id.hex)]:
+            del self.bucket.segments[name]
+
+    def discard_orphan(self, staged: Staged) -> None:
+        self.bucket.multipart.pop(staged.handle, None)
 
     def remove(self, name: str) -> None:
         self.bucket.objects.pop(name, None)
+        self.bucket.trash.discard(name)
 
     def staged(self) -> Iterator[tuple[Staged, datetime]]:
-        for handle in [*self.bucket.multipart, *self.bucket.sealed]:
+        for handle in list(self.bucket.multipart):
             yield Staged(uuid.UUID(hex=handle.partition(":")[0]), handle), timezone.now()
 
     def objects(self) -> Iterator[PublishedObject]:
         for name, data in self.bucket.objects.items():
-            yield PublishedObject(name, len(data), timezone.now() - timedelta(days=1))
+            if name not in self.bucket.trash:
+                yield PublishedObject(name, len(data), timezone.now() - timedelta(days=1))
 
     def trash(self, name: str) -> None:
-        self.bucket.trash[name] = self.bucket.objects.pop(name)
+        self.bucket.trash.add(name)
 
     def empty_trash(self, age: timedelta) -> int:
         return 0

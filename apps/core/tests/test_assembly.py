@@ -16,6 +16,7 @@ from apps.core import resumable_hash
 from apps.core.errors import Conflict, ContentRefused, MissingChunks, Unavailable
 from apps.core.models import ChunkReceipt, UploadSession
 from apps.core.services import assembly, ledger, transitions
+from apps.core.services.repair import Repair
 from apps.core.services.secure_file_upload_service import SecureFileUploadService
 from apps.core.services.verification import Verdict
 from apps.core.signals import upload_completed
@@ -251,7 +252,7 @@ class TestASuccessor:
 def test_a_server_killed_after_publishing_is_taken_over(service: Any, session: UploadSession) -> None:
     transitions.begin_assembling(session)
     lease = uuid.uuid4()
-    get_store("default").seal(session.staged, [], lease)
+    get_store("default").seal(session.staged, [], lease, lambda: None)
     get_store("default").publish(session.staged, len(DATA), lease)
     session.refresh_from_db()
     assert service.complete(session).status == "completed"
@@ -303,33 +304,33 @@ class TestDamagedChunks:
     def test_the_counters_are_those_of_the_chunks_that_stay(
         self, session: UploadSession, lease: uuid.UUID, damaged: list[int], left: tuple[int, int, int]
     ) -> None:
-        assert transitions.finish_damaged(session, lease, damaged, handle="")
+        assert transitions.finish_damaged(session, lease, Repair(list(damaged), ""))
         session.refresh_from_db()
         assert (session.received_chunks, session.received_bytes, session.contiguous_chunks) == left
         assert session.missing_chunks == damaged
 
     def test_progress_and_lease_begin_anew(self, session: UploadSession, lease: uuid.UUID) -> None:
         transitions.note_progress(session, lease, 9)
-        assert transitions.finish_damaged(session, lease, [1], handle="another")
+        assert transitions.finish_damaged(session, lease, Repair([1], "another"))
         session.refresh_from_db()
         assert (session.assembled_bytes, session.lease_expires_at, session.store_handle) == (0, None, "another")
 
     def test_a_kept_part_is_kept_no_longer(self, session: UploadSession, lease: uuid.UUID) -> None:
         UploadSession.objects.update(partial_index=1, partial_size=2, partial_sha256="5" * 64, partial_state=b"state")
-        assert transitions.finish_damaged(session, lease, [1], handle="")
+        assert transitions.finish_damaged(session, lease, Repair([1], ""))
         session.refresh_from_db()
         assert (session.partial_size, session.partial_sha256, bytes(session.partial_state)) == (0, "", b"")
 
     def test_the_sender_gets_the_time_to_send_them_again(self, session: UploadSession, lease: uuid.UUID) -> None:
         UploadSession.objects.update(expires_at=timezone.now() - timedelta(hours=1))
-        assert transitions.finish_damaged(session, lease, [1], handle="")
+        assert transitions.finish_damaged(session, lease, Repair([1], ""))
         session.refresh_from_db()
         assert not session.is_expired
 
     def test_but_no_more_than_a_session_may_live(self, session: UploadSession, lease: uuid.UUID, uploads: Any) -> None:
         uploads(SESSION_MAX_AGE_HOURS=48)
         session.created_at = timezone.now() - timedelta(hours=47)
-        assert transitions.finish_damaged(session, lease, [1], handle="")
+        assert transitions.finish_damaged(session, lease, Repair([1], ""))
         assert row(session)["expires_at"] == session.created_at + timedelta(hours=48)
 
     def test_however_many_they_are_all_leave_the_ledger(self, service: Any) -> None:
@@ -340,7 +341,7 @@ class TestDamagedChunks:
         )
         UploadSession.objects.update(received_chunks=count)
         assert transitions.begin_assembling(session)
-        assert transitions.finish_damaged(session, take_lease(session), range(1, count), handle="")
+        assert transitions.finish_damaged(session, take_lease(session), Repair(list(range(1, count)), ""))
         session.refresh_from_db()
         assert [receipt.index for receipt in session.receipts.all()] == [0]
         assert (session.received_chunks, session.received_bytes) == (1, 4)
@@ -357,7 +358,7 @@ class TestLease:
                 session, lease, sha256="0" * 64, composite_hash="", name="aa/name"
             ),
             lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
-            lambda session, lease: transitions.finish_damaged(session, lease, [1], handle="another"),
+            lambda session, lease: transitions.finish_damaged(session, lease, Repair([1], "another")),
         ],
         ids=["renew", "release", "note progress", "complete", "fail", "find damage"],
     )

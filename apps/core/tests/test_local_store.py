@@ -32,6 +32,7 @@ pytestmark = pytest.mark.unit
 SIZE = 3 * MIB
 BIG = Grid(SIZE, 2 * SIZE, max_chunks=10)
 SMALL = Grid(4, 10, max_chunks=10)
+DIGEST = b"compared by none but object stores"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def stored(store: LocalStore, staged: Staged) -> bytes:
 
 def publish(store: LocalStore, staged: Staged, size: int) -> str:
     lease = uuid4()
-    store.seal(staged, [], lease)
+    store.seal(staged, [], lease, lambda: None)
     return store.publish(staged, size, lease)
 
 
@@ -61,7 +62,7 @@ def write_chunk(store: LocalStore, staged: Staged, grid: Grid, index: int, data:
     for start in range(0, len(data), MIB):
         writer.write(data[start : start + MIB])
     with store.exclusive(staged, index) as entry:
-        writer.commit(entry)
+        writer.commit(entry, DIGEST)
 
 
 def test_what_is_not_committed_changes_nothing_stored(store: LocalStore, staged: Staged) -> None:
@@ -129,7 +130,7 @@ def test_who_kept_nothing_has_nothing_to_commit(store: LocalStore, staged: Stage
     for _ in range(3):
         again.write(b"x" * MIB)
     with store.exclusive(staged, 0) as entry, pytest.raises(WriterSuperseded):
-        again.commit(entry)
+        again.commit(entry, DIGEST)
 
 
 def test_a_chunk_that_was_committed_and_not_recorded_is_written_again_in_place(
@@ -180,7 +181,7 @@ def test_bytes_in_memory_stay_there_when_the_disk_is_full(
     assert writer.held_bytes == MIB
     writer.write(b"3" * MIB)
     with store.exclusive(staged, 0) as entry:
-        writer.commit(entry)
+        writer.commit(entry, DIGEST)
     assert stored(store, staged) == b"1" * MIB + b"2" * MIB + b"3" * MIB
 
 
@@ -192,7 +193,7 @@ def test_a_kept_part_is_continued_where_it_ended(store: LocalStore, staged: Stag
     writer = store.writer(staged, SMALL.span(0), Guard(), start=2, supersede=True)
     writer.write(b"23")
     with store.exclusive(staged, 0) as entry:
-        writer.commit(entry)
+        writer.commit(entry, DIGEST)
     assert stored(store, staged) == b"0123"
 
 
@@ -338,7 +339,7 @@ def test_publishing_flushes_the_bytes_before_the_rename_and_the_directories_arou
 ) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
     lease = uuid4()
-    store.seal(staged, [], lease)
+    store.seal(staged, [], lease, lambda: None)
     order: list[int | str] = []
     fsync, rename = os.fsync, os.rename
 
@@ -397,7 +398,7 @@ def test_lent_memory_is_not_kept(store: LocalStore, staged: Staged) -> None:
     lent[:] = b"23"
     writer.write(memoryview(lent))
     with store.exclusive(staged, 0) as entry:
-        writer.commit(entry)
+        writer.commit(entry, DIGEST)
     with store.open(staged) as file:
         assert file.read() == b"0123"
 
@@ -419,7 +420,7 @@ def test_chunks_are_flushed_before_they_are_committed_if_so_configured(
         monkeypatch.setattr(os, "fdatasync", lambda fd: noted.append("fdatasync"))
         monkeypatch.setattr(store_writer, "pwrite_all", lambda *arguments: noted.append("pwrite"))
         monkeypatch.setattr(entry, "write", lambda token: noted.append("committed"))
-        writer.commit(entry)
+        writer.commit(entry, DIGEST)
     assert noted == [*order, "committed"]
 
 
@@ -443,7 +444,7 @@ def test_a_spool_that_begins_behind_a_kept_part_lands_behind_it(store: LocalStor
     second.write(b"s" * MIB)
     second.write(b"t" * MIB)
     with store.exclusive(staged, 1) as entry:
-        second.commit(entry)
+        second.commit(entry, DIGEST)
     second.discard()
     assert stored(store, staged)[SIZE:] == b"k" * MIB + b"s" * MIB + b"t" * MIB
 
@@ -454,8 +455,8 @@ def test_sealing_waits_for_whoever_has_a_chunk_for_itself(
     with store.exclusive(staged, 7):
         monkeypatch.setattr(claims, "_OFD_SETLKW", fcntl.F_OFD_SETLK)  # Which fails where the other one waits.
         with pytest.raises(BlockingIOError):
-            store.seal(staged, [], uuid4())
-    store.seal(staged, [], uuid4())
+            store.seal(staged, [], uuid4(), lambda: None)
+    store.seal(staged, [], uuid4(), lambda: None)
 
 
 def test_a_deadlock_that_the_kernel_sees_and_that_is_none_is_tried_again(

@@ -468,8 +468,8 @@ def test_a_kept_part_that_became_a_chunk_is_never_written_over(service: Any) -> 
     session.refresh_from_db()
     service.declare_size(session, 6)
     record_kept_part(session)
-    entry: Any
-    with get_store("default").exclusive(session.staged, 1) as entry:
+    store: Any = get_store("default")
+    with store.exclusive(session.staged, 1) as entry:
         assert entry.read() == COMMITTED
     assert ChunkReceipt.objects.count() == 2
 

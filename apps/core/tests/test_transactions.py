@@ -9,6 +9,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 from apps.core.services import declaring, hot_queries, ledger, transactions, transitions
+from apps.core.services.repair import Repair
 from apps.core.services.transactions import flushed, reading, retried, transactional
 
 from .threads import together
@@ -190,7 +191,7 @@ class TestDurable:
                 session, lease, sha256="0" * 64, composite_hash="", name="aa/name"
             ),
             lambda session, lease: transitions.finish_failed(session, lease, code="refused", detail="No."),
-            lambda session, lease: transitions.finish_damaged(session, lease, [0], handle=""),
+            lambda session, lease: transitions.finish_damaged(session, lease, Repair([0], "")),
             lambda session, lease: transitions.begin_removing(session),
         ],
         ids=["complete", "fail", "find damage", "remove"],

@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,7 +25,7 @@ from django.core.files.storage import FileSystemStorage
 from ...conf import upload_settings
 from ...errors import StorageFull
 from ...grid import Span
-from ..base import PublishedObject, Staged, StoredPart, WriteGuard
+from ..base import PublishedObject, Reopened, Segment, Staged, StoredPart, WriteGuard
 from ..errors import SealLost, StagingMissing, storage_errors
 from .claims import FREE, ClaimEntry
 from .staging import Staging, make_private, open_private_directory
@@ -70,6 +70,10 @@ class LocalStore:
     """
 
     min_chunk_size = 1
+    verifies_parts = False
+    reads_cost = False
+    orphan_age = timedelta(hours=1)
+    """Longer than any request that could begin an upload."""
 
     def __init__(self, location: str | Path | None = None) -> None:
         self.root = upload_settings().below_media_root(location)
@@ -90,7 +94,14 @@ class LocalStore:
             raise StorageFull
 
     def writer(
-        self, staged: Staged, span: Span, guard: WriteGuard, *, start: int = 0, supersede: bool = False
+        self,
+        staged: Staged,
+        span: Span,
+        guard: WriteGuard,
+        *,
+        start: int = 0,
+        supersede: bool = False,
+        segments: Sequence[Segment] = (),
     ) -> LocalWriter:
         return LocalWriter(self._staging, staged.upload_id, span, guard, start=start, supersede=supersede)
 
@@ -100,18 +111,20 @@ class LocalStore:
     def exclusive_run(self, staged: Staged, first: int, count: int) -> AbstractContextManager[list[ClaimEntry]]:
         return self._staging.exclusive_run(staged.upload_id, first, count)
 
-    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID) -> None:
+    def seal(self, staged: Staged, parts: Iterable[StoredPart], lease: UUID, keep: Callable[[], None]) -> None:
         """Wait for the writers at work; later ones find that the session takes no chunks, and write nothing."""
         self._staging.create_kind(staged.upload_id, "claims")  # They are gone if it is published, or they were lost.
         with self._staging.exclusive_whole(staged.upload_id) as seal:
             seal.write(lease.bytes)
 
-    def reopen(self, staged: Staged, intact: Iterable[StoredPart], lease: UUID) -> str:
+    def reopen(
+        self, staged: Staged, intact: Iterable[StoredPart], lease: UUID, keep: Callable[[], None], *, mime_type: str
+    ) -> Reopened:
         with self._sealed(staged.upload_id, lease) as seal:
             self._take_back_published(staged)
             self._staging.create(staged.upload_id)
             seal.write(FREE)
-        return ""
+        return Reopened("", {part.index: part.etag for part in intact})
 
     def _take_back_published(self, staged: Staged) -> None:
         """What an assembly published and never recorded has the intact chunks."""
@@ -134,6 +147,11 @@ class LocalStore:
             except FileNotFoundError:
                 fd = os.open(self.name_of(staged), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._files)
         return os.fdopen(fd, "rb", buffering=0)
+
+    def open_kept(self, staged: Staged, span: Span, segments: Sequence[Segment]) -> BinaryIO:
+        stored = self.open(staged)
+        stored.seek(span.offset)
+        return stored
 
     def publish(self, staged: Staged, size: int, lease: UUID) -> str:
         name = self.name_of(staged)
@@ -198,6 +216,9 @@ class LocalStore:
 
     def discard(self, staged: Staged) -> None:
         self._staging.remove(staged.upload_id)
+
+    def discard_orphan(self, staged: Staged) -> None:
+        self.discard(staged)
 
     def remove(self, name: str) -> None:
         shelf_name, _, file_name = name.rpartition("/")

@@ -74,11 +74,11 @@ class LocalWriter:
         elif isinstance(block, memoryview):
             self._held[-1] = bytes(block)  # Its memory is lent, and used again.
 
-    def write_out(self) -> None:
+    def write_out(self, digest: bytes | None = None) -> None:
         if self.held_bytes:
             self._write_out()
 
-    def commit(self, entry: ClaimEntry) -> str:
+    def commit(self, entry: ClaimEntry, digest: bytes) -> str:
         self._place(entry)
         entry.write(COMMITTED)
         return ""

@@ -1,0 +1,152 @@
+"""The bytes of a part while it arrives: in memory if they come fast, else on disk, both bounded for the process.
+
+A part must be whole before it can be sent on, because its SHA-256 is signed. Memory is lent to what arrives fast, for
+as long as it does: a sender that turns slow or silent has its bytes on disk, and thousands of them cost disk alone.
+What lies on disk has no name, and is gone with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from typing import Any, BinaryIO
+
+from ...conf import MIB, upload_settings
+from ...errors import StorageFull, Unavailable
+from ...memory import MemoryBudget
+from ..errors import storage_errors
+
+FAST_RATE = MIB
+"""Bytes per second. Who sends slower for :data:`GRACE` seconds goes to disk."""
+GRACE = 2.0
+
+
+class Spool:
+    """Memory and disk that one process lends to parts.
+
+    Args:
+        directory: where files without a name are made.
+        most_memory, most_disk: bytes.
+    """
+
+    def __init__(self, directory: str, *, most_memory: int, most_disk: int) -> None:
+        self.directory = directory
+        self.most_memory = most_memory
+        self.memory = MemoryBudget()
+        self._most_disk = most_disk
+        self._disk = MemoryBudget()
+
+    def take_disk(self, size: int) -> None:
+        """
+        Raises:
+            Unavailable: others have all of it.
+            StorageFull: the disk has less free than the ``min_free_disk_bytes`` setting.
+        """
+        if self._disk.exhausted(self._most_disk - size):
+            raise Unavailable("The server holds as many bytes of slow senders as it may; try again in a moment.")
+        stats = os.statvfs(self.directory)
+        if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
+            raise StorageFull
+        self._disk.take(size)
+
+    def release_disk(self, size: int) -> None:
+        self._disk.release(size)
+
+
+class PartBuffer:
+    """Bytes of one part, or of what is still to come of one."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._memory = bytearray()
+        self._file: BinaryIO | None = None
+        self._on_disk = 0
+        self._begun_at = time.monotonic()
+        self.size = 0
+
+    def append(self, block: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes, all of them or none.
+
+        Raises:
+            StorageFull, Unavailable: there is no room.
+        """
+        if self._file is None and self._belongs_on_disk(len(block)):
+            self.to_disk()
+        if self._file is None:
+            self._spool.memory.take(len(block))
+            self._memory += block
+        else:
+            self._write(self._file, block)
+        self.size += len(block)
+
+    def _belongs_on_disk(self, more: int) -> bool:
+        seconds = time.monotonic() - self._begun_at
+        is_slow = seconds > GRACE and self.size + more < FAST_RATE * seconds
+        return is_slow or self._spool.memory.exhausted(self._spool.most_memory - more)
+
+    def to_disk(self) -> None:
+        """Leave nothing in memory.
+
+        Raises:
+            StorageFull, Unavailable: there is no room; nothing changed.
+        """
+        if self._file is not None:
+            return
+        with storage_errors():
+            file: Any = tempfile.TemporaryFile(dir=self._spool.directory, buffering=0)  # noqa: SIM115  # Closed below.
+        try:
+            self._write(file, self._memory)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        self._forget_memory()
+
+    def _write(self, file: BinaryIO, block: bytes | bytearray | memoryview) -> None:
+        size = len(block)
+        self._spool.take_disk(size)
+        try:
+            with storage_errors():
+                _pwrite_all(file, block, self._on_disk)
+        except BaseException:
+            self._spool.release_disk(size)
+            raise
+        self._on_disk += size
+
+    def body(self) -> bytearray | BinaryIO:
+        """What was taken, to be sent: as it lies in memory, or as a file at its start."""
+        if self._file is None:
+            return self._memory
+        self._file.seek(0)
+        return self._file
+
+    def append_all(self, other: PartBuffer) -> None:
+        """Take what another buffer has."""
+        source = other.body()
+        if isinstance(source, bytearray):
+            self.append(source)
+            return
+        while block := source.read(MIB):
+            self.append(block)
+
+    def close(self) -> None:
+        """Give everything back. Safe to call any number of times."""
+        self._forget_memory()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._spool.release_disk(self._on_disk)
+        self._on_disk = 0
+
+    def _forget_memory(self) -> None:
+        self._spool.memory.release(len(self._memory))
+        self._memory = bytearray()
+
+
+def _pwrite_all(file: BinaryIO, block: bytes | bytearray | memoryview, at: int) -> None:
+    view = memoryview(block)
+    while view:
+        written = os.pwrite(file.fileno(), view, at)
+        view = view[written:]
+        at += written

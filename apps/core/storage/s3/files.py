@@ -1,0 +1,53 @@
+"""The published files of a bucket, for Django."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import Storage
+from django.utils.deconstruct import deconstructible
+
+from ..errors import StagingMissing
+from .bucket import Bucket
+from .reader import ObjectReader
+
+
+@deconstructible
+class PublishedObjects(Storage):
+    """Reads, measures and removes; nothing is saved through it, since publishing moves nothing."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def _key(self, name: str) -> str:
+        return self._bucket.keys.files + name
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        if mode not in ("rb", "r"):
+            raise ValueError("Published files are read, never written.")
+        stored: Any = ObjectReader(self._bucket, self._key(name), self.size(name))
+        return File(stored, name)
+
+    def _save(self, name: str, content: Any) -> str:
+        raise NotImplementedError("Published files are made by uploads alone.")
+
+    def exists(self, name: str) -> bool:
+        return self._bucket.size_of(self._key(name)) is not None
+
+    def size(self, name: str) -> int:
+        return int(self._head(name)["ContentLength"])
+
+    def get_modified_time(self, name: str) -> datetime:
+        modified: datetime = self._head(name)["LastModified"]
+        return modified
+
+    def _head(self, name: str) -> Any:
+        try:
+            return self._bucket.head(self._key(name))
+        except StagingMissing:
+            raise FileNotFoundError(name) from None
+
+    def delete(self, name: str) -> None:
+        self._bucket.delete(self._key(name))
