@@ -220,3 +220,26 @@ RESUMABLE_UPLOADS: dict[str, object] = {
     "CORS_ALLOWED_ORIGINS": tuple(env.list("CORS_ALLOWED_ORIGINS", default=[])),
     "INTERIM_SECONDS": env.float("INTERIM_SECONDS", default=5.0),
 }
+
+# With a bucket new uploads go there; those that were begun on disk stay there and are served from there. Credentials
+# are found by boto3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the machine's role.
+S3_BUCKET = env.str("S3_BUCKET", default="")
+if S3_BUCKET:
+    RESUMABLE_UPLOADS |= {
+        "STORES": {
+            "default": {"BACKEND": "apps.core.storage.local.LocalStore"},
+            "s3": {
+                "BACKEND": "apps.core.storage.s3.S3Store",
+                "OPTIONS": {
+                    "bucket": S3_BUCKET,
+                    "prefix": env.str("S3_PREFIX", default="uploads/"),
+                    "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+                    "region_name": env.str("S3_REGION", default="") or None,
+                    "addressing_style": env.str("S3_ADDRESSING_STYLE", default="auto"),
+                    "direct_downloads": env.bool("S3_DIRECT_DOWNLOADS", default=False),
+                    "spool": env.str("S3_SPOOL", default="") or None,
+                },
+            },
+        },
+        "STORE": "s3",
+    }

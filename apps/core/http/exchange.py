@@ -117,6 +117,22 @@ class Exchange:
             return answer
 
     @property
+    def silence_seconds(self) -> float | None:
+        """After how long without a byte to call :meth:`note_silence`; None: never."""
+        return self._body.silence_seconds if self._body else None
+
+    def note_silence(self) -> Answer | None:
+        """The sender has stopped for now. A final answer ends the request."""
+        with self._step:
+            assert self._body is not None
+            try:
+                self._body.on_silence()
+            except Exception as error:
+                self._end_body()
+                return self._refuse(error)
+            return None
+
+    @property
     def is_short(self) -> bool:
         """Whether bytes of the body are still to come, as far as is known."""
         return self.content_length is None or self._received < self.content_length

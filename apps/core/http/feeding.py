@@ -6,7 +6,6 @@ Slow clients cost a socket, not a thread: bytes gather on the event loop and go 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -14,9 +13,10 @@ from threading import Event
 from typing import Any
 
 from ..conf import KIB, MIB, upload_settings
-from .asgi_messages import Message, Receive
+from .asgi_messages import Receive
 from .exchange import Exchange
 from .fast_body import FastBody
+from .patience import Pace, Patience
 from .protocol import Answer, Pending
 from .threads import WorkerThreads
 
@@ -60,8 +60,9 @@ class Feeder:
         gathered = feeding.gathered
         try:
             async with asyncio.timeout(None) as timeout:
-                patience = _Patience(timeout)
+                patience = Patience(timeout)
                 feeding.on_end(patience.end)
+                patience.watch_silence(exchange.silence_seconds, feeding.note_silence)
                 more = True
                 while more:
                     if feeding.is_fast:
@@ -147,7 +148,7 @@ class _Feeding:
         self._is_answered = False
         self._end_wait: Callable[[], None] = lambda: None
         self.gathered = _Gathered(fast_body)
-        self.pace = _Pace()
+        self.pace = Pace()
 
     def on_end(self, end_wait: Callable[[], None]) -> None:
         """Call ``end_wait`` on the event loop once there is nothing to wait for; bytes may be long in coming."""
@@ -203,7 +204,7 @@ class _Feeding:
             body.end()
             raise
         body.end()
-        self.pace = _Pace()  # What came fast took its time, and is not counted.
+        self.pace = Pace()  # What came fast took its time, and is not counted.
         return answer
 
     def _receive_fast(self, body: FastBody, first: Callable[[], Answer | None]) -> Answer | Pending | None:
@@ -246,18 +247,28 @@ class _Feeding:
             self._step = asyncio.create_task(self._take(block))
         return answer
 
-    async def _take(self, block: bytes) -> Answer | None:
-        answer = await self._threads.run(self._receive, block)
+    async def _take(self, block: bytes, *, is_last: bool = False) -> Answer | None:
+        answer = await self._threads.run(self._receive, block, is_last)
         if answer is not None:
             self._is_over = True
             self._end_wait()
         return answer
 
-    def _receive(self, block: bytes) -> Answer | None:
+    def _receive(self, block: bytes, is_last: bool) -> Answer | None:
         try:
-            return self._receive_some(block)
+            answer = self._receive_some(block)
+            return self._exchange.note_silence() if answer is None and is_last else answer
         finally:
             self._is_idle.set()
+
+    def note_silence(self) -> None:
+        """The sender has stopped for now: let the body put what came where it is safe, behind what is under way."""
+        self._is_idle.clear()
+        self._step = asyncio.create_task(self._rest(self._step, self.gathered.take()))
+
+    async def _rest(self, step: asyncio.Task[Answer | None] | None, block: bytes) -> Answer | None:
+        answer = await step if step else None
+        return answer if answer is not None else await self._take(block, is_last=True)
 
     async def _settle(self) -> Answer | None:
         step, self._step = self._step, None
@@ -279,62 +290,6 @@ class _Feeding:
     def _end(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
         answer = self._exchange.receive(last) if last else None
         return ending() if answer is None or answer.is_interim else answer
-
-
-class _Pace:
-    """Ends requests that drip: fewer bytes in a period than the minimum rate asks for."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-        self._received = 0
-
-    def require(self, size: int) -> None:
-        limits = upload_settings()
-        if not limits.min_receive_rate:
-            return
-        self._received += size
-        period = time.monotonic() - self._since
-        if period < limits.receive_timeout:
-            return
-        if self._received < limits.min_receive_rate * period:
-            raise TimeoutError
-        self._since += period
-        self._received = 0
-
-
-class _Patience:
-    """How long a request is waited for: not for ever, and no longer once a newer one took over."""
-
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self._timeout = timeout
-        self._is_waiting = False
-        self.is_over = False
-
-    def end(self) -> None:
-        self.is_over = True
-        if self._is_waiting:
-            self._timeout.reschedule(asyncio.get_running_loop().time())
-
-    async def wait_for(self, receive: Receive) -> Message:
-        """The next message.
-
-        Raises:
-            TimeoutError: it took too long, or nobody wants it any more.
-        """
-        if self.is_over:
-            raise TimeoutError
-        self._extend(asyncio.get_running_loop().time() + upload_settings().receive_timeout)
-        self._is_waiting = True
-        try:
-            return await receive()
-        finally:
-            self._is_waiting = False
-
-    def _extend(self, deadline: float) -> None:
-        """Move the deadline, but not for less than a second: a fast body comes in many messages."""
-        before = self._timeout.when()
-        if before is None or deadline - before > 1:
-            self._timeout.reschedule(deadline)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:

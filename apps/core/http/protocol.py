@@ -108,6 +108,12 @@ class Body(ABC):
     def abort(self) -> None:
         """The body was cut short, or the request is ended early. Nobody waits for an answer."""
 
+    silence_seconds: float | None = None
+    """Call :meth:`on_silence` once nothing came for so long; None: never."""
+
+    def on_silence(self) -> None:  # noqa: B027  # Most hold nothing that would be lost.
+        """The sender has stopped for now, and may go on: put what came where it costs less, or is safe."""
+
     def on_superseded(self, end: Callable[[], None]) -> None:  # noqa: B027  # Most are never superseded.
         """Call ``end``, from any thread, once a newer request makes it pointless to read on."""
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from ..conf import MIB, PACKAGE, upload_settings
+from ..conf import KIB, MIB, PACKAGE, upload_settings
 from ..services.waiting import looks
 from .atomic_requests import non_atomic
 from .exchange import Exchange
@@ -26,10 +26,13 @@ from .informational import encode
 from .problems import LENGTH_REQUIRED
 from .protocol import Answer, Pending, UploadProtocol
 from .responses import WithoutLength
+from .silence import watched
 
 logger = logging.getLogger(f"{PACKAGE}.requests")
 
 BLOCK = MIB
+SMALL_BLOCK = 128 * KIB
+"""Where silence matters: what of a block has come when its sender falls silent nobody gets to see."""
 
 
 def protocol_view(protocol: UploadProtocol) -> Callable[..., HttpResponseBase]:
@@ -67,9 +70,11 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
         return exchange.break_off(LENGTH_REQUIRED)
     superseding = _end_when_superseded(exchange, request)
     try:
-        with _read_timeout(request):
-            for block in _blocks(request, exchange.content_length):
-                answer = exchange.receive(block)
+        with _read_timeout(request), watched(exchange) as reading:
+            block_size = BLOCK if exchange.silence_seconds is None else SMALL_BLOCK
+            for block in _blocks(request, exchange.content_length, block_size):
+                reading.note_block()
+                answer = reading.answer or exchange.receive(block)
                 if answer is not None and not answer.is_interim:
                     return answer
                 if answer is not None and send_interim:
@@ -148,12 +153,12 @@ def _read_timeout(request: HttpRequest) -> Iterator[None]:
         connection.settimeout(before)
 
 
-def _blocks(request: HttpRequest, content_length: int | None) -> Iterator[bytes]:
+def _blocks(request: HttpRequest, content_length: int | None, size: int) -> Iterator[bytes]:
     """The body, as it arrives. A chunked one bypasses Django, which takes a missing Content-Length for no body."""
     stream = request.META["wsgi.input"] if content_length is None else request
     while True:
         try:
-            block = stream.read(BLOCK)
+            block = stream.read(size)
         except Exception as error:
             logger.info("a body could not be read", exc_info=error)
             raise _Unreadable from error

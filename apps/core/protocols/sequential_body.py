@@ -74,6 +74,7 @@ class SequentialBody(Body):
             open_appends.remove(self._listed)
             raise
         self._listed.token = self._sink.token
+        self.silence_seconds = self._sink.silence_seconds
 
     def on_superseded(self, end: Callable[[], None]) -> None:
         self._listed.end = end
@@ -88,6 +89,9 @@ class SequentialBody(Body):
         self._told_at = now
         # What is told is kept, whatever becomes of this request.
         return self._progress(self._sink.keep()) if self._progress else None
+
+    def on_silence(self) -> None:
+        self._sink.rest()
 
     def finish(self) -> Answer | Pending:
         with self._removed_if_refused():

@@ -17,8 +17,13 @@ class SinkBody(Body):
         self._sink = sink
         self._answer = answer
 
+        self.silence_seconds = sink.silence_seconds
+
     def receive(self, block: bytes) -> None:
         self._sink.receive(block)
+
+    def on_silence(self) -> None:
+        self._sink.rest()
 
     def finish(self) -> Answer:
         return self._answer()

@@ -25,6 +25,7 @@ Kept parts
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -40,7 +41,9 @@ from ..storage import KeptSegments, StagingMissing, WriterSuperseded, get_store
 from . import cells, ledger, open_appends
 from .cells import Cell
 from .ledger import KeptPart
-from .receiving import ChunkSink, StoredChunk, staging_lost
+from .receiving import ChunkSink, StoredChunk, silence_of, staging_lost
+
+logger = logging.getLogger(__name__)
 
 
 class PartialChunk(ChunkSink):
@@ -151,6 +154,21 @@ class PartialChunk(ChunkSink):
         finally:
             self._writer.discard()
 
+    def try_to_keep(self) -> bool:
+        """Keep what came, as :meth:`keep`; if the store takes nothing now it stays where it is, and False says so.
+
+        Raises:
+            ChunkSuperseded, SessionGone, Conflict: as :meth:`keep`.
+        """
+        try:
+            with self._settled():
+                self._keep_all()
+        except (StorageFull, Unavailable) as error:
+            logger.warning("bytes of a silent sender are not kept yet: %s", error)
+            return False
+        self._writer.discard()
+        return True
+
     def _keep_all(self) -> None:
         if self.received == self._kept:
             return
@@ -235,6 +253,17 @@ class AppendSink:
     def abort(self) -> int:
         """The body was cut short; keep what came. Returns the offset reached."""
         return self.keep()
+
+    @property
+    def silence_seconds(self) -> float | None:
+        """After how long without a byte to :meth:`rest`; None: there is no need to."""
+        return silence_of(get_store(self.session.store))
+
+    def rest(self) -> None:
+        """The sender has stopped for now: keep what came, for whoever takes over, here or on another machine."""
+        if self._chunk is not None and self._chunk.try_to_keep():
+            self._offset = self._chunk.span.offset + self._chunk.received
+            self._chunk = None
 
     def keep(self) -> int:
         """Make everything that arrived so far durable, and go on; the upload resumes at the offset returned."""

@@ -86,6 +86,10 @@ class CheckedAppendSink(AppendSink):
             chunk.abort()
         return self.begun_at
 
+    def rest(self) -> None:
+        if self._chunk is not None:
+            self._chunk.rest()  # Nothing may be kept, but it needs no memory.
+
     def keep(self) -> int:
         return self.begun_at  # Nothing may be kept before the checksum is known.
 

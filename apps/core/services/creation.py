@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from ..conf import upload_settings
-from ..errors import Conflict, ContentRefused, NotFound, TooLarge, UploadError
+from ..errors import BadRequest, Conflict, ContentRefused, NotFound, TooLarge, UploadError
 from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import Staged, Store, get_store
@@ -193,12 +193,22 @@ class NewUpload:
     def _give_back(store: Store, staged: Staged) -> None:
         """The place is not needed; unless another request with the same promised id has made it its session's."""
         if not UploadSession.objects.filter(upload_id=staged.upload_id, store_handle=staged.handle).exists():
-            store.discard(staged)
+            store.discard_orphan(staged)
+
+    def _required_chunk_size(self, size: int, least: int) -> int:
+        """What a client that cuts files without asking will send.
+
+        Raises:
+            BadRequest: the store takes no such chunks.
+        """
+        if size < least and (self._total_size is None or self._total_size > size):
+            raise BadRequest(f"Chunks here have at least {least} bytes, but for the last one.", code="bad_chunk_size")
+        return size
 
     def _chunk_size(self, least: int) -> int:
         limits = upload_settings()
         if self._exact_chunk_size is not None:
-            return self._exact_chunk_size
+            return self._required_chunk_size(self._exact_chunk_size, least)
         if self._total_size is None:
             # The grid must reach the largest file there may be.
             least = max(least, ceil_div(self._largest_size, limits.max_chunks))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -22,17 +23,21 @@ from ..errors import (
     ChunkConflict,
     ChunkSuperseded,
     Conflict,
+    StorageFull,
     TooLarge,
+    Unavailable,
 )
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import ChunkLocks, Segment, StagingMissing, WriterSuperseded, get_store
+from ..storage import ChunkLocks, Segment, StagingMissing, Store, WriterSuperseded, get_store
 from . import cells, ledger, quotas
 from .cells import Cell
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
 from .transactions import on_fresh_connection
 from .write_guard import ChunkGuard
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,15 @@ def staging_lost(session: UploadSession) -> Conflict:
     ledger.begin_staging_anew(session)
     ledger.drop_partial(session, ledger.KeptPart.of(session))
     return Conflict("The staged bytes vanished meanwhile; send this chunk again.", code="staging_lost")
+
+
+SILENCE_SECONDS = 2.0
+"""A sender that sends nothing for so long is not about to."""
+
+
+def silence_of(store: Store) -> float | None:
+    """How long a sender may be silent until what it left is put away; None where little is held at a time."""
+    return None if isinstance(store, ChunkLocks) else SILENCE_SECONDS
 
 
 class _Head:
@@ -146,6 +160,18 @@ class ChunkSink:
             ledger.refresh(self.session)
             ledger.require_active(self.session)
             raise ledger.no_place(self.span.index)
+
+    @property
+    def silence_seconds(self) -> float | None:
+        """After how long without a byte to :meth:`rest`; None: there is no need to."""
+        return silence_of(self._store)
+
+    def rest(self) -> None:
+        """The sender has stopped for now: leave nothing of what came in memory, if there is room elsewhere."""
+        try:
+            self._writer.write_out()
+        except (StorageFull, Unavailable) as error:
+            logger.warning("bytes of a silent sender stay in memory: %s", error)
 
     def finish(self) -> StoredChunk:
         """The chunk arrived: check it, make it final, record it. The same bytes a second time are a success.

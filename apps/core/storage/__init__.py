@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
 from .base import (
+    CheckedStore,
     ChunkLocks,
     KeptSegments,
     MovableFiles,
@@ -30,6 +31,7 @@ from .base import (
 from .errors import PartsChanged, SealLost, StagingMissing, WriterSuperseded
 
 __all__ = [
+    "CheckedStore",
     "ChunkLocks",
     "KeptSegments",
     "MovableFiles",

@@ -315,6 +315,28 @@ class SignedDownloads(Protocol):
 
 
 @runtime_checkable
+class CheckedStore(Protocol):
+    """What a store can do besides that has more to be set up than a directory, for ``manage.py check``."""
+
+    def wrong_settings(self) -> list[str]:
+        """What cannot work, without asking anybody."""
+
+    def what_it_can(self) -> str:
+        """What was found out about it.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+
+    def worries(self) -> list[str]:
+        """What is set up there as it should not be.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+
+
+@runtime_checkable
 class MovableFiles(Protocol):
     """What a store can do besides whose staged bytes are one file: it can be renamed into another directory."""
 

@@ -15,6 +15,9 @@ class Recording(Body):
         self.happened: list[str] = []
         self.at_work = threading.Event()
         self.may_end = threading.Event()
+        self.is_rested = threading.Event()
+        self.trouble: Exception | None = None
+        """What goes wrong when its sender is silent."""
 
     def receive(self, block: bytes) -> Answer | None:
         if block == b"slow":
@@ -22,6 +25,12 @@ class Recording(Body):
             self.may_end.wait(10)
         self.happened.append(block.decode())
         return Answer(409) if block == b"enough" else None
+
+    def on_silence(self) -> None:
+        self.happened.append("silence")
+        self.is_rested.set()
+        if self.trouble is not None:
+            raise self.trouble
 
     def finish(self) -> Answer:
         return Answer(200)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.urls import path
 
-from apps.core.http import feeding
+from apps.core.errors import Unavailable
+from apps.core.http import feeding, patience
 from apps.core.http.asgi import UploadApplication
 from apps.core.http.feeding import Feeder
 from apps.core.http.wsgi import protocol_view
@@ -88,13 +89,47 @@ def test_a_client_that_falls_silent_is_timed_out(application: UploadApplication,
     assert RECORDER.body.happened == ["01", "abort"]
 
 
+class TestSilence:
+    """A sender that stops for now, and may go on."""
+
+    @pytest.fixture(autouse=True)
+    def _short(self) -> None:
+        RECORDER.body.silence_seconds = 0.01
+
+    def test_what_came_is_put_away_before_the_sender_goes_on(self, application: UploadApplication) -> None:
+        class Pausing(Connection):
+            async def receive(self) -> Any:
+                if not self._messages[1:]:
+                    await asyncio.to_thread(RECORDER.body.is_rested.wait, 20)
+                return self._messages.pop(0)
+
+        connection = Pausing(part(b"01"), part(b"23", more=False))
+        asyncio.run(application(SCOPE, connection.receive, connection.send))
+        assert connection.sent[0]["status"] == 200
+        assert RECORDER.body.happened == ["01", "silence", "23"]
+
+    def test_one_that_goes_wrong_ends_the_request(self, application: UploadApplication) -> None:
+        RECORDER.body.trouble = Unavailable("The store is away.")
+        connection = Connection(part(b"01"))
+        asyncio.run(application(SCOPE, connection.receive, connection.send))
+        assert connection.answer == (503, "unavailable")
+        assert RECORDER.body.happened == ["01", "silence", "abort"]
+
+    def test_who_does_not_want_to_know_is_not_told(self, application: UploadApplication, uploads: Any) -> None:
+        RECORDER.body.silence_seconds = None
+        uploads(RECEIVE_TIMEOUT=0.05)
+        connection = Connection(part(b"01"))
+        asyncio.run(application(SCOPE, connection.receive, connection.send))
+        assert RECORDER.body.happened == ["01", "abort"]
+
+
 def test_who_sends_fewer_bytes_in_a_period_than_the_least_rate_is_timed_out(
     uploads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads(RECEIVE_TIMEOUT=60, MIN_RECEIVE_RATE=10)
     now = 0.0
-    monkeypatch.setattr("apps.core.http.feeding.time.monotonic", lambda: now)
-    pace = feeding._Pace()
+    monkeypatch.setattr("apps.core.http.patience.time.monotonic", lambda: now)
+    pace = patience.Pace()
     pace.require(1)
     now = 60.0
     pace.require(599)

@@ -67,6 +67,7 @@ class FakeExchange:
     """Keeps the blocks that it gets, as they are; ``on_block`` may answer one."""
 
     opening = None
+    silence_seconds = None
 
     def __init__(self, *, takes_lent_blocks: bool = False) -> None:
         self.takes_lent_blocks = takes_lent_blocks
@@ -176,7 +177,7 @@ def test_the_least_rate_is_of_what_comes_the_ordinary_way(
         made.append(SimpleNamespace(require=lambda size: None))
         return made[-1]
 
-    monkeypatch.setattr(feeding, "_Pace", pace)
+    monkeypatch.setattr(feeding, "Pace", pace)
     messages = iter([{"type": "http.request", "body": b"4", "more_body": True}] * 3)
 
     async def receive() -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""A completed file as a response: one range or all of it, as an attachment that no browser runs."""
+"""A completed file as a response: one range or all of it, as an attachment that no browser runs.
+
+Or the way to it, where the store says so: an address in the bucket that holds for a few minutes. It gives the same
+attachment of the same type; ``nosniff``, the sandbox and a bound on downloads are the bucket's affair then.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ from ..errors import NotFound
 from ..http.problems import Problem
 from ..models import UploadSession
 from ..services.principal import Principal
+from ..storage import SignedDownloads, get_store
 from .sending import sent_file
 
+_HEADERS_OF_ADDRESS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
@@ -35,6 +41,8 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
             416, "bad_range", f"The file has {size} bytes.", more_headers={"Content-Range": f"bytes */{size}"}
         )
         return HttpResponse(problem.body(), status=416, headers=problem.headers())
+    if request.method == "GET" and (elsewhere := _address_in_store(session)):
+        return HttpResponse(status=302, headers={"Location": elsewhere, **_HEADERS_OF_ADDRESS})
     try:
         stored = session.file.open("rb")
     except (FileNotFoundError, ValueError):  # Django's for a row without a name.
@@ -51,6 +59,13 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
     if response.status_code == 206:
         response["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
     return response
+
+
+def _address_in_store(session: UploadSession) -> str | None:
+    store = get_store(session.store)
+    if session.destination or not session.file.name or not isinstance(store, SignedDownloads):
+        return None
+    return store.download_url(session.file.name, filename=session.filename, mime_type=session.mime_type)
 
 
 def _headers(session: UploadSession, etag: str) -> dict[str, str]:

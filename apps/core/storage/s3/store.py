@@ -37,9 +37,11 @@ from ...conf import GIB, MIB, PACKAGE, upload_settings
 from ...grid import Span
 from ..base import PublishedObject, Reopened, Segment, Staged, StoredPart, WriteGuard
 from ..errors import StagingMissing
+from . import setup_checks
 from .bucket import Bucket, BucketOptions
 from .buffer import Spool
 from .capabilities import Capabilities
+from .errors import s3_errors
 from .files import PublishedObjects
 from .keys import Handle, Keys
 from .multipart import Multipart, open_uploads
@@ -51,7 +53,6 @@ logger = logging.getLogger(f"{PACKAGE}.storage.s3")
 
 SMALLEST_PART = 5 * MIB
 """Of all parts but the last (Amazon S3, "Multipart upload limits")."""
-MOST_PARTS = 10_000
 ORPHANS_WAIT = timedelta(days=7)
 """Beyond the age that a session can reach."""
 CHECK_SECONDS = 10.0
@@ -293,6 +294,23 @@ class S3Store:
         self.bucket.delete(key)
         self._checked_at = time.monotonic()
 
+    def wrong_settings(self) -> list[str]:
+        return setup_checks.wrong_limits()
+
+    def what_it_can(self) -> str:
+        """What the process found out about its bucket."""
+        can = self.capabilities
+        return (
+            f"bucket {self.bucket.name}, keys below {self._keys.files}; "
+            f"refuses bytes that are not those signed: {_yes(can.verifies_payloads)}; "
+            f"keeps a SHA-256 with each part: {_yes(can.echoes_checksums)}; "
+            f"keeps versions: {_yes(can.keeps_versions)}."
+        )
+
+    def worries(self) -> list[str]:
+        with s3_errors():
+            return setup_checks.worries(self.bucket, needed=timedelta(hours=upload_settings().session_max_age_hours))
+
     def download_url(self, name: str, *, filename: str, mime_type: str) -> str | None:
         """An address in the bucket. It forces attachment and type; ``nosniff`` and a policy it cannot."""
         if not self._direct_downloads:
@@ -309,3 +327,7 @@ class S3Store:
             ExpiresIn=self._download_seconds,
         )
         return url
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"

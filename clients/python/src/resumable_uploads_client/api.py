@@ -25,6 +25,7 @@ Receipt = dict[str, Any]
 DRAFT = {"Upload-Draft-Interop-Version": "8"}
 # A block must leave within the stall timeout: small enough for slow lines, large enough for fast ones.
 BLOCK_BYTES = 64 * 1024
+_FOUND = 302
 
 
 class UploadApi:
@@ -165,9 +166,23 @@ class UploadApi:
         return _parse(answer)
 
     def open_file(self, upload_id: str, *, start: int, etag: str) -> urllib3.BaseHTTPResponse:
-        """The bytes of a completed file from an offset on, unread. 200 instead of 206 means: from the beginning."""
-        headers = {"Range": f"bytes={start}-", "If-Range": f'"{etag}"'} if start else {}
-        return self._request("GET", f"file/{upload_id}", headers=headers, preload=False)
+        """The bytes of a completed file from an offset on, unread. 200 instead of 206 means: from the beginning.
+
+        A server may send who downloads to its object store, which gets to see no token.
+        """
+        part = {"Range": f"bytes={start}-"} if start else {}
+        condition = {"If-Range": f'"{etag}"'} if start else {}
+        answer = self._request("GET", f"file/{upload_id}", headers={**part, **condition}, preload=False, may_lead=True)
+        if answer.status != _FOUND:
+            return answer
+        answer.close()
+        elsewhere = answer.headers.get("Location", "")
+        if not elsewhere.startswith(("https://", "http://")):
+            raise UploadError("The server sends to nowhere.", code="redirected")
+        found = self._send_to("GET", elsewhere, part, None, preload=False)
+        if not 200 <= found.status < 300:
+            raise error_of(found.status, found.data, found.headers.get("Retry-After"))
+        return found
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -185,6 +200,7 @@ class UploadApi:
         body: Callable[[], Iterator[memoryview]] | None = None,
         headers: Mapping[str, str] | None = None,
         preload: bool = True,
+        may_lead: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self.url}/{path}"
         headers = {"Accept": "application/json", **(headers or {})}
@@ -195,7 +211,8 @@ class UploadApi:
         if answer.status == 401 and callable(self._token):
             self._renew(used)
             answer = self._send(method, url, headers, self._bearer(), json_body, body, preload)
-        if not 200 <= answer.status < 300:
+        is_led = may_lead and answer.status == _FOUND
+        if not is_led and not 200 <= answer.status < 300:
             raise error_of(answer.status, answer.data, answer.headers.get("Retry-After"))
         return answer
 
@@ -210,14 +227,15 @@ class UploadApi:
         preload: bool,
     ) -> urllib3.BaseHTTPResponse:
         payload: Any = json.dumps(json_body).encode() if json_body is not None else body() if body else None
+        with_token = {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+        return self._send_to(method, url, with_token, payload, preload=preload)
+
+    def _send_to(
+        self, method: str, url: str, headers: Mapping[str, str], payload: Any, *, preload: bool
+    ) -> urllib3.BaseHTTPResponse:
         try:
             answer = self._pool.request(
-                method,
-                url,
-                body=payload,
-                headers={**headers, **({"Authorization": f"Bearer {token}"} if token else {})},
-                preload_content=preload,
-                redirect=False,
+                method, url, body=payload, headers=headers, preload_content=preload, redirect=False
             )
         except (HTTPError, OSError) as error:
             failed = ConnectionFailed(f"The server cannot be reached: {error}")

@@ -1,0 +1,73 @@
+"""What is wrong with the settings of a bucket, as far as it can be seen before an upload meets it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ...conf import MIB, upload_settings
+from .bucket import Bucket
+
+MOST_PARTS = 10_000
+LARGEST_PART = 5 * 1024 * MIB
+"""Amazon S3, "Multipart upload limits", as :data:`MOST_PARTS`."""
+
+
+def wrong_limits() -> list[str]:
+    """Settings of the app that no bucket can keep to."""
+    limits = upload_settings()
+    wrong = []
+    if limits.max_chunks > MOST_PARTS:
+        wrong.append(f"MAX_CHUNKS is {limits.max_chunks}; an object has at most {MOST_PARTS} parts.")
+    if limits.max_chunk_size > LARGEST_PART:
+        wrong.append(f"MAX_CHUNK_SIZE is {limits.max_chunk_size}; a part has at most {LARGEST_PART} bytes.")
+    return wrong
+
+
+def worries(bucket: Bucket, *, needed: timedelta) -> list[str]:
+    """What is set up in the bucket as it should not be.
+
+    Args:
+        needed: how old a multipart upload can be and still be wanted.
+    """
+    found = []
+    if not bucket.capabilities.verifies_payloads:
+        found.append("it takes parts whose bytes are not those that were signed, so every upload is read once more.")
+    if _is_public(bucket):
+        found.append("the bucket is public: what was never verified could be read. Make it private.")
+    days = _days_until_aborted(bucket)
+    if days is not None and timedelta(days=days) < needed:
+        found.append(
+            f"the bucket's rule AbortIncompleteMultipartUpload ends uploads after {days} days, while sessions live for "
+            f"up to {needed / timedelta(days=1):.0f}. Make it longer than SESSION_MAX_AGE_HOURS."
+        )
+    return found
+
+
+def _is_public(bucket: Bucket) -> bool:
+    try:
+        status: Any = bucket.client.get_bucket_policy_status(Bucket=bucket.name)
+    except ClientError:
+        return False  # There is no policy, or we may not ask.
+    return bool(status.get("PolicyStatus", {}).get("IsPublic"))
+
+
+def _days_until_aborted(bucket: Bucket) -> int | None:
+    """Of the strictest rule that reaches our keys."""
+    try:
+        rules = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name).get("Rules", ())
+    except ClientError:
+        return None  # There is none, or we may not ask.
+    days = [
+        rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+        for rule in rules
+        if rule.get("Status") == "Enabled" and "AbortIncompleteMultipartUpload" in rule and _reaches(rule, bucket)
+    ]
+    return min(days, default=None)
+
+
+def _reaches(rule: Any, bucket: Bucket) -> bool:
+    prefix = str(rule.get("Filter", {}).get("Prefix", rule.get("Prefix", "")))
+    return bucket.keys.files.startswith(prefix) or prefix.startswith(bucket.keys.files)
