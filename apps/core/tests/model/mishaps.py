@@ -13,9 +13,10 @@ from apps.core.services import audit
 from apps.core.services.cleanup import Cleanup
 from apps.core.storage import get_store
 
+from ..memory_store import BUCKETS
 from .requests import named
 from .scheduler import step
-from .world import CHUNK, World
+from .world import CHUNK, OTHER, World, chunk_of
 
 
 @named
@@ -65,6 +66,20 @@ def damage(index: int) -> Callable[[World], object]:
             with path.open("r+b") as stored:
                 stored.seek(index * CHUNK)
                 stored.write(b"#")
+
+    return act
+
+
+@named
+def late_part(index: int) -> Callable[[World], object]:
+    """A request of a sender that is long dead reaches the object store, and replaces a part, if it takes parts still."""
+
+    def act(world: World) -> None:
+        step("late part", is_critical=True)
+        session = UploadSession.objects.get()
+        parts = BUCKETS["model"].multipart.get(session.store_handle, {})
+        if index in parts:
+            parts[index] = chunk_of(OTHER, index)
 
     return act
 

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .mishaps import cleanup, damage, delete_row, lose_claims, recount, wait_for_expiry, wait_for_lease
+from .mishaps import (
+    cleanup,
+    damage,
+    delete_row,
+    late_part,
+    lose_claims,
+    recount,
+    wait_for_expiry,
+    wait_for_lease,
+)
 from .requests import (
     Operation,
     append,
@@ -64,6 +73,42 @@ PROGRAMS = (
         "other bytes for a chunk on an object store",
         [_KNOWN, send(1), send(2)],
         [send(0), send(0, OTHER), complete(None)],
+        _ON_OBJECT_STORE,
+    ),
+    Program(
+        "the same chunk twice on an object store",
+        [_KNOWN, send(1), send(2)],
+        [send(0), send(0), complete(None)],
+        _ON_OBJECT_STORE,
+    ),
+    Program(
+        "one sender in order to an object store",
+        [_UNKNOWN, append(5)],
+        [in_order(append(7), append(10), complete(size=10))],
+        _ON_OBJECT_STORE,
+    ),
+    Program(
+        "newer sequential requests on an object store", [_UNKNOWN], [append(6), append(10), offset()], _ON_OBJECT_STORE
+    ),
+    Program(
+        "in order and by chunk on an object store",
+        [_KNOWN],
+        [append(10), in_order(send(0), send(1)), complete(None)],
+        _ON_OBJECT_STORE,
+    ),
+    Program(
+        "an assembly taken over by another server on an object store",
+        _FULL,
+        [complete(), in_order(wait_for_lease(), status())],
+        _ON_OBJECT_STORE,
+    ),
+    Program(
+        "removed while it is assembled on an object store", _FULL, [complete(), remove(), cleanup()], _ON_OBJECT_STORE
+    ),
+    Program(
+        "a late part while it is assembled again on an object store",
+        _FULL,
+        [complete(None), late_part(0), in_order(wait_for_lease(), complete(None), send(0), complete(None))],
         _ON_OBJECT_STORE,
     ),
     Program(

@@ -10,13 +10,14 @@ from typing import Any
 
 from django.db import connection
 
-from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
+from apps.core.models import ChunkReceipt, ChunkReservation, KeptSegment, OwnerUsage, UploadSession
 
 from ..memory_store import BUCKETS, Bucket
 from .rows import TABLE, stored_files
 from .world import World
 
-_TABLES = [*(model._meta.db_table for model in (OwnerUsage, UploadSession, ChunkReceipt)), TABLE]
+_MODELS = (OwnerUsage, UploadSession, ChunkReceipt, ChunkReservation, KeptSegment)
+_TABLES = [*(model._meta.db_table for model in _MODELS), TABLE]
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,9 @@ class SteppedMemoryStore(_Stepped):
     def __init__(self, bucket: str) -> None:
         super().__init__(MemoryStore(bucket))
 
+    def remove_segments(self, segments: Any) -> None:
+        self.__getattr__("remove_segments")(segments)
+
     def writer(self, *arguments: Any, **options: Any) -> _Stepped:
         return _Stepped(self._real.writer(*arguments, **options))
 
