@@ -132,8 +132,12 @@ class _Assembly:
             return self._finish(name, self._session.sha256, self._session.composite_hash)
         if self._session.concat == UploadSession.Concat.FINAL and (outcome := self._join()):
             return outcome
+        parts = list(parts_of(self._session))
+        if len(parts) != self._session.total_chunks:
+            # Removed meanwhile, receipts first: then the lease is gone too. An object store would make a file of these.
+            return self._reopen(sorted({*range(self._session.total_chunks or 0)} - {part.index for part in parts}))
         try:
-            self._store.seal(self._session.staged, parts_of(self._session), self._lease, self._keep_lease)
+            self._store.seal(self._session.staged, parts, self._lease, self._keep_lease)
         except PartsChanged as changed:
             return self._reopen(changed.indices)
         chunks = self._chunks()

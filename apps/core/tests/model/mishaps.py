@@ -72,13 +72,14 @@ def damage(index: int) -> Callable[[World], object]:
 
 @named
 def late_part(index: int) -> Callable[[World], object]:
-    """A request of a sender that is long dead reaches the object store, and replaces a part, if it takes parts still."""
+    """A request of a sender that is long dead reaches the object store, and replaces a part, if there is one still."""
 
     def act(world: World) -> None:
         step("late part", is_critical=True)
         session = UploadSession.objects.get()
         parts = BUCKETS["model"].multipart.get(session.store_handle, {})
         if index in parts:
+            world.damaged.add((session.upload_id, index))
             parts[index] = chunk_of(OTHER, index)
 
     return act

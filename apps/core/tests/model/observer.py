@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from typing import Any
+from uuid import UUID
 
 from apps.core.conf import upload_settings
 from apps.core.models import UploadSession
@@ -93,8 +94,7 @@ class Observer:
                 _require(session["status"] == "active", f"chunk {index} is recorded while the session is active")
                 self._world.damaged.discard(spot)
             elif index not in now:
-                # A late writer of an object store, which nothing can lock, spoils a chunk as a disk does.
-                may_be_damaged = spot in self._world.damaged or _is_object_store()
+                may_be_damaged = spot in self._world.damaged
                 is_repair = session_before is not None and session_before["status"] == "assembling"
                 _require(
                     session["status"] not in _OPEN or (is_repair and may_be_damaged),
@@ -138,10 +138,8 @@ class Observer:
     def _check_bytes(self, session: dict[str, Any], receipts: dict[int, tuple[int, bytes]]) -> None:
         staged = Staged(session["upload_id"], session["store_handle"])
         if _is_object_store():
-            # Of a part all that can be asked is whether it is there: a late writer may spoil it, and sealing finds it.
-            parts = BUCKETS["model"].multipart.get(staged.handle, {})
-            is_there = session["status"] != "active" or receipts.keys() <= parts.keys()
-            _require(is_there, "the parts of recorded chunks are stored")
+            if session["status"] == "active":
+                self._check_parts(session["upload_id"], BUCKETS["model"].multipart.get(staged.handle, {}), receipts)
             return
         try:
             stored = get_store("default").open(staged)
@@ -155,6 +153,12 @@ class Observer:
             if (session["upload_id"], index) not in self._world.damaged:
                 is_same = hashlib.sha256(data[offset : offset + size]).digest() == digest
                 _require(is_same, f"the bytes of the recorded chunk {index} stay what they were")
+
+    def _check_parts(self, upload_id: UUID, parts: dict[int, bytes], receipts: dict[int, tuple[int, bytes]]) -> None:
+        for index, (_, digest) in receipts.items():
+            if (upload_id, index) not in self._world.damaged:
+                is_same = hashlib.sha256(parts.get(index, b"")).digest() == digest
+                _require(is_same, f"the part of the recorded chunk {index} stays what it was")
 
     def _check_file(self, session: dict[str, Any]) -> None:
         if any(upload_id == session["upload_id"] for upload_id, _ in self._world.damaged):

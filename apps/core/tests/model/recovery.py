@@ -14,6 +14,7 @@ from apps.core.conf import upload_settings
 from apps.core.errors import MissingChunks, QuotaExceeded, UploadError
 from apps.core.models import UploadSession
 from apps.core.services.audit import Audit
+from apps.core.services.cells import RESERVED_FOR
 from apps.core.services.cleanup import MOVING_TIME, Cleanup
 from apps.core.storage import get_store
 
@@ -38,7 +39,7 @@ def recover(world: World, *, rows_go: bool, claims_lapse: bool) -> Iterator[str]
         Violation: one did not come to its end, or something is left behind.
     """
     yield NOTHING_DONE
-    world.clock.sleep(upload_settings().lease_seconds + 1)
+    world.clock.sleep(upload_settings().lease_seconds + RESERVED_FOR.total_seconds())
     _sweep()
     _require_none_stuck()
     yield "swept"
