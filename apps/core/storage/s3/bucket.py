@@ -52,6 +52,7 @@ class Bucket:
         """A client of boto3's, whose requests with a known payload are signed over it."""
         options = self._options
         config = Config(
+            signature_version="s3v4",
             connect_timeout=CONNECT_SECONDS,
             read_timeout=options.read_seconds,
             max_pool_connections=MOST_CONNECTIONS,

@@ -12,7 +12,7 @@ import pytest
 from django.db import transaction
 
 from apps.core.models import UploadSession
-from apps.core.services import claiming, declaring, hot_queries, moving, quotas, transitions
+from apps.core.services import cells, claiming, declaring, hot_queries, moving, quotas, transitions
 from apps.core.services.write_guard import ChunkGuard
 from apps.core.storage.local.claims import ClaimEntry
 from apps.core.storage.local.staging import Staging
@@ -130,7 +130,19 @@ def _removing_what_is_claimed() -> Any:
     return mock.patch.object(UploadSession, "is_claimed", False)
 
 
+def _object_stores_unreserved() -> Any:
+    @contextmanager
+    def held(*arguments: Any, **options: Any) -> Iterator[cells.Cell]:
+        yield cells.Cell()
+
+    return mock.patch.object(cells, "held", held)
+
+
 WORSENED = {
+    "a chunk of an object store is not reserved": (
+        _object_stores_unreserved,
+        "other bytes for a chunk on an object store",
+    ),
     "a session expires although it was prolonged": (_expiry_whatever_happened, "a chunk in the moment of expiry"),
     "an assembly completes without its lease": (
         _completion_without_the_lease,
