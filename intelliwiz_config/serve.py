@@ -131,6 +131,7 @@ def _prepare(*, migrate: bool) -> None:
             call_command("migrate", verbosity=0)
     else:
         _require_migrated()
+    _require_fitting_node()
     connections.close_all()
 
 
@@ -141,6 +142,24 @@ def _require_migrated() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         sys.exit("The database is not up to date. Run 'python manage.py migrate' once, or start with --migrate.")
+
+
+def _require_fitting_node() -> None:
+    """What several machines must have in common; one whose store is away now starts, and finds out later."""
+    from apps.core.errors import UploadError
+    from apps.core.services import nodes
+
+    try:
+        found = nodes.problems()
+    except UploadError as error:
+        print(f"The store cannot be asked yet: {error}", file=sys.stderr, flush=True)
+        return
+    if found:
+        sys.exit(
+            "This machine does not fit the others that serve these uploads:\n  "
+            + "\n  ".join(found)
+            + f"\nIts own name here is {nodes.name_of_this_node()!r} (NODE_NAME)."
+        )
 
 
 def _print_banner(host: str, port: int) -> None:

@@ -219,6 +219,7 @@ RESUMABLE_UPLOADS: dict[str, object] = {
     "RECEIVE_TIMEOUT": env.float("RECEIVE_TIMEOUT", default=60.0),
     "CORS_ALLOWED_ORIGINS": tuple(env.list("CORS_ALLOWED_ORIGINS", default=[])),
     "INTERIM_SECONDS": env.float("INTERIM_SECONDS", default=5.0),
+    "NODE": env.str("NODE_NAME", default=""),
 }
 
 # With a bucket new uploads go there; those that were begun on disk stay there and are served from there. Credentials

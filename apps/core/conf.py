@@ -79,6 +79,9 @@ class UploadSettings:
     store: str = "default"
     """Alias of the store for new uploads. Those begun elsewhere stay where they are."""
 
+    node: str = ""
+    """Name of this machine among several that serve the same uploads; empty: the machine's own."""
+
     chunk_size: int = MIB
     """Default chunk size. It grows with the file so that there are never more than ``max_chunks``."""
     min_chunk_size: int = 64 * KIB

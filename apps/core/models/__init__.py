@@ -1,5 +1,6 @@
 from .chunk_reservation import ChunkReservation
 from .kept_segment import KeptSegment
+from .node import Node
 from .owner_usage import OwnerUsage
 from .part_of_final import PartOfFinal
 from .store_identity import StoreIdentity
@@ -9,6 +10,7 @@ __all__ = [
     "ChunkReceipt",
     "ChunkReservation",
     "KeptSegment",
+    "Node",
     "OwnerUsage",
     "PartOfFinal",
     "StoreIdentity",

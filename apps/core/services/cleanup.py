@@ -20,7 +20,7 @@ from ..conf import upload_settings
 from ..errors import Conflict, NotFound
 from ..models import UploadSession
 from ..storage import get_store
-from . import assembly, claiming, concatenation, moving, transitions
+from . import assembly, claiming, concatenation, moving, nodes, transitions
 from .audit import has_seen, unknown_files
 from .removal import expire, finish_removing, forget_claimed, remove
 
@@ -82,6 +82,8 @@ class Cleanup:
         self._forget_receipts()
         self._remove_orphans()
         self._report_unknown_files()
+        if not self._dry_run:
+            nodes.forget_old()
         return self.summary
 
     def _expire_overdue(self) -> None:

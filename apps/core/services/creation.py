@@ -15,7 +15,7 @@ from ..grid import ceil_div, fit_chunk_size
 from ..models import UploadSession
 from ..storage import Staged, Store, get_store
 from ..storage.destinations import STORAGE
-from . import declaring, ledger, records, removal
+from . import declaring, ledger, nodes, records, removal
 from .audit import remember_store
 from .concatenation import require_partials
 from .metadata import require_storable
@@ -140,6 +140,7 @@ class NewUpload:
         store = get_store(alias)
         store.require_room(self._total_size or 0)
         remember_store(alias)
+        nodes.watch.look_quietly()
         # The bytes' place first: a row without one would take no chunk, and count until it expires. A place without a
         # row is an orphan, which cleanup finds.
         upload_id = self._upload_id

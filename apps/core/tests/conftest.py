@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.db import connections
 from django.test import override_settings
 from knox.models import AuthToken
 
+from apps.core.services import nodes
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .api import Api
@@ -39,6 +41,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
     library = f"{__package__}.library"
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, library]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds other nodes, but those that make some."""
+    monkeypatch.setattr(nodes, "BEAT_SECONDS", math.inf)
+    nodes.watch.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from .tus_client import Tus
 
 pytestmark = pytest.mark.integration
 
+CHECKS = {"database": True, "storage": True, "disk_space": True, "nodes": True}
+
 
 def test_healthz(base_url: str) -> None:
     assert requests.get(f"{base_url}/healthz", timeout=10).json() == {"status": "ok"}
@@ -25,7 +27,7 @@ def test_healthz(base_url: str) -> None:
 
 def test_readyz_checks_what_uploads_need(api: Api) -> None:
     answer = api.http.get(f"{api.base_url}/readyz")
-    assert answer.json() == {"status": "ok", "checks": {"database": True, "storage": True, "disk_space": True}}
+    assert answer.json() == {"status": "ok", "checks": CHECKS}
 
 
 def test_readyz_says_what_is_missing(api: Api, uploads: Any) -> None:

@@ -1,0 +1,203 @@
+"""Several machines that serve the same uploads: what they must have in common, and how one finds out that it has not.
+
+Nodes hold no state and do not talk to each other. What makes them one service is that they share the database, the
+store, the secret key and the cache. A node that has another secret refuses what the others signed; one whose store is
+another one looks for bytes where there are none; one with a cache of its own counts throttles for itself; one whose
+clock is off takes leases that are still held. All of it looks fine on each of them alone.
+
+So each node says now and then, in a row of its own (a *heartbeat*), what it is; and compares itself with those that
+were heard of lately. Any process of a node does it, when it begins an upload or is asked whether it is ready, at most
+once in :data:`BEAT_SECONDS`. A node that does not fit says so in ``/readyz``, so that a load balancer sends it nothing,
+and in the log; and does not start, where :func:`problems` is asked before (``intelliwiz_config.serve``).
+
+A node with another version is no problem but a stage of an upgrade: it is told as a warning (see ``docs/OPERATIONS.md``
+for how long that may last).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from ..conf import upload_settings
+from ..models import Node, UploadSession
+from ..storage import get_store
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 20.0
+ALIVE = timedelta(seconds=90)
+"""A node that was heard of later than this is taken for one that serves."""
+FORGOTTEN_AFTER = timedelta(days=1)
+LARGEST_SKEW = 2.0
+"""Seconds by which a clock may differ from the database's: leases are a few times as long."""
+DISTRIBUTION = "django-resumable-uploads"
+
+
+def name_of_this_node() -> str:
+    """The ``node`` setting, or the machine's name."""
+    return upload_settings().node or socket.gethostname()
+
+
+@lru_cache(maxsize=1)
+def version_of_this_node() -> str:
+    """The app's version where it is installed as a package, and the newest migration of its code."""
+    label = UploadSession._meta.app_label
+    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    newest = max(name for app, name in migrations if app == label)
+    try:
+        return f"{version(DISTRIBUTION)} {newest}"
+    except PackageNotFoundError:
+        return newest
+
+
+@lru_cache(maxsize=1)
+def _cache_token() -> str:
+    return secrets.token_hex(16)
+
+
+def beat() -> None:
+    """Say that this node serves, and what it is."""
+    alias = upload_settings().store
+    token = _cache_token()
+    cache.set(_cache_key(name_of_this_node(), token), token, timeout=FORGOTTEN_AFTER.total_seconds())
+    said = {
+        "seen_at": timezone.now(),
+        "version": version_of_this_node(),
+        "secret_digest": _digest_of(settings.SECRET_KEY),
+        "store_alias": alias,
+        "store_identity": get_store(alias).identity(),
+        "cache_token": token,
+    }
+    Node.objects.update_or_create(name=name_of_this_node(), defaults=said)
+
+
+def _cache_key(name: str, token: str) -> str:
+    # A node's processes have a token each; what counts is that any of them is found.
+    return f"resumable_uploads:node:{_digest_of(name)[:16]}:{token}"
+
+
+def _digest_of(secret: Any) -> str:
+    return salted_hmac("resumable_uploads.nodes", "what is told of it", secret=secret, algorithm="sha256").hexdigest()
+
+
+def others() -> list[Node]:
+    """The other nodes that were heard of lately."""
+    return list(Node.objects.filter(seen_at__gte=timezone.now() - ALIVE).exclude(name=name_of_this_node()))
+
+
+def problems() -> list[str]:
+    """Why this node must not serve beside the others; nothing to say to one that is alone."""
+    found = []
+    alive = others()
+    if alive and _is_for_one_machine():
+        names = ", ".join(node.name for node in alive)
+        found.append(f"SQLite serves one machine, and there is another one: {names}. Use PostgreSQL.")
+    for node in alive:
+        found += _differences(node)
+    if alive and abs(skew := seconds_off()) > LARGEST_SKEW:
+        found.append(f"The clock of this machine is {skew:+.1f} s off that of the database, by which leases are kept.")
+    return found
+
+
+def _is_for_one_machine() -> bool:
+    return connection.vendor == "sqlite"
+
+
+def warnings() -> list[str]:
+    """What others should know, and nobody need act upon at once."""
+    mine = version_of_this_node()
+    return [f"{node.name} runs {node.version}, this node {mine}." for node in others() if node.version != mine]
+
+
+def _differences(node: Node) -> list[str]:
+    found = []
+    known = [_digest_of(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    if not any(constant_time_compare(node.secret_digest, digest) for digest in known):
+        found.append(f"{node.name} has another SECRET_KEY: what one of them signs, the other one refuses.")
+    alias = upload_settings().store
+    if (node.store_alias, node.store_identity) != (alias, get_store(alias).identity()):
+        found.append(f"{node.name} puts new uploads into another store ({node.store_alias!r}, here {alias!r}).")
+    if cache.get(_cache_key(node.name, node.cache_token)) != node.cache_token:
+        found.append(f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL.")
+    return found
+
+
+def seconds_off() -> float:
+    """By how much this machine's clock is ahead of the database's."""
+    before = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_NOW[connection.vendor]}")  # One of ours.
+        (said,) = cursor.fetchone()
+    after = timezone.now()
+    theirs = datetime.fromisoformat(said) if isinstance(said, str) else said
+    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+    return ((before + (after - before) / 2) - theirs).total_seconds()
+
+
+_NOW = {
+    "postgresql": "clock_timestamp()",
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "mysql": "UTC_TIMESTAMP(6)",
+}
+
+
+def forget_old() -> None:
+    """Drop the rows of nodes that are no more."""
+    Node.objects.filter(seen_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()
+
+
+class _Watch:
+    """What this process knows of how its node fits, looked at now and then."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._looked_at = -BEAT_SECONDS
+        self._problems: list[str] = []
+
+    def problems(self) -> list[str]:
+        """Say that the node serves, and why it must not, if it is time to."""
+        if time.monotonic() - self._looked_at >= BEAT_SECONDS and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        return self._problems
+
+    def look_quietly(self) -> None:
+        """As :meth:`problems`, for who has other things to do: what goes wrong is logged."""
+        try:
+            self.problems()
+        except Exception:
+            logger.exception("comparing with other nodes failed")
+
+    def _look(self) -> None:
+        self._looked_at = time.monotonic()
+        beat()
+        found = problems()
+        for problem in found:
+            logger.error("this node does not fit: %s", problem)
+        for warning in warnings() if not found else ():
+            logger.warning("nodes differ: %s", warning)
+        self._problems = found
+
+
+watch = _Watch()
+"""Of this process."""

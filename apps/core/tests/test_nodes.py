@@ -1,0 +1,157 @@
+"""Several machines that serve the same uploads: how one finds out that it does not fit the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from apps.core.models import Node
+from apps.core.services import nodes
+from apps.core.services.cleanup import Cleanup
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def _on_a_server(monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
+    """SQLite would be a problem of its own."""
+    monkeypatch.setattr(nodes, "_is_for_one_machine", lambda: False)
+    uploads(NODE="this")
+
+
+@pytest.fixture
+def other(uploads: Any) -> Node:
+    """Another node that said what it is a moment ago."""
+    return beat_as(uploads, "other")
+
+
+def beat_as(uploads: Any, name: str) -> Node:
+    uploads(NODE=name)
+    nodes.beat()
+    uploads(NODE="this")
+    return Node.objects.get(name=name)
+
+
+def change(node: Node, **fields: Any) -> None:
+    Node.objects.filter(pk=node.pk).update(**fields)
+
+
+def test_two_that_share_everything_fit(other: Node) -> None:
+    nodes.beat()
+    assert nodes.problems() == []
+    assert nodes.warnings() == []
+    assert sorted(Node.objects.values_list("name", flat=True)) == ["other", "this"]
+
+
+def test_one_that_is_alone_fits(uploads: Any) -> None:
+    nodes.beat()
+    assert nodes.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"secret_digest": "0" * 64}, "another SECRET_KEY"),
+        ({"store_identity": "0" * 32}, "another store"),
+        ({"store_alias": "elsewhere"}, "another store"),
+        ({"cache_token": "0" * 32}, "another cache"),
+    ],
+)
+def test_one_that_differs_does_not_fit(other: Node, fields: dict[str, Any], words: str) -> None:
+    change(other, **fields)
+    (problem,) = nodes.problems()
+    assert words in problem
+    assert problem.startswith("other ")
+
+
+def test_a_cache_that_is_not_shared_is_noticed(other: Node) -> None:
+    cache.clear()
+    (problem,) = nodes.problems()
+    assert "another cache" in problem
+
+
+def test_a_secret_that_is_being_replaced_fits(other: Node, settings: Any) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the next one"
+    assert nodes.problems() == []
+
+
+def test_sqlite_is_for_one_machine(other: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "_is_for_one_machine", lambda: True)
+    (problem,) = nodes.problems()
+    assert "SQLite serves one machine" in problem
+
+
+@pytest.mark.sqlite
+def test_and_this_is_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert nodes._is_for_one_machine() == (connection.vendor == "sqlite")
+
+
+def test_a_clock_that_is_off_is_noticed(other: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert abs(nodes.seconds_off()) < nodes.LARGEST_SKEW
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() + timedelta(seconds=10))
+    (problem,) = nodes.problems()
+    assert "+10.0 s off" in problem
+
+
+def test_another_version_is_told_and_fits(other: Node) -> None:
+    change(other, version="0.1 0001_first")
+    assert nodes.problems() == []
+    (warning,) = nodes.warnings()
+    assert "other runs 0.1 0001_first" in warning
+
+
+def test_one_that_was_not_heard_of_lately_counts_no_more(other: Node) -> None:
+    change(other, secret_digest="0" * 64, seen_at=timezone.now() - nodes.ALIVE)
+    assert nodes.problems() == []
+
+
+def test_cleanup_forgets_who_is_gone(other: Node) -> None:
+    change(other, seen_at=timezone.now() - nodes.FORGOTTEN_AFTER - timedelta(seconds=1))
+    Cleanup(retention=timedelta(days=1), batch_size=10, dry_run=False).run()
+    assert not Node.objects.exists()
+
+
+class TestWatching:
+    @pytest.fixture(autouse=True)
+    def _beating(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(nodes, "BEAT_SECONDS", 20.0)
+        nodes.watch.forget()
+        yield
+        nodes.watch.forget()
+
+    def test_a_node_that_does_not_fit_is_not_ready(self, other: Node, client: Any) -> None:
+        change(other, secret_digest="0" * 64)
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["nodes"]) == (503, False)
+
+    def test_who_begins_an_upload_says_that_this_node_serves(self, service: Any) -> None:
+        service.create(filename="a.bin", total_size=10)
+        assert Node.objects.get().name == "this"
+
+    def test_and_begins_it_whatever_the_cache_does(self, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail() -> None:
+            raise ConnectionError
+
+        monkeypatch.setattr(nodes, "beat", fail)
+        assert service.create(filename="a.bin", total_size=10)[1]
+
+    def test_it_is_said_no_more_often_than_needed(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = 1000.0
+        monkeypatch.setattr("apps.core.services.nodes.time.monotonic", lambda: now)
+        said: list[None] = []
+        monkeypatch.setattr(nodes, "beat", lambda: said.append(None))
+        for _ in range(3):
+            nodes.watch.problems()
+        assert len(said) == 1
+        now += nodes.BEAT_SECONDS
+        nodes.watch.problems()
+        assert len(said) == 2
