@@ -52,16 +52,20 @@ http {{
 class Nginx:
     """nginx with the site of ``deploy/``, but for what a test cannot have: its ports, TLS, and patience."""
 
-    def __init__(self, directory: Path, server: ServerProcess, **replaced: str) -> None:
+    def __init__(self, directory: Path, server: ServerProcess, *, upstream: str = "", **replaced: str) -> None:
         self.log = directory / "access.log"
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         site = (PROJECT / "deploy/nginx.conf").read_text()
         lines = [line for line in site.splitlines() if "ssl_certificate" not in line]
         site = "\n".join(lines)
+        if upstream:
+            before, _, after = site.partition("upstream uploads {")
+            site = before + upstream + after.partition("}")[2]
+        else:
+            replaced = {"server 127.0.0.1:8000": f"server 127.0.0.1:{server.port}", **replaced}
         for old, new in {
             "listen 443 ssl": f"listen 127.0.0.1:{self.port}",
-            "server 127.0.0.1:8000": f"server 127.0.0.1:{server.port}",
             "/var/log/nginx/access.log": str(directory / "access.log"),
             **replaced,
         }.items():
