@@ -26,7 +26,7 @@ from typing import Any
 from tests.browser.chromium import CHROMIUM
 
 from . import cost as costs
-from . import durability, python_client, servers
+from . import durability, python_client, s3, servers
 from .browser import BrowserFailed, tus_client, upload_from_browser
 from .load import MIB, OursClient, Payload, dav_puts, tus_patches
 from .page import bare_rows, longest_task
@@ -101,6 +101,7 @@ def main() -> None:
         "browser": browser,
         "page": page,
         "client": client,
+        "s3": object_store,
     }
     parser.add_argument("--only", choices=tuple(parts))
     arguments = parser.parse_args()
@@ -130,6 +131,31 @@ def throughput(bench: Bench, megabytes: int) -> None:
         cases = [case for case in cases if "PostgreSQL" not in case[0]]
     bench.run(cases)
     print(bench.table("400 MiB over 4 connections, MB/s", cases))
+
+
+def object_store(bench: Bench, megabytes: int) -> None:
+    """2 GiB into an S3 engine, ours beside boto3's transfer manager and tusd; and the memory of parts in flight."""
+    if not (shutil.which("versitygw") or shutil.which("go")):
+        print("without an S3 engine: versitygw on the PATH, or Go to build it")
+        return
+    payload = Payload(os.urandom(64 * MIB), s3.PART, 256)
+    assert payload.digests
+    cases: dict[str, Callable[[Path, Payload], s3.Result]] = {
+        "boto3's transfer manager, straight": s3.straight,
+        "ours": s3.ours,
+    }
+    if os.environ.get("TUSD") or shutil.which("tusd"):
+        cases |= {"ours, four uploads": s3.ours_in_four, "tusd, four uploads": s3.tusd}
+    results: dict[str, list[s3.Result]] = defaultdict(list)
+    for number in range(bench.rounds):
+        for name, case in cases.items():
+            costs.touch_memory(bench.base)
+            with bench.directory() as directory:
+                results[name].append(case(directory, payload))
+            print(f"  round {number + 1}: {name:<44}{results[name][-1].rate:8.0f}", flush=True)
+    print(s3.table(results))
+    with bench.directory() as directory:
+        print(f"16 parts of 8 MiB in flight: {s3.memory_of_many(directory) / 1e6:.0f} MB of one process")
 
 
 def cost(bench: Bench, megabytes: int) -> None:

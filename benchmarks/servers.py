@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,12 @@ def free_port() -> int:
 
 @contextmanager
 def ours(
-    directory: Path, *, database_url: str = "", server: str = "asgi", with_sha256: bool = True
+    directory: Path,
+    *,
+    database_url: str = "",
+    server: str = "asgi",
+    with_sha256: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """This project's server; SQLite without a ``database_url``; ``with_sha256`` of whole files."""
     port = free_port()
@@ -51,8 +56,9 @@ def ours(
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **({} if with_sha256 else {"WITHOUT_SHA256": "1"}),
+        **(environment or {}),
     }
-    with _running(
+    with running(
         "ours", port, [sys.executable, "-m", "intelliwiz_config.serve", "--migrate", "--demo"], environment
     ) as pid:
         token = subprocess.run(
@@ -94,7 +100,7 @@ def nginx(directory: Path) -> Iterator[Server]:
             "load_module modules/ngx_http_dav_module.so;", ""
         )
     )
-    with _running("nginx", port, ["nginx", "-e", str(directory / "error.log"), "-c", str(configuration)]) as pid:
+    with running("nginx", port, ["nginx", "-e", str(directory / "error.log"), "-c", str(configuration)]) as pid:
         yield Server("nginx", port, pid)
 
 
@@ -111,7 +117,7 @@ def tusd(directory: Path) -> Iterator[Server]:
         "-behind-proxy=false",
         "-verbose=false",
     ]
-    with _running("tusd", port, command) as pid:
+    with running("tusd", port, command) as pid:
         yield Server("tusd", port, pid)
 
 
@@ -127,7 +133,7 @@ def tus_node(directory: Path) -> Iterator[Server]:
     """@tus/server with its file store, from the modules below ``TUS_NODE_MODULES``."""
     port = free_port()
     environment = {**os.environ, "NODE_PATH": os.environ.get("TUS_NODE_MODULES", "")}
-    with _running("@tus/server", port, ["node", "-e", NODE_SERVER, str(directory), str(port)], environment) as pid:
+    with running("@tus/server", port, ["node", "-e", NODE_SERVER, str(directory), str(port)], environment) as pid:
         yield Server("@tus/server", port, pid, files="/files")
 
 
@@ -136,7 +142,7 @@ def bound(directory: Path) -> Iterator[Server]:
     """The bare loop of :mod:`.bound`."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.bound", str(port), str(directory / "file")]
-    with _running("bound", port, command) as pid:
+    with running("bound", port, command) as pid:
         yield Server("bound", port, pid)
 
 
@@ -146,12 +152,13 @@ def copyparty(directory: Path) -> Iterator[Server]:
     port = free_port()
     options = ["-i", HOST, "-p", str(port), "-v", f"{directory}::A:c,wram", "-e2d", "-q", "--no-thumb", "-j2"]
     environment = {**os.environ, "XDG_CONFIG_HOME": str(directory / ".config")}
-    with _running("copyparty", port, [os.environ["COPYPARTY"], "-m", "copyparty", *options], environment) as pid:
+    with running("copyparty", port, [os.environ["COPYPARTY"], "-m", "copyparty", *options], environment) as pid:
         yield Server("copyparty", port, pid)
 
 
 @contextmanager
-def _running(name: str, port: int, command: list[str], environment: dict[str, str] | None = None) -> Iterator[int]:
+def running(name: str, port: int, command: list[str], environment: dict[str, str] | None = None) -> Iterator[int]:
+    """A server process, once it listens; yields its pid."""
     log = open(os.devnull, "w") if not os.environ.get("BENCH_LOG") else open(os.environ["BENCH_LOG"], "a")  # noqa: SIM115
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -182,7 +189,7 @@ def _wait_until_open(name: str, port: int, process: subprocess.Popen[bytes]) -> 
 def processor_seconds(pid: int) -> tuple[float, float]:
     """User and system time of a process and all below it."""
     user = system = 0
-    for process in [pid, *_descendants(pid)]:
+    for process in [pid, *descendants(pid)]:
         with suppress(OSError):
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             user, system = user + int(fields[11]), system + int(fields[12])
@@ -193,7 +200,7 @@ def processor_seconds(pid: int) -> tuple[float, float]:
 def resident_bytes(pid: int) -> int:
     """Memory of a process and all below it: the sum of their proportional set sizes (shared pages counted once)."""
     total = 0
-    for process in [pid, *_descendants(pid)]:
+    for process in [pid, *descendants(pid)]:
         try:
             for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
@@ -203,9 +210,16 @@ def resident_bytes(pid: int) -> int:
     return total
 
 
-def _descendants(pid: int) -> list[int]:
+def private_bytes(pid: int) -> int:
+    """Memory of one process alone."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one."""
     children: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError):  # the thread ended meanwhile
             children += [int(child) for child in (task / "children").read_text().split()]
-    return children + [below for child in children for below in _descendants(child)]
+    return children + [below for child in children for below in descendants(child)]

@@ -10,5 +10,5 @@ RESUMABLE_UPLOADS = {
     "MAX_OPEN_SESSIONS": 100_000,
     "INIT_RATE": "",
     "INIT_RATE_PER_ADDRESS": "",
-    "WHOLE_FILE_SHA256": "WITHOUT_SHA256" not in os.environ,
+    "WHOLE_FILE_SHA256": False if "WITHOUT_SHA256" in os.environ else None,
 }
