@@ -41,7 +41,7 @@ def spool(tmp_path: Path, uploads: Any, clock: Clock) -> Iterator[Spool]:
 
 @pytest.fixture
 def part(spool: Spool) -> Iterator[PartBuffer]:
-    made = PartBuffer(spool)
+    made = PartBuffer(spool, 4 * MIB)
     yield made
     made.close()
 
@@ -74,7 +74,7 @@ def test_what_comes_slowly_goes_to_disk(part: PartBuffer, spool: Spool, clock: C
 
 
 def test_where_memory_is_lent_to_others_it_goes_to_disk(part: PartBuffer, spool: Spool) -> None:
-    other = PartBuffer(spool)
+    other = PartBuffer(spool, 4 * MIB)
     other.append(b"x" * 4 * MIB)
     part.append(b"mine")
     assert (is_in_memory(other), is_in_memory(part)) == (True, False)
@@ -91,7 +91,7 @@ def test_who_is_silent_has_nothing_in_memory(part: PartBuffer, spool: Spool) -> 
 
 
 def test_a_full_spool_takes_nothing_and_loses_nothing(part: PartBuffer, spool: Spool) -> None:
-    other = PartBuffer(spool)
+    other = PartBuffer(spool, 3 * MIB)
     other.append(b"x" * 3 * MIB)
     part.append(b"mine")
     other.to_disk()
@@ -127,9 +127,17 @@ def test_a_disk_that_fails_counts_nothing(part: PartBuffer, spool: Spool, monkey
     assert content(part) == b"mine"
 
 
+def test_what_looks_like_a_whole_part_gets_its_memory_at_once(part: PartBuffer, spool: Spool) -> None:
+    part.append(b"x" * MIB)
+    assert spool.memory._used == MIB
+    part.append(b"y")
+    assert spool.memory._used == 4 * MIB
+    assert content(part) == b"x" * MIB + b"y"
+
+
 @pytest.mark.parametrize("is_on_disk", [False, True])
 def test_one_is_put_behind_another(part: PartBuffer, spool: Spool, is_on_disk: bool) -> None:
-    behind = PartBuffer(spool)
+    behind = PartBuffer(spool, 4 * MIB)
     behind.append(b"behind")
     if is_on_disk:
         behind.to_disk()

@@ -20,6 +20,8 @@ from ..errors import storage_errors
 FAST_RATE = MIB
 """Bytes per second. Who sends slower for :data:`GRACE` seconds goes to disk."""
 GRACE = 2.0
+SMALL = MIB
+"""Up to here a part gets the memory that its bytes take, and then what it will take as a whole."""
 
 
 class Spool:
@@ -55,11 +57,17 @@ class Spool:
 
 
 class PartBuffer:
-    """Bytes of one part, or of what is still to come of one."""
+    """Bytes of one part, or of what is still to come of one.
 
-    def __init__(self, spool: Spool) -> None:
+    Args:
+        expected: how many there will be, if all of them come. Memory that grows step by step takes half as much again.
+    """
+
+    def __init__(self, spool: Spool, expected: int) -> None:
         self._spool = spool
+        self._expected = expected
         self._memory = bytearray()
+        self._lent = 0
         self._file: BinaryIO | None = None
         self._on_disk = 0
         self._begun_at = time.monotonic()
@@ -74,8 +82,7 @@ class PartBuffer:
         if self._file is None and self._belongs_on_disk(len(block)):
             self.to_disk()
         if self._file is None:
-            self._spool.memory.take(len(block))
-            self._memory += block
+            self._remember(block)
         else:
             self._write(self._file, block)
         self.size += len(block)
@@ -83,7 +90,23 @@ class PartBuffer:
     def _belongs_on_disk(self, more: int) -> bool:
         seconds = time.monotonic() - self._begun_at
         is_slow = seconds > GRACE and self.size + more < FAST_RATE * seconds
-        return is_slow or self._spool.memory.exhausted(self._spool.most_memory - more)
+        missing = self._wanted(self.size + more) - self._lent
+        return is_slow or self._spool.memory.exhausted(self._spool.most_memory - missing)
+
+    def _wanted(self, size: int) -> int:
+        """How much memory so many bytes are given: all that are expected, once they look like it."""
+        return size if size <= SMALL else max(size, self._expected)
+
+    def _remember(self, block: bytes | bytearray | memoryview) -> None:
+        end = self.size + len(block)
+        wanted = self._wanted(end)
+        if wanted > self._lent:
+            self._spool.memory.take(wanted - self._lent)
+            self._lent = wanted
+            grown = bytearray(wanted)
+            grown[: self.size] = memoryview(self._memory)[: self.size]
+            self._memory = grown
+        self._memory[self.size : end] = block
 
     def to_disk(self) -> None:
         """Leave nothing in memory.
@@ -96,7 +119,7 @@ class PartBuffer:
         with storage_errors():
             file: Any = tempfile.TemporaryFile(dir=self._spool.directory, buffering=0)  # noqa: SIM115  # Closed below.
         try:
-            self._write(file, self._memory)
+            self._write(file, memoryview(self._memory)[: self.size])
         except BaseException:
             file.close()
             raise
@@ -117,6 +140,7 @@ class PartBuffer:
     def body(self) -> bytearray | BinaryIO:
         """What was taken, to be sent: as it lies in memory, or as a file at its start."""
         if self._file is None:
+            del self._memory[self.size :]
             return self._memory
         self._file.seek(0)
         return self._file
@@ -140,7 +164,8 @@ class PartBuffer:
         self._on_disk = 0
 
     def _forget_memory(self) -> None:
-        self._spool.memory.release(len(self._memory))
+        self._spool.memory.release(self._lent)
+        self._lent = 0
         self._memory = bytearray()
 
 

@@ -36,7 +36,7 @@ class S3Writer:
         self._span = span
         self._segments = segments
         self._start = sum(segment.size for segment in segments)
-        self._buffer = PartBuffer(spool)
+        self._buffer = PartBuffer(spool, span.size - self._start)
         self._etag: str | None = None
         """Of the part, once it is in the bucket."""
 
@@ -58,7 +58,7 @@ class S3Writer:
     def _put_part(self, digest: bytes) -> str:
         if not self._segments:
             return self._multipart.put(self._span.index, self._buffer.body(), digest)
-        with closing(PartBuffer(self._spool)) as whole:
+        with closing(PartBuffer(self._spool, self._start + self._buffer.size)) as whole:
             append_segments(self._bucket, self._segments, whole)
             whole.append_all(self._buffer)
             return self._multipart.put(self._span.index, whole.body(), digest)
@@ -66,7 +66,7 @@ class S3Writer:
     def commit_partial(self, entry: Any) -> Segment:
         if len(self._segments) < MOST_SEGMENTS:
             return put_segment(self._bucket, self._staged, self._span.index, self._start, self._buffer)
-        with closing(PartBuffer(self._spool)) as whole:
+        with closing(PartBuffer(self._spool, self._start + self._buffer.size)) as whole:
             append_segments(self._bucket, self._segments, whole)
             whole.append_all(self._buffer)
             return put_segment(self._bucket, self._staged, self._span.index, 0, whole)
