@@ -113,6 +113,12 @@ def test_the_container_has_what_the_server_needs() -> None:
     assert command == ["python", *shlex.split(unit("uploads.service")["Service"]["ExecStart"])[1:]]
 
 
+def test_the_policy_of_the_bucket_is_one() -> None:
+    page = (PROJECT / "docs/OPERATIONS.md").read_text()
+    statement = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    assert statement["Condition"]["StringEquals"] == {"s3:ExistingObjectTag/verified": "true"}
+
+
 def test_it_is_built_from_no_more_than_the_sources() -> None:
     ignored = (PROJECT / ".dockerignore").read_text().split()
     assert {".venv", "data", "**/node_modules", ".git"} <= set(ignored)

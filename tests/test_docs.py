@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -12,11 +13,13 @@ import sys
 import sysconfig
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from apps.core.conf import UploadSettings
+from apps.core.storage.s3 import S3Store
 
 from .server_process import PROJECT, ServerProcess
 
@@ -168,6 +171,22 @@ def test_the_troubleshooting_command_runs(server: ServerProcess) -> None:
     shell = {**os.environ, "TOKEN": server.token, "API": api, "ID": begun.json()["upload_id"]}
     answer = subprocess.run(["bash", "-c", command], env=shell, capture_output=True, text=True, check=True).stdout
     assert json.loads(answer)["progress"]["missing_chunks"] == [0]
+
+
+def test_four_settings_are_enough_for_a_bucket() -> None:
+    (snippet,) = (text for text in snippets("docs/INSTALLATION.md", "python") if "S3Store" in text)
+    scope: dict[str, Any] = {}
+    exec(snippet, scope)
+    (given,) = scope["RESUMABLE_UPLOADS"]["STORES"].values()
+    assert given["BACKEND"] == "resumable_uploads.storage.s3.S3Store"
+    assert set(given["OPTIONS"]) == {"bucket", "prefix", "region_name", "endpoint_url"}
+    assert S3Store(**given["OPTIONS"]).wrong_settings() == []
+
+
+def test_every_option_of_the_bucket_is_documented() -> None:
+    page = (PROJECT / "docs/OPERATIONS.md").read_text()
+    for name in inspect.signature(S3Store).parameters:
+        assert f"`{name}`" in page, name
 
 
 def test_every_setting_is_documented() -> None:

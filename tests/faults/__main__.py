@@ -14,7 +14,7 @@ from intelliwiz_config.paths import data_directory
 from .context import Context
 from .report import Report, table
 
-CAMPAIGNS = ("kill", "damage", "disk", "database", "expiry", "concurrency", "network")
+CAMPAIGNS = ("kill", "damage", "disk", "database", "expiry", "concurrency", "network", "nodes")
 
 
 def main() -> int:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound
 from ..models import UploadSession
-from ..storage import get_store
+from ..storage import ChunkLocks, get_store
 from . import assembly, claiming, concatenation, moving, nodes, transitions
 from .audit import has_seen, unknown_files
 from .removal import expire, finish_removing, forget_claimed, remove
@@ -43,6 +43,7 @@ class Summary:
     finished_removals: int = 0
     deleted_records: int = 0
     removed_orphans: int = 0
+    later_orphans: int = 0
     unknown_files: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -54,16 +55,25 @@ class Cleanup:
         retention: age at which records of ended sessions go.
         batch_size: rows looked at in one query.
         dry_run: only count.
+        is_sure: also remove what was begun in an object store after all that the database knows of: a restored backup
+            knows of less than the store.
         tell: called with a line of text for each thing done.
     """
 
     def __init__(
-        self, *, retention: timedelta, batch_size: int, dry_run: bool, tell: Callable[[str], None] = lambda line: None
+        self,
+        *,
+        retention: timedelta,
+        batch_size: int,
+        dry_run: bool,
+        is_sure: bool = False,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._now = timezone.now()
         self._retention = retention
         self._batch_size = batch_size
         self._dry_run = dry_run
+        self._is_sure = is_sure
         self._tell = tell
         self.summary = Summary()
 
@@ -205,11 +215,16 @@ class Cleanup:
         for alias in upload_settings().stores:
             if not has_seen(alias):
                 continue  # To the wrong database every upload under way looks like an orphan.
-            for staged, written in get_store(alias).staged():
-                if written > self._now - get_store(alias).orphan_age or self._is_open(staged.upload_id):
+            store = get_store(alias)
+            known_until = None if isinstance(store, ChunkLocks) or self._is_sure else _newest_session()
+            for staged, written in store.staged():
+                if written > self._now - store.orphan_age or self._is_open(staged.upload_id):
+                    continue
+                if known_until is not None and written > known_until:
+                    self.summary.later_orphans += 1
                     continue
                 if not self._dry_run:
-                    get_store(alias).discard_orphan(staged)
+                    store.discard_orphan(staged)
                 self.summary.removed_orphans += 1
                 self._tell(f"removed orphaned bytes of {staged.upload_id}")
 
@@ -228,6 +243,11 @@ class Cleanup:
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[: self._batch_size]):
             yield from batch
             last = batch[-1].pk
+
+
+def _newest_session() -> datetime:
+    newest = UploadSession.objects.aggregate(newest=Max("created_at"))["newest"]
+    return newest if newest is not None else datetime.min.replace(tzinfo=UTC)
 
 
 def _remove_unclaimed(session: UploadSession) -> bool:

@@ -15,6 +15,7 @@ import requests
 
 from apps.core.conf import MIB
 from apps.core.errors import MissingChunks, Unavailable, UploadError
+from apps.core.models import UploadSession
 from apps.core.services import audit
 from apps.core.services.cleanup import Cleanup
 from apps.core.storage import Segment, Staged, StagingMissing, get_store
@@ -286,15 +287,32 @@ class TestOrphans:
     ) -> None:
         use(uploads, options)
         mine, _ = service.create(filename="a.bin", total_size=10)
-        begin(objects())
-        objects().bucket.put(objects()._keys.segment(uuid4(), 0, 0), b"bytes", SMALL)
+        self.leave_orphans()
+        UploadSession.objects.update(created_at=datetime.now(UTC) + timedelta(seconds=9))
         assert self.sweep().removed_orphans == 0
         monkeypatch.setattr(S3Store, "orphan_age", timedelta(0))
         assert self.sweep().removed_orphans == 2
         assert [staged.upload_id for staged, _ in objects().staged()] == [mine.upload_id]
 
-    def sweep(self) -> Any:
-        return Cleanup(retention=timedelta(days=1), batch_size=10, dry_run=False).run()
+    def test_what_a_restored_database_cannot_know_of_goes_on_request_alone(
+        self, options: dict[str, Any], service: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use(uploads, options)
+        service.create(filename="a.bin", total_size=10)
+        self.leave_orphans()
+        UploadSession.objects.update(created_at=datetime.now(UTC) - timedelta(hours=1))
+        monkeypatch.setattr(S3Store, "orphan_age", timedelta(0))
+        summary = self.sweep()
+        assert (summary.removed_orphans, summary.later_orphans) == (0, 2)
+        summary = self.sweep(is_sure=True)
+        assert (summary.removed_orphans, summary.later_orphans) == (2, 0)
+
+    def leave_orphans(self) -> None:
+        begin(objects())
+        objects().bucket.put(objects()._keys.segment(uuid4(), 0, 0), b"bytes", SMALL)
+
+    def sweep(self, *, is_sure: bool = False) -> Any:
+        return Cleanup(retention=timedelta(days=1), batch_size=10, dry_run=False, is_sure=is_sure).run()
 
     def test_what_is_not_ours_is_left_alone(self, store: S3Store) -> None:
         store.bucket.client.create_multipart_upload(Bucket=store.bucket.name, Key="uploads/files/theirs")

@@ -22,6 +22,7 @@ LABELS = {
     "finished_removals": "unfinished removals finished",
     "deleted_records": "old records deleted",
     "removed_orphans": "orphaned staging files removed",
+    "later_orphans": "orphans left alone, begun after all that this database knows of (see --yes)",
     "unknown_files": "files without a record (see check_uploads)",
 }
 
@@ -41,6 +42,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument("--verbose", action="store_true", help="name every session")
+        parser.add_argument(
+            "--yes",
+            action="store_true",
+            help="also remove orphans of an object store that are newer than all uploads of the database, as after a "
+            "backup was restored",
+        )
         parser.add_argument("--batch-size", type=int, default=500, help="rows per query (default: 500)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -55,6 +62,7 @@ class Command(BaseCommand):
             retention=default_retention() if hours is None else timedelta(hours=hours),
             batch_size=options["batch_size"],
             dry_run=options["dry_run"],
+            is_sure=options["yes"],
             tell=self.stdout.write if options["verbose"] else progress.advance,
         )
         summary = _run(sweep)
