@@ -255,7 +255,7 @@ def check_deployed_stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
             if isinstance(store, CheckedStore):
                 messages.append(Info(f"The store {alias!r}: {store.what_it_can()}", id="resumable_uploads.I004"))
                 messages += [
-                    Warning(f"The store {alias!r}: {worry}", id="resumable_uploads.W005") for worry in store.worries()
+                    Warning(f"The store {alias!r}: {worry}", id="resumable_uploads.W020") for worry in store.worries()
                 ]
         except ImproperlyConfigured:
             continue  # Said by the check of the settings.

@@ -20,6 +20,14 @@ class MemoryBudget:
         with self._lock:
             self._used += size
 
+    def try_take(self, size: int, limit: int) -> bool:
+        """Take it unless there would be more than ``limit`` then."""
+        with self._lock:
+            if self._used + size > limit:
+                return False
+            self._used += size
+            return True
+
     def release(self, size: int) -> None:
         with self._lock:
             self._used -= size

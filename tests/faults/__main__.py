@@ -9,6 +9,8 @@ import time
 import traceback
 from importlib import import_module
 
+import django
+
 from intelliwiz_config.paths import data_directory
 
 from .context import Context
@@ -19,6 +21,9 @@ CAMPAIGNS = ("kill", "damage", "disk", "database", "expiry", "concurrency", "net
 
 def main() -> int:
     arguments = _parse()
+    # Some campaigns share clients with the app's own tests.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings")
+    django.setup()
     directory = data_directory() / "faults"
     reports = []
     for name in arguments.only:

@@ -44,6 +44,8 @@ class Exchange:
         self._path_parameters = path_parameters
         self._body: Body | None = None
         self._step = Lock()
+        self._is_over = False
+        self._ended_in_silence: Answer | None = None
         self._received = 0
         self._started = time.monotonic()
         self.content_length: int | None = None
@@ -106,6 +108,8 @@ class Exchange:
         """Feed the next block. A final answer ends the request, whatever of the body is still to come."""
         with self._step:
             assert self._body is not None
+            if self._ended_in_silence is not None:
+                return self._ended_in_silence
             try:
                 answer = self._body.receive(block)
             except Exception as error:
@@ -122,15 +126,16 @@ class Exchange:
         return self._body.silence_seconds if self._body else None
 
     def note_silence(self) -> Answer | None:
-        """The sender has stopped for now. A final answer ends the request."""
+        """The sender has stopped for now. A final answer ends the request; whatever comes next gets it too."""
         with self._step:
-            assert self._body is not None
+            if self._body is None or self._is_over:
+                return None
             try:
                 self._body.on_silence()
             except Exception as error:
                 self._end_body()
-                return self._refuse(error)
-            return None
+                self._ended_in_silence = self._refuse(error)
+            return self._ended_in_silence
 
     @property
     def is_short(self) -> bool:
@@ -141,6 +146,9 @@ class Exchange:
         """The body ended; a shorter one than announced is a broken one."""
         with self._step:
             assert self._body is not None
+            if self._ended_in_silence is not None:
+                return self._ended_in_silence
+            self._is_over = True
             if self.content_length is not None and self._received < self.content_length:
                 self._end_body()
                 return self._protocol.refuse(BODY_BROKEN)
@@ -174,6 +182,7 @@ class Exchange:
         return self._protocol.refuse(problem)
 
     def _end_body(self) -> None:
+        self._is_over = True
         if self._body is None:
             return
         try:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from django.db import connections
 
 from .exchange import Exchange
-from .protocol import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +27,6 @@ class WatchedReading:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.answer: Answer | None = None
-        """What ended the request meanwhile."""
         self._since = time.monotonic()
         self._is_noted = False
 
@@ -44,7 +41,7 @@ class WatchedReading:
         if self._is_noted or seconds is None or time.monotonic() - self._since < seconds:
             return
         self._is_noted = True
-        self.answer = self.exchange.note_silence()
+        self.exchange.note_silence()
 
 
 _lock = threading.Lock()

@@ -74,7 +74,7 @@ def _drive(exchange: Exchange, request: HttpRequest) -> Answer:
             block_size = BLOCK if exchange.silence_seconds is None else SMALL_BLOCK
             for block in _blocks(request, exchange.content_length, block_size):
                 reading.note_block()
-                answer = reading.answer or exchange.receive(block)
+                answer = exchange.receive(block)
                 if answer is not None and not answer.is_interim:
                     return answer
                 if answer is not None and send_interim:

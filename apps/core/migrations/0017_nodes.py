@@ -19,7 +19,6 @@ def _operations() -> list[Any]:
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=255, unique=True)),
-                ("started_at", models.DateTimeField(auto_now_add=True)),
                 ("seen_at", models.DateTimeField()),
                 ("version", models.CharField(help_text="Of the app, and its newest migration.", max_length=100)),
                 (

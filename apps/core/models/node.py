@@ -9,7 +9,6 @@ class Node(models.Model):
     """What one machine said of itself when it was last heard of, for the others to compare."""
 
     name = models.CharField(max_length=255, unique=True)
-    started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField()
     version = models.CharField(max_length=100, help_text="Of the app, and its newest migration.")
     secret_digest = models.CharField(max_length=64, help_text="What tells one SECRET_KEY from another.")

@@ -87,6 +87,11 @@ class PartialChunk(ChunkSink):
         self.forget_segments()
         return stored
 
+    def forget_taken_in(self, part: KeptPart) -> None:
+        """Remove the segments that the last one has taken in."""
+        if part.segment is not None and part.segment.start == 0:
+            self.forget_segments()
+
     def forget_segments(self) -> None:
         """Remove what the chunk was put together from. What is left of it goes with the session."""
         if self._segments and isinstance(self._store, KeptSegments):
@@ -109,6 +114,8 @@ class PartialChunk(ChunkSink):
         if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
             self._cell = cells.reserve(self.session, self._store, self.span.index, self.digest)
             self._writer.write_out(self.digest)
+        else:
+            self._writer.discard()  # It is only compared.
 
     def commit_to(self, run: ledger.Run, entry: Any) -> None:
         """Make the bytes the chunk's, and note what is to be recorded of it."""
@@ -128,10 +135,11 @@ class PartialChunk(ChunkSink):
         state = resumable_hash.save(self._digest)
         return KeptPart(self.span.index, self.received, self.digest.hex(), state, segment)
 
-    def _fall_back(self) -> None:
-        """Be again what reached the disk."""
+    def _fall_back(self) -> bool:
+        """Be again what reached the disk. False if that is all there was."""
         self._writer.drop_held()
-        self.received, self._digest = self._flushed
+        before, (self.received, self._digest) = self.received, self._flushed
+        return self.received != before
 
     def keep(self) -> None:
         """Leave in place what arrived, for a later request; what a full disk has room for, if it is one.
@@ -146,9 +154,10 @@ class PartialChunk(ChunkSink):
                 try:
                     self._keep_all()
                 except (StorageFull, Unavailable):
-                    self._fall_back()
+                    if not self._fall_back():
+                        raise
                     self._keep_all()
-        except (StorageFull, Unavailable):
+        except BaseException:
             self.received = self._kept
             raise
         finally:
@@ -177,7 +186,9 @@ class PartialChunk(ChunkSink):
             return
         with cells.locked(self.session, self._store, self.span.index) as entry:
             if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
-                ledger.record_partial(self.session, self._commit_partial(entry), self._token)
+                part = self._commit_partial(entry)
+                ledger.record_partial(self.session, part, self._token)
+                self.forget_taken_in(part)
 
     @contextmanager
     def _settled(self) -> Iterator[None]:

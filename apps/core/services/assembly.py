@@ -140,7 +140,7 @@ class _Assembly:
             self._store.seal(self._session.staged, parts, self._lease, self._keep_lease)
         except PartsChanged as changed:
             return self._reopen(changed.indices)
-        chunks = self._chunks()
+        chunks = [RecordedChunk(part.index, part.offset, part.size, part.sha256) for part in parts]
         verdict = self._verify(chunks)
         if verdict.damaged:
             return self._reopen(verdict.damaged)
@@ -171,11 +171,6 @@ class _Assembly:
     def _keep_lease(self) -> None:
         if self._is_time_to_renew():
             self._require(transitions.renew_lease(self._session, self._lease))
-
-    def _chunks(self) -> list[RecordedChunk]:
-        rows = self._session.receipts.order_by("index").values_list("index", "size", "sha256")
-        chunk_size = self._session.chunk_size
-        return [RecordedChunk(index, index * chunk_size, size, bytes(sha256)) for index, size, sha256 in rows]
 
     def _verify(self, chunks: list[RecordedChunk]) -> Verdict:
         """The store's own word is enough for a composite, if it verified the parts; a SHA-256 needs all bytes."""

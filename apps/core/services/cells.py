@@ -40,7 +40,7 @@ from ..storage import ChunkLocks, Store
 from .transactions import retried
 
 RESERVED_FOR = timedelta(minutes=2)
-"""Longer than a store's answer is waited for."""
+"""Enough for a part on a slow day. Who takes longer records it all the same, unless the chunk was taken since."""
 TWIN_PATIENCE = 2.0
 """Seconds that a second sender of the same bytes waits for the first."""
 _POLL_SECONDS = 0.05

@@ -123,3 +123,5 @@ class CheckedAppendSink(AppendSink):
         for chunk in chunks:
             if not chunk.room:
                 chunk.forget_segments()
+            elif run.part is not None:
+                chunk.forget_taken_in(run.part)

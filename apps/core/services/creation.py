@@ -140,7 +140,7 @@ class NewUpload:
         store = get_store(alias)
         store.require_room(self._total_size or 0)
         remember_store(alias)
-        nodes.watch.look_quietly()
+        nodes.watch.problems()
         # The bytes' place first: a row without one would take no chunk, and count until it expires. A place without a
         # row is an orphan, which cleanup finds.
         upload_id = self._upload_id

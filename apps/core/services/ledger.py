@@ -242,7 +242,10 @@ def _use_reservation(
         if not ChunkReservation.objects.filter(**of_chunk, sha256=receipt.digest).delete()[0]:
             raise ReservationLost
         KeptSegment.objects.filter(**of_chunk).delete()
-        return write()
+        counted = write()
+        if counted is None:  # Who took over may go on from these segments.
+            transaction.set_rollback(True)
+        return counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,10 @@ def problems() -> list[str]:
     for node in alive:
         found += _differences(node)
     if alive and abs(skew := seconds_off()) > LARGEST_SKEW:
-        found.append(f"The clock of this machine is {skew:+.1f} s off that of the database, by which leases are kept.")
+        found.append(
+            f"The clock of this machine is {skew:+.1f} s off that of the database: where clocks differ a node takes "
+            "leases that another one still holds."
+        )
     return found
 
 
@@ -118,7 +121,7 @@ def _is_for_one_machine() -> bool:
     return connection.vendor == "sqlite"
 
 
-def warnings() -> list[str]:
+def other_versions() -> list[str]:
     """What others should know, and nobody need act upon at once."""
     mine = version_of_this_node()
     return [f"{node.name} runs {node.version}, this node {mine}." for node in others() if node.version != mine]
@@ -173,7 +176,7 @@ class _Watch:
         self._problems: list[str] = []
 
     def problems(self) -> list[str]:
-        """Say that the node serves, and why it must not, if it is time to."""
+        """Say that the node serves, and why it must not, if it is time to; what was found last, if not."""
         if time.monotonic() - self._looked_at >= BEAT_SECONDS and self._lock.acquire(blocking=False):
             try:
                 self._look()
@@ -181,22 +184,19 @@ class _Watch:
                 self._lock.release()
         return self._problems
 
-    def look_quietly(self) -> None:
-        """As :meth:`problems`, for who has other things to do: what goes wrong is logged."""
+    def _look(self) -> None:
         try:
-            self.problems()
+            beat()
+            found = problems()
+            for difference in other_versions() if not found else ():
+                logger.warning("nodes differ: %s", difference)
         except Exception:
             logger.exception("comparing with other nodes failed")
-
-    def _look(self) -> None:
-        self._looked_at = time.monotonic()
-        beat()
-        found = problems()
+            found = ["It could not be compared with the other nodes."]
         for problem in found:
             logger.error("this node does not fit: %s", problem)
-        for warning in warnings() if not found else ():
-            logger.warning("nodes differ: %s", warning)
         self._problems = found
+        self._looked_at = time.monotonic()
 
 
 watch = _Watch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ from apps.core.services import nodes
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
 from .api import Api
+from .memory_store import MemoryStore
+from .s3_engine import shared_bucket
 
 # No example fails for being slow on a busy machine.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -55,6 +58,18 @@ def _isolated(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+    if os.environ.get("TEST_STORE"):
+        settings.RESUMABLE_UPLOADS = {**settings.RESUMABLE_UPLOADS, "STORES": {"default": _other_store(tmp_path)}}
+
+
+def _other_store(tmp_path: Path) -> dict[str, Any]:
+    """The store that all tests are to use in place of the local one: ``memory``, or ``s3`` in an engine that takes
+    parts of any size (``MIN_PART=1 .ci/ceph start DIR``)."""
+    if os.environ["TEST_STORE"] == "memory":
+        options = {"bucket": str(tmp_path), "min_chunk_size": 1}
+        return {"BACKEND": f"{MemoryStore.__module__}.MemoryStore", "OPTIONS": options}
+    options = {**shared_bucket(), "prefix": f"{tmp_path}/".lstrip("/"), "smallest_part": 1}
+    return {"BACKEND": "apps.core.storage.s3.S3Store", "OPTIONS": options}
 
 
 @pytest.fixture

@@ -190,11 +190,16 @@ class MemoryStore:
     def discard(self, staged: Staged) -> None:
         self.bucket.multipart.pop(staged.handle, None)
         self.bucket.objects.pop(self.name_of(staged), None)
-        for name in [name for name in self.bucket.segments if name.startswith(staged.upload_id.hex)]:
+        self._discard_segments(staged.upload_id)
+
+    def _discard_segments(self, upload_id: uuid.UUID) -> None:
+        for name in [name for name in self.bucket.segments if name.startswith(upload_id.hex)]:
             del self.bucket.segments[name]
 
     def discard_orphan(self, staged: Staged) -> None:
         self.bucket.multipart.pop(staged.handle, None)
+        if not staged.handle:
+            self._discard_segments(staged.upload_id)
 
     def remove(self, name: str) -> None:
         self.bucket.objects.pop(name, None)
@@ -203,6 +208,8 @@ class MemoryStore:
     def staged(self) -> Iterator[tuple[Staged, datetime]]:
         for handle in list(self.bucket.multipart):
             yield Staged(uuid.UUID(hex=handle.partition(":")[0]), handle), timezone.now()
+        for upload_id in {name.partition("/")[0] for name in self.bucket.segments}:
+            yield Staged(uuid.UUID(hex=upload_id)), timezone.now()
 
     def objects(self) -> Iterator[PublishedObject]:
         for name, data in self.bucket.objects.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,12 @@ def made_bucket(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
     boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=options["bucket"])
     return options
+
+
+@lru_cache(maxsize=1)
+def shared_bucket() -> dict[str, Any]:
+    """A bucket for all tests of a process, each below a prefix of its own."""
+    return made_bucket(pytest.MonkeyPatch())
 
 
 def made_store(monkeypatch: pytest.MonkeyPatch, **options: Any) -> S3Store:

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.core.errors import ChunkSuperseded
+from apps.core.errors import ChunkSuperseded, Conflict
 from apps.core.models import ChunkReservation, UploadSession
 from apps.core.services import cells
 from apps.core.storage import get_store
@@ -166,3 +166,28 @@ class TestRecording:
         monkeypatch.setattr(sink._writer, "commit", twin_is_faster)
         assert sink.finish().totals.received_chunks == 1
         assert session.receipts.count() == 1
+
+    def test_one_that_may_not_record_leaves_everything_to_who_may(
+        self, service: Any, session: UploadSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = service.receive_from(session, 0)
+        first.receive(b"01")
+        first.finish()
+        superseded = service.receive_from(service.find(session.upload_id), 2)
+        chunk = superseded._open_chunk()
+        commit = chunk._writer.commit
+
+        def newer_one_comes(entry: Any, digest: bytes) -> str:
+            etag: str = commit(entry, digest)
+            service.offset(service.find(session.upload_id), supersede=True)
+            return etag
+
+        monkeypatch.setattr(chunk._writer, "commit", newer_one_comes)
+        with pytest.raises(Conflict):
+            superseded.receive(b"23")
+        assert [(each.start, each.size) for each in session.segments.all()] == [(0, 2)]
+        newest = service.find(session.upload_id)
+        assert service.offset(newest) == 2
+        last = service.receive_from(newest, 2)
+        last.receive(b"23456789")
+        assert last.finish() == 10

@@ -45,7 +45,7 @@ def change(node: Node, **fields: Any) -> None:
 def test_two_that_share_everything_fit(other: Node) -> None:
     nodes.beat()
     assert nodes.problems() == []
-    assert nodes.warnings() == []
+    assert nodes.other_versions() == []
     assert sorted(Node.objects.values_list("name", flat=True)) == ["other", "this"]
 
 
@@ -105,7 +105,7 @@ def test_a_clock_that_is_off_is_noticed(other: Node, monkeypatch: pytest.MonkeyP
 def test_another_version_is_told_and_fits(other: Node) -> None:
     change(other, version="0.1 0001_first")
     assert nodes.problems() == []
-    (warning,) = nodes.warnings()
+    (warning,) = nodes.other_versions()
     assert "other runs 0.1 0001_first" in warning
 
 
@@ -137,12 +137,16 @@ class TestWatching:
         service.create(filename="a.bin", total_size=10)
         assert Node.objects.get().name == "this"
 
-    def test_and_begins_it_whatever_the_cache_does(self, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_and_begins_it_whatever_the_cache_does(
+        self, service: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def fail() -> None:
             raise ConnectionError
 
         monkeypatch.setattr(nodes, "beat", fail)
         assert service.create(filename="a.bin", total_size=10)[1]
+        for _ in range(2):
+            assert client.get("/readyz").json()["checks"]["nodes"] is False
 
     def test_it_is_said_no_more_often_than_needed(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         now = 1000.0

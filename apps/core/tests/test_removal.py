@@ -17,6 +17,8 @@ from apps.core.errors import NotFound
 from apps.core.models import ChunkReceipt, OwnerUsage, UploadSession
 from apps.core.services import assembly, declaring, removal, transitions
 from apps.core.services.cleanup import Cleanup, default_retention
+from apps.core.services.repair import parts_of
+from apps.core.services.verification import RecordedChunk
 from apps.core.storage import get_store
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
@@ -157,7 +159,8 @@ def test_an_assembly_at_work_does_not_publish_what_was_removed(service: Any, sto
     assert lease is not None
     session.refresh_from_db()
     at_work = assembly._Assembly(session, lease)
-    verdict = at_work._verify(at_work._chunks())
+    chunks = [RecordedChunk(part.index, part.offset, part.size, part.sha256) for part in parts_of(session)]
+    verdict = at_work._verify(chunks)
     service.remove(session.upload_id)
     with pytest.raises(assembly.LeaseLost):
         at_work._publish(verdict.sha256, "")

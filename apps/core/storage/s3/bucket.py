@@ -1,8 +1,8 @@
-"""A bucket as the rest of the store uses it: objects by key, errors as the store's own. One client a process."""
+"""A bucket as the rest of the store uses it: objects by key, errors as the store's own. One client a store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ..errors import StagingMissing
 from .capabilities import Capabilities, probe
-from .errors import code_of, s3_errors
+from .errors import s3_errors, status_of
 from .keys import Keys
 from .signing import digest_of_body, sign_known_payloads
 
@@ -78,7 +78,7 @@ class Bucket:
 
     @cached_property
     def _capabilities(self) -> Capabilities:
-        return probe(self.client, self.name, self.keys.probe())
+        return probe(self.client, self.name, self.keys.probe(), encryption=self.encryption)
 
     @property
     def encryption(self) -> dict[str, str]:
@@ -121,8 +121,9 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Remove an object, with its versions where the bucket keeps them. Removing what is gone is a success."""
-        with s3_errors():
-            if self.capabilities.keeps_versions:
+        keeps_versions = self.capabilities.keeps_versions
+        with suppress(StagingMissing), s3_errors():
+            if keeps_versions:
                 self._delete_versions(key)
             else:
                 self.client.delete_object(Bucket=self.name, Key=key)
@@ -134,25 +135,38 @@ class Bucket:
                 if version["Key"] == key:
                     self.client.delete_object(Bucket=self.name, Key=key, VersionId=version["VersionId"])
 
-    def delete_all(self, keys: Iterable[str]) -> None:
-        """Remove many objects."""
-        for key in keys:
-            self.delete(key)
-
     def listed(self, prefix: str) -> Iterator[Any]:
         """Every object whose key begins with ``prefix``, as ListObjectsV2 shows it."""
         with s3_errors():
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 yield from page.get("Contents", ())
 
+    def read(self, key: str) -> bytes:
+        """The bytes of a small object.
+
+        Raises:
+            StagingMissing, Unavailable: as :meth:`get`.
+        """
+        with s3_errors():
+            content: bytes = self.get(key)["Body"].read()
+            return content
+
     def put_if_absent(self, key: str, body: bytes, digest: bytes) -> None:
-        """Make an object unless there is one; where the store cannot tell, maybe over one of this very moment."""
+        """Make an object unless there is one; where the store cannot tell, maybe over one of this very moment.
+
+        Raises:
+            StorageFull, Unavailable: as :func:`s3_errors`.
+        """
         if self.size_of(key) is not None:
             return
         signed = digest_of_body(digest, is_kept=False)
-        try:
-            self.client.put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*", **signed)
-        except ClientError as error:
-            if code_of(error) not in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
-                with s3_errors():
+        with s3_errors():
+            try:
+                self.client.put_object(
+                    Bucket=self.name, Key=key, Body=body, IfNoneMatch="*", **signed, **self.encryption
+                )
+            except ClientError as error:
+                if status_of(error) == 501:
+                    self.put(key, body, digest)
+                elif status_of(error) not in (409, 412):
                     raise

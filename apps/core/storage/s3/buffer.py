@@ -45,12 +45,11 @@ class Spool:
             Unavailable: others have all of it.
             StorageFull: the disk has less free than the ``min_free_disk_bytes`` setting.
         """
-        if self._disk.exhausted(self._most_disk - size):
-            raise Unavailable("The server holds as many bytes of slow senders as it may; try again in a moment.")
         stats = os.statvfs(self.directory)
         if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
             raise StorageFull
-        self._disk.take(size)
+        if not self._disk.try_take(size, self._most_disk):
+            raise Unavailable("The server holds as many bytes of slow senders as it may; try again in a moment.")
 
     def release_disk(self, size: int) -> None:
         self._disk.release(size)
@@ -79,34 +78,31 @@ class PartBuffer:
         Raises:
             StorageFull, Unavailable: there is no room.
         """
-        if self._file is None and self._belongs_on_disk(len(block)):
+        end = self.size + len(block)
+        if self._file is None and (self._is_slow(end) or not self._borrow(end)):
             self.to_disk()
         if self._file is None:
-            self._remember(block)
+            self._memory[self.size : end] = block
         else:
             self._write(self._file, block)
-        self.size += len(block)
+        self.size = end
 
-    def _belongs_on_disk(self, more: int) -> bool:
+    def _is_slow(self, end: int) -> bool:
         seconds = time.monotonic() - self._begun_at
-        is_slow = seconds > GRACE and self.size + more < FAST_RATE * seconds
-        missing = self._wanted(self.size + more) - self._lent
-        return is_slow or self._spool.memory.exhausted(self._spool.most_memory - missing)
+        return seconds > GRACE and end < FAST_RATE * seconds
 
-    def _wanted(self, size: int) -> int:
-        """How much memory so many bytes are given: all that are expected, once they look like it."""
-        return size if size <= SMALL else max(size, self._expected)
-
-    def _remember(self, block: bytes | bytearray | memoryview) -> None:
-        end = self.size + len(block)
-        wanted = self._wanted(end)
-        if wanted > self._lent:
-            self._spool.memory.take(wanted - self._lent)
-            self._lent = wanted
-            grown = bytearray(wanted)
-            grown[: self.size] = memoryview(self._memory)[: self.size]
-            self._memory = grown
-        self._memory[self.size : end] = block
+    def _borrow(self, end: int) -> bool:
+        """Have memory for so many bytes: for all that are expected, once they look like it. False if there is none."""
+        wanted = end if end <= SMALL else max(end, self._expected)
+        if wanted <= self._lent:
+            return True
+        if not self._spool.memory.try_take(wanted - self._lent, self._spool.most_memory):
+            return False
+        self._lent = wanted
+        grown = bytearray(wanted)
+        grown[: self.size] = memoryview(self._memory)[: self.size]
+        self._memory = grown
+        return True
 
     def to_disk(self) -> None:
         """Leave nothing in memory.

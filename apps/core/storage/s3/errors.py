@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ...conf import PACKAGE
 from ...errors import StorageFull, Unavailable
@@ -14,8 +14,7 @@ from ..errors import StagingMissing
 
 logger = logging.getLogger(f"{PACKAGE}.storage.s3")
 
-NO_SUCH_UPLOAD = "NoSuchUpload"
-_GONE = {NO_SUCH_UPLOAD, "NoSuchKey", "404"}
+_GONE = {"NoSuchUpload", "NoSuchKey", "404"}
 _FULL = {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "ServiceQuotaExceededException", "507"}
 
 
@@ -46,7 +45,7 @@ def s3_errors() -> Iterator[None]:
             raise StorageFull from error
         logger.warning("the object store answered %s", code, extra={"operation": error.operation_name})
         raise _trouble() from error
-    except (BotoCoreError, HTTPClientError) as error:
+    except BotoCoreError as error:
         logger.warning("the object store does not answer: %s", error)
         raise _trouble() from error
 

@@ -7,14 +7,12 @@ from typing import Any
 
 from django.core.files import File
 from django.core.files.storage import Storage
-from django.utils.deconstruct import deconstructible
 
 from ..errors import StagingMissing
 from .bucket import Bucket
 from .reader import ObjectReader
 
 
-@deconstructible
 class PublishedObjects(Storage):
     """Reads, measures and removes; nothing is saved through it, since publishing moves nothing."""
 
@@ -50,4 +48,4 @@ class PublishedObjects(Storage):
             raise FileNotFoundError(name) from None
 
     def delete(self, name: str) -> None:
-        self._bucket.delete(self._key(name))
+        raise NotImplementedError("Published files go with their uploads: see S3Store.remove.")

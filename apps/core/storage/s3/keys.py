@@ -2,7 +2,7 @@
 
 ===================================== ==================================================================
 ``files/<xx>/<upload id>-<random>``   an upload: a multipart upload first, an object once it is sealed
-``segments/<upload id>/<index>-...``  the first bytes of a chunk that is not whole yet (see :mod:`.writer`)
+``segments/<upload id>/<index>-...``  the first bytes of a chunk that is not whole yet (see :mod:`.segments`)
 ``trash/<xx>/<upload id>-<random>``   an empty mark: the file of that name is to be removed
 ``store-id``                          which store this is (see ``models.store_identity``)
 ``probe/<random>``                    what is tried out, for a moment (see :mod:`.capabilities`)
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ..base import Staged
+from ..errors import StagingMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,14 @@ class Handle:
 
     @classmethod
     def parse(cls, text: str) -> Handle:
-        return cls(*text.split(":", 1))
+        """
+        Raises:
+            StagingMissing: there is no multipart upload.
+        """
+        random, is_one, multipart_id = text.partition(":")
+        if not is_one:
+            raise StagingMissing
+        return cls(random, multipart_id)
 
     def __str__(self) -> str:
         return f"{self.random}:{self.multipart_id}"

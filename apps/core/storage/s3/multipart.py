@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ...conf import PACKAGE
 from ...errors import Unavailable
@@ -88,7 +88,7 @@ class Multipart:
         """
         try:
             _waiting(lambda: self._complete(parts), keep)
-        except (BotoCoreError, ClientError, HTTPClientError) as error:
+        except (BotoCoreError, ClientError) as error:
             logger.info("completing a multipart upload: %s", error)
         size = sum(part.size for part in parts)
         found = self._bucket.size_of(self.key)

@@ -6,7 +6,7 @@ import io
 from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.exceptions import BotoCoreError
 
 from ...conf import MIB
 from ..errors import StagingMissing
@@ -23,15 +23,13 @@ class ObjectReader(io.RawIOBase):
 
     Args:
         size: bytes of it.
-        window: most bytes to ask for at once.
     """
 
-    def __init__(self, bucket: Bucket, key: str, size: int, *, window: int = WINDOW) -> None:
+    def __init__(self, bucket: Bucket, key: str, size: int) -> None:
         super().__init__()
         self._bucket = bucket
         self._key = key
         self._size = size
-        self._window = window
         self._position = 0
         self._body: Any = None
         self._body_end = 0
@@ -80,7 +78,7 @@ class ObjectReader(io.RawIOBase):
                 block: bytes = self._body.read(min(size, self._body_end - self._position))
                 if block:
                     return block
-            except (BotoCoreError, HTTPClientError):
+            except BotoCoreError:
                 if attempt == _TRIES:
                     raise
             self._let_go()
@@ -88,7 +86,7 @@ class ObjectReader(io.RawIOBase):
 
     def _ask(self) -> None:
         self._let_go()
-        end = min(self._position + self._window, self._size)
+        end = min(self._position + WINDOW, self._size)
         self._body = self._bucket.get(self._key, Range=f"bytes={self._position}-{end - 1}")["Body"]
         self._body_end = end
 

@@ -35,6 +35,11 @@ def worries(bucket: Bucket, *, needed: timedelta) -> list[str]:
     found = []
     if not bucket.capabilities.verifies_payloads:
         found.append("it takes parts whose bytes are not those that were signed, so every upload is read once more.")
+    if bucket.capabilities.keeps_versions is None:
+        found.append(
+            "we may not ask whether the bucket keeps versions (s3:GetBucketVersioning): if it does, what is removed or "
+            "refused stays as a version."
+        )
     if _is_public(bucket):
         found.append("the bucket is public: what was never verified could be read. Make it private.")
     days = _days_until_aborted(bucket)
@@ -69,5 +74,6 @@ def _days_until_aborted(bucket: Bucket) -> int | None:
 
 
 def _reaches(rule: Any, bucket: Bucket) -> bool:
-    prefix = str(rule.get("Filter", {}).get("Prefix", rule.get("Prefix", "")))
+    chosen = rule.get("Filter", {})
+    prefix = str({**rule, **chosen, **chosen.get("And", {})}.get("Prefix", ""))
     return bucket.keys.files.startswith(prefix) or prefix.startswith(bucket.keys.files)

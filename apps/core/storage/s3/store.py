@@ -278,8 +278,7 @@ class S3Store:
     def _identity(self) -> str:
         made = secrets.token_hex(16).encode()
         self.bucket.put_if_absent(self._keys.identity, made, hashlib.sha256(made).digest())
-        read: bytes = self.bucket.get(self._keys.identity)["Body"].read()
-        return read.decode()
+        return self.bucket.read(self._keys.identity).decode()
 
     def check(self) -> None:
         """Write and remove an object, unless that was done a moment ago.
@@ -329,5 +328,5 @@ class S3Store:
         return url
 
 
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"
+def _yes(is_so: bool | None) -> str:
+    return "not known" if is_so is None else "yes" if is_so else "no"

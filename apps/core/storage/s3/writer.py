@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from ...grid import Span
@@ -58,18 +58,22 @@ class S3Writer:
     def _put_part(self, digest: bytes) -> str:
         if not self._segments:
             return self._multipart.put(self._span.index, self._buffer.body(), digest)
-        with closing(PartBuffer(self._spool, self._start + self._buffer.size)) as whole:
-            append_segments(self._bucket, self._segments, whole)
-            whole.append_all(self._buffer)
+        with self._whole() as whole:
             return self._multipart.put(self._span.index, whole.body(), digest)
 
     def commit_partial(self, entry: Any) -> Segment:
         if len(self._segments) < MOST_SEGMENTS:
             return put_segment(self._bucket, self._staged, self._span.index, self._start, self._buffer)
+        with self._whole() as whole:
+            return put_segment(self._bucket, self._staged, self._span.index, 0, whole)
+
+    @contextmanager
+    def _whole(self) -> Iterator[PartBuffer]:
+        """What is kept, and what came behind it."""
         with closing(PartBuffer(self._spool, self._start + self._buffer.size)) as whole:
             append_segments(self._bucket, self._segments, whole)
             whole.append_all(self._buffer)
-            return put_segment(self._bucket, self._staged, self._span.index, 0, whole)
+            yield whole
 
     def drop_held(self) -> None:
         """Nothing is in memory alone that could be kept without it."""
