@@ -26,7 +26,7 @@ ROOMS = [
     {"protocols"},
     {"serializers"},
     {"views"},
-    {"openapi", "checks"},
+    {"openapi", "checks", "store_checks"},
     {"testing", "pytest_plugin"},
     {"asgi", "middleware", "admin", "apps", "startup", "management", "migrations"}
     | {"urls_operations", "urls_page", "urls_resumable_uploads"},

@@ -6,20 +6,17 @@ import os
 import re
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.utils.module_loading import import_string
 
 from . import metrics
 from .conf import KIB, PACKAGE, UploadSettings, upload_settings
-from .errors import UploadError
-from .storage import CheckedStore, StagingMissing, get_store
+from .store_checks import check_stores, smallest_chunk
 
 JSON_SLACK = 4 * KIB
 """Room in a JSON chunk for everything but the data."""
@@ -101,7 +98,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         + _check_types(limits)
         + _check_validators(limits)
         + _check_cors(limits)
-        + _check_stores(limits)
+        + check_stores(limits)
         + _check_sqlite()
         + _check_shared_cache()
         + _check_publish_to(limits)
@@ -133,7 +130,7 @@ def _check_quotas(limits: UploadSettings) -> list[CheckMessage]:
 
 def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
     allowed = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    chunk_size = max(limits.chunk_size, _smallest_chunk(limits))
+    chunk_size = max(limits.chunk_size, smallest_chunk(limits))
     needed = chunk_size * 4 // 3 + JSON_SLACK
     if allowed is None or allowed >= needed:
         return []
@@ -144,14 +141,6 @@ def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
             id="resumable_uploads.E004",
         )
     ]
-
-
-def _smallest_chunk(limits: UploadSettings) -> int:
-    """What the store for new uploads takes at least; what is wrong with it is said elsewhere."""
-    try:
-        return get_store(limits.store).min_chunk_size
-    except ImproperlyConfigured:
-        return 1
 
 
 def _check_types(limits: UploadSettings) -> list[CheckMessage]:
@@ -195,73 +184,6 @@ def _check_cors(limits: UploadSettings) -> list[CheckMessage]:
             )
         ]
     return []
-
-
-def _check_stores(limits: UploadSettings) -> list[CheckMessage]:
-    if limits.store not in limits.stores:
-        return [
-            Error(
-                f"RESUMABLE_UPLOADS['STORE'] is {limits.store!r}, which STORES does not have.",
-                id="resumable_uploads.E008",
-            )
-        ]
-    messages: list[CheckMessage] = []
-    for alias, given in limits.stores.items():
-        try:
-            import_string(given["BACKEND"])
-        except (ImportError, KeyError, TypeError) as error:
-            is_missing = isinstance(error, ModuleNotFoundError) and error.name in ("boto3", "botocore")
-            messages.append(
-                Error(
-                    f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error!r}",
-                    hint="Install the extra 's3'." if is_missing else None,
-                    id="resumable_uploads.E009",
-                )
-            )
-            continue
-        messages += _check_store_options(alias, given)
-        is_local = given["BACKEND"] == f"{PACKAGE}.storage.local.LocalStore"
-        location = given.get("OPTIONS", {}).get("location") or limits.root
-        if is_local and not settings.MEDIA_ROOT and not Path(location).is_absolute():
-            messages.append(
-                Error(
-                    f"The store {alias!r} is below MEDIA_ROOT, which is not set: files would land wherever the server "
-                    "was started.",
-                    hint="Set MEDIA_ROOT, or an absolute RESUMABLE_UPLOADS['ROOT'].",
-                    id="resumable_uploads.E010",
-                )
-            )
-    return messages
-
-
-def _check_store_options(alias: str, given: dict[str, Any]) -> list[CheckMessage]:
-    """Whether it can be made, and what it says of its own settings."""
-    try:
-        store = get_store(alias)
-    except ImproperlyConfigured as error:
-        return [Error(str(error), id="resumable_uploads.E009")]
-    if not isinstance(store, CheckedStore):
-        return []
-    return [Error(f"The store {alias!r}: {problem}", id="resumable_uploads.E025") for problem in store.wrong_settings()]
-
-
-@register("resumable_uploads", deploy=True)
-def check_deployed_stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """``manage.py check --deploy`` asks the stores themselves: what they can do, and what is wrong there."""
-    messages: list[CheckMessage] = []
-    for alias in upload_settings().stores:
-        try:
-            store = get_store(alias)
-            if isinstance(store, CheckedStore):
-                messages.append(Info(f"The store {alias!r}: {store.what_it_can()}", id="resumable_uploads.I004"))
-                messages += [
-                    Warning(f"The store {alias!r}: {worry}", id="resumable_uploads.W020") for worry in store.worries()
-                ]
-        except ImproperlyConfigured:
-            continue  # Said by the check of the settings.
-        except (UploadError, StagingMissing) as error:
-            messages.append(Error(f"The store {alias!r}: {error}", id="resumable_uploads.E026"))
-    return messages
 
 
 def _check_publish_to(limits: UploadSettings) -> list[CheckMessage]:

@@ -8,8 +8,8 @@ Append tokens
     * Each sequential request begins by writing a random token of its own into the session's row
       (``ledger.supersede_append``). The newest token is the one in the row; nothing is ever locked while bytes travel.
     * Whatever a sequential request records is conditional on its token, in the same UPDATE that counts it: the receipt
-      of a whole chunk (``ledger.record``) and the size of a kept part (``ledger.record_partial``). A superseded request
-      records nothing, however late it comes to life.
+      of a whole chunk (``ledger.record``) and the size of a kept part (``sequential_ledger.record_partial``). A
+      superseded request records nothing, however late it comes to life.
     * In the store, its writer loses the claim on the chunk to the newer one's (``supersede=True``), so that it cannot
       change a byte there either. See ``storage.local.claims``.
     * The offset that a new request is told is computed after its token is in the row: what an older one records before
@@ -38,10 +38,10 @@ from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
 from ..storage import KeptSegments, StagingMissing, WriterSuperseded, get_store
-from . import cells, ledger, open_appends
+from . import cells, ledger, open_appends, sequential_ledger
 from .cells import Cell
-from .ledger import KeptPart
 from .receiving import ChunkSink, StoredChunk, silence_of, staging_lost
+from .sequential_ledger import KeptPart, Run, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class PartialChunk(ChunkSink):
     def __init__(
         self, session: UploadSession, span: Span, token: UUID, *, start: int, running_hash: RunningHash
     ) -> None:
-        segments = ledger.segments_of(session, span.index) if start else ()
+        segments = sequential_ledger.segments_of(session, span.index) if start else ()
         super().__init__(session, span, append_token=token, start=start, running_hash=running_hash, segments=segments)
         self._token = token
         self._kept = start
@@ -117,14 +117,14 @@ class PartialChunk(ChunkSink):
         else:
             self._writer.discard()  # It is only compared.
 
-    def commit_to(self, run: ledger.Run, entry: Any) -> None:
+    def commit_to(self, run: Run, entry: Any) -> None:
         """Make the bytes the chunk's, and note what is to be recorded of it."""
         if self.room:
             run.part = self._commit_partial(entry)
             return
         etag = self._writer.commit(entry, self.digest)
         is_reserved = self._cell.reservation is not None
-        run.chunks.append(ledger.Stored(self.span, self.received, self.digest, etag, is_reserved))
+        run.chunks.append(Stored(self.span, self.received, self.digest, etag, is_reserved))
 
     def abort(self) -> None:
         super().abort()
@@ -187,7 +187,7 @@ class PartialChunk(ChunkSink):
         with cells.locked(self.session, self._store, self.span.index) as entry:
             if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
                 part = self._commit_partial(entry)
-                ledger.record_partial(self.session, part, self._token)
+                sequential_ledger.record_partial(self.session, part, self._token)
                 self.forget_taken_in(part)
 
     @contextmanager
@@ -362,16 +362,16 @@ def _hash_over_kept(session: UploadSession, span: Span) -> RunningHash:
         return running_hash
     running_hash = _hash_stored(session, span, part.size)
     if running_hash.digest().hex() == part.sha256:
-        ledger.renew_partial(session, part, resumable_hash.save(running_hash))
+        sequential_ledger.renew_partial(session, part, resumable_hash.save(running_hash))
     else:
-        ledger.drop_partial(session, part)
+        sequential_ledger.drop_partial(session, part)
     return running_hash
 
 
 def _hash_stored(session: UploadSession, span: Span, size: int) -> RunningHash:
     running_hash = resumable_hash.new()
     try:
-        segments = ledger.segments_of(session, span.index)
+        segments = sequential_ledger.segments_of(session, span.index)
         with get_store(session.store).open_kept(session.staged, span, segments) as stored:
             while size and (block := stored.read(min(size, MIB))):
                 running_hash.update(block)

@@ -21,6 +21,7 @@ from ..storage import StagingMissing, WriterSuperseded, get_store
 from . import cells, ledger
 from .appending import AppendSink, PartialChunk
 from .receiving import staging_lost
+from .sequential_ledger import Run, has_run, record_run
 from .transactions import on_fresh_connection
 
 
@@ -107,7 +108,7 @@ class CheckedAppendSink(AppendSink):
             raise staging_lost(self.session) from None
 
     def _commit(self, chunks: list[PartialChunk], entries: list[Any]) -> None:
-        run = ledger.Run(self.token)
+        run = Run(self.token)
         for chunk, entry in zip(chunks, entries, strict=True):
             index = chunk.span.index
             recorded = ledger.recorded_digest(self.session, index, self.token)
@@ -116,9 +117,9 @@ class CheckedAppendSink(AppendSink):
             elif not chunk.room and not hmac.compare_digest(recorded, chunk.digest):
                 raise ChunkConflict(index)
         try:
-            ledger.record_run(self.session, run)
+            record_run(self.session, run)
         except (OperationalError, InterfaceError) as error:
-            if not on_fresh_connection(lambda: ledger.has_run(self.session, run)):
+            if not on_fresh_connection(lambda: has_run(self.session, run)):
                 raise error
         for chunk in chunks:
             if not chunk.room:

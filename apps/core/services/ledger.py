@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -23,7 +23,6 @@ from ..conf import upload_settings
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
 from ..models import ChunkReservation, KeptSegment, PartOfFinal, UploadSession
-from ..storage import Segment, Staged, get_store
 from . import concatenation, hot_queries, quotas
 from .conditional import row_of, update_if
 from .principal import Principal
@@ -67,19 +66,6 @@ def refresh(session: UploadSession) -> None:
 
 class ReservationLost(Exception):
     """The chunk was taken for other bytes meanwhile, or was recorded by who sent the same ones (see :mod:`.cells`)."""
-
-
-def begin_staging_anew(session: UploadSession) -> None:
-    """Make a place for bytes in place of one that is gone; of several that do so at once one has the say."""
-    store, before = get_store(session.store), session.staged
-    handle = store.begin(session.upload_id, mime_type=session.mime_type)
-    if handle == before.handle:
-        return
-    if not update_if(row_of(session), Q(store_handle=before.handle), store_handle=handle):
-        store.discard_orphan(Staged(session.upload_id, handle))
-        refresh(session)
-        return
-    session.store_handle = handle
 
 
 def dedupe_key(
@@ -229,7 +215,7 @@ def record(
     with flushed() if upload_settings().sync_chunks else nullcontext():
         counted = retried(lambda: _use_reservation(session, receipt, write) if is_reserved else write())
     if counted is None:
-        raise _not_counted(session, append_token, span.index)
+        raise not_counted(session, append_token, span.index)
     session.expires_at = expires_at
     return Totals(*counted)
 
@@ -246,61 +232,6 @@ def _use_reservation(
         if counted is None:  # Who took over may go on from these segments.
             transaction.set_rollback(True)
         return counted
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A whole chunk whose bytes are in place, to be recorded."""
-
-    span: Span
-    size: int
-    digest: bytes
-    etag: str
-    is_reserved: bool
-
-
-@dataclass(slots=True)
-class Run:
-    """What one sequential request stored and records together."""
-
-    append_token: uuid.UUID
-    chunks: list[Stored] = field(default_factory=list)
-    part: KeptPart | None = None
-
-
-def record_run(session: UploadSession, run: Run) -> None:
-    """Write the receipts and the kept part, all of them or nothing.
-
-    Raises:
-        SessionGone, Conflict: as :func:`record`.
-    """
-    with flushed() if upload_settings().sync_chunks else nullcontext():
-        _record_run(session, run)
-
-
-@transactional()
-def _record_run(session: UploadSession, run: Run) -> None:
-    for chunk in run.chunks:
-        record(
-            session,
-            chunk.span,
-            chunk.size,
-            chunk.digest,
-            chunk.etag,
-            run.append_token,
-            is_reserved=chunk.is_reserved,
-        )
-    if run.part is not None:
-        record_partial(session, run.part, run.append_token)
-
-
-def has_run(session: UploadSession, run: Run) -> bool:
-    """Whether a run was recorded, by one who does not know how :func:`record_run` ended. All of it was, or nothing."""
-    refresh(session)
-    if run.chunks:
-        last = run.chunks[-1]
-        return session.receipts.filter(index=last.span.index, sha256=last.digest).exists()
-    return run.part is None or KeptPart.of(session) == run.part
 
 
 def totals(session: UploadSession) -> Totals:
@@ -352,92 +283,6 @@ def try_to_supersede_append(session: UploadSession) -> uuid.UUID | None:
     return token if taken else None
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPart:
-    """The first ``size`` bytes of a chunk: their SHA-256 in hex, and the running hash to go on from (maybe empty)."""
-
-    index: int
-    size: int
-    sha256: str
-    state: bytes
-    segment: Segment | None = field(default=None, compare=False)
-    """Where the last bytes of it are, if the store keeps them apart; kept with the rest, or not at all."""
-
-    @classmethod
-    def of(cls, session: UploadSession) -> KeptPart:
-        return cls(session.partial_index, session.partial_size, session.partial_sha256, bytes(session.partial_state))
-
-
-def record_partial(session: UploadSession, part: KeptPart, append_token: uuid.UUID) -> None:
-    """Note that the first bytes of a chunk are kept.
-
-    Raises:
-        SessionGone, Conflict: the session no longer takes bytes, or a newer request superseded this one.
-    """
-    now = timezone.now()
-    end = part.index * session.chunk_size + part.size
-    fits = Q(total_size=None) | Q(total_size__gte=end)
-    newest = Q(status=Status.ACTIVE, append_token=append_token) & fits
-    expiry = next_expiry(now, session.created_at)
-    changes = {**_fields_of(part), "expires_at": expiry, "updated_at": now}
-    if part.segment is None:
-        is_kept = update_if(row_of(session), newest, **changes)
-    else:
-        is_kept = _keep_segment(session, part.index, part.segment, newest, changes)
-    if not is_kept:
-        raise _not_counted(session, append_token)
-    session.expires_at = expiry
-    _set_fields(session, part)
-
-
-@transactional()
-def _keep_segment(session: UploadSession, index: int, segment: Segment, newest: Q, changes: dict[str, Any]) -> bool:
-    if not update_if(row_of(session), newest, **changes):
-        return False
-    of_chunk = KeptSegment.objects.filter(session=session, index=index)
-    of_chunk.filter(start__gte=segment.start).delete()  # What this one has taken in.
-    KeptSegment.objects.create(session=session, index=index, start=segment.start, size=segment.size, name=segment.name)
-    return True
-
-
-def segments_of(session: UploadSession, index: int) -> list[Segment]:
-    """Where the kept part of a chunk is, in order; empty where the store keeps it in its place."""
-    rows = KeptSegment.objects.filter(session=session, index=index).order_by("start")
-    return [Segment(row.start, row.size, row.name) for row in rows]
-
-
-def renew_partial(session: UploadSession, part: KeptPart, state: bytes) -> None:
-    """Keep the running hash of a kept part that was just read again, if it is still the same part."""
-    _replace_partial(session, part, KeptPart(part.index, part.size, part.sha256, state))
-
-
-def drop_partial(session: UploadSession, part: KeptPart) -> None:
-    """Forget a kept part whose bytes are damaged, unless a newer request kept another one meanwhile."""
-    _replace_partial(session, part, KeptPart(part.index, 0, "", b""))
-
-
-def _replace_partial(session: UploadSession, seen: KeptPart, part: KeptPart) -> None:
-    same = Q(partial_index=seen.index, partial_size=seen.size, partial_sha256=seen.sha256)
-    if update_if(row_of(session), same, **_fields_of(part)):
-        _set_fields(session, part)
-    else:
-        refresh(session)
-
-
-def _set_fields(session: UploadSession, part: KeptPart) -> None:
-    for name, value in _fields_of(part).items():
-        setattr(session, name, value)
-
-
-def _fields_of(part: KeptPart) -> dict[str, Any]:
-    return {
-        "partial_index": part.index,
-        "partial_size": part.size,
-        "partial_sha256": part.sha256,
-        "partial_state": part.state,
-    }
-
-
 def contiguous_chunks(session: UploadSession) -> int:
     """How many chunks are recorded from the first on without a gap. Cheap in order; remembers how far it got."""
     count = known = session.contiguous_chunks
@@ -467,7 +312,7 @@ def require_place(session: UploadSession, index: int) -> None:
         )
 
 
-def _not_counted(session: UploadSession, append_token: uuid.UUID | None, index: int | None = None) -> Exception:
+def not_counted(session: UploadSession, append_token: uuid.UUID | None, index: int | None = None) -> Exception:
     """Why an UPDATE that was conditional on everything changed nothing."""
     refresh(session)
     try:

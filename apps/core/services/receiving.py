@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models import Q
 
 from ..errors import (
     BadRequest,
@@ -30,10 +31,12 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import ChunkLocks, Segment, StagingMissing, Store, WriterSuperseded, get_store
+from ..storage import ChunkLocks, Segment, Staged, StagingMissing, Store, WriterSuperseded, get_store
 from . import cells, ledger, quotas
 from .cells import Cell
+from .conditional import row_of, update_if
 from .secure_file_upload_service import HEAD_SIZE, SecureFileUploadService
+from .sequential_ledger import KeptPart, drop_partial
 from .transactions import on_fresh_connection
 from .write_guard import ChunkGuard
 
@@ -53,9 +56,22 @@ def staging_lost(session: UploadSession) -> Conflict:
     """Begin the staged bytes anew, and say so. What is recorded and gone with them, ``complete`` will find."""
     ledger.refresh(session)
     ledger.require_active(session)
-    ledger.begin_staging_anew(session)
-    ledger.drop_partial(session, ledger.KeptPart.of(session))
+    _begin_staging_anew(session)
+    drop_partial(session, KeptPart.of(session))
     return Conflict("The staged bytes vanished meanwhile; send this chunk again.", code="staging_lost")
+
+
+def _begin_staging_anew(session: UploadSession) -> None:
+    """Make a place for bytes in place of one that is gone; of several that do so at once one has the say."""
+    store, before = get_store(session.store), session.staged
+    handle = store.begin(session.upload_id, mime_type=session.mime_type)
+    if handle == before.handle:
+        return
+    if not update_if(row_of(session), Q(store_handle=before.handle), store_handle=handle):
+        store.discard_orphan(Staged(session.upload_id, handle))
+        ledger.refresh(session)
+        return
+    session.store_handle = handle
 
 
 SILENCE_SECONDS = 2.0

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from apps.core.errors import Conflict, NotFound, SessionGone, UploadError
 from apps.core.models import OwnerUsage, UploadSession
-from apps.core.services import declaring, ledger, receiving
+from apps.core.services import declaring, ledger, receiving, sequential_ledger
 from apps.core.services.appending import AppendSink
-from apps.core.services.ledger import KeptPart
+from apps.core.services.sequential_ledger import KeptPart
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -73,7 +73,7 @@ class TestEndedMeanwhile:
         newest = uuid.uuid4()
         UploadSession.objects.update(append_token=newest)
         with pytest.raises(refusal):
-            ledger.record_partial(session, PART, newest)
+            sequential_ledger.record_partial(session, PART, newest)
         assert row(session)["partial_size"] == 0
 
     def test_no_staged_bytes_are_begun_anew(
@@ -104,7 +104,7 @@ def test_a_superseded_request_keeps_no_part(session: UploadSession) -> None:
     older = ledger.supersede_append(session)
     ledger.supersede_append(session)
     with pytest.raises(Conflict) as refused:
-        ledger.record_partial(session, PART, older)
+        sequential_ledger.record_partial(session, PART, older)
     assert refused.value.code == "append_superseded"
     assert row(session)["partial_size"] == 0
 

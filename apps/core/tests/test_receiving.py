@@ -27,9 +27,9 @@ from apps.core.errors import (
     UploadError,
 )
 from apps.core.models import ChunkReceipt, UploadSession
-from apps.core.services import appending, ledger
+from apps.core.services import appending, sequential_ledger
 from apps.core.services.appending import record_kept_part
-from apps.core.services.ledger import KeptPart
+from apps.core.services.sequential_ledger import KeptPart
 from apps.core.storage import get_store
 from apps.core.storage.local import writer
 from apps.core.storage.local.claims import COMMITTED
@@ -347,7 +347,7 @@ class TestInOrder:
         newer.receive(b"6")
         newer.abort()
         late = service.find(session.upload_id)
-        ledger.drop_partial(late, seen)
+        sequential_ledger.drop_partial(late, seen)
         assert service.offset(service.find(session.upload_id)) == service.offset(late) == 7
 
     @pytest.mark.parametrize("last", [2, MIB, 2 * MIB - 7], ids=["when kept", "in mid-chunk", "at the end"])
