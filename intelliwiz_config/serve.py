@@ -150,7 +150,7 @@ def _require_fitting_node() -> None:
     from apps.core.services import nodes
 
     try:
-        found = nodes.problems()
+        found = nodes.problems_at_start()
     except UploadError as error:
         print(f"The store cannot be asked yet: {error}", file=sys.stderr, flush=True)
         return

@@ -108,8 +108,8 @@ class Exchange:
         """Feed the next block. A final answer ends the request, whatever of the body is still to come."""
         with self._step:
             assert self._body is not None
-            if self._ended_in_silence is not None:
-                return self._ended_in_silence
+            if self._is_over:
+                return self._ended_in_silence or self._protocol.refuse(BODY_BROKEN)
             try:
                 answer = self._body.receive(block)
             except Exception as error:
@@ -127,15 +127,17 @@ class Exchange:
 
     def note_silence(self) -> Answer | None:
         """The sender has stopped for now. A final answer ends the request; whatever comes next gets it too."""
-        with self._step:
-            if self._body is None or self._is_over:
-                return None
-            try:
+        if not self._step.acquire(blocking=False):
+            return None  # It is not silent any more.
+        try:
+            if self._body is not None and not self._is_over:
                 self._body.on_silence()
-            except Exception as error:
-                self._end_body()
-                self._ended_in_silence = self._refuse(error)
-            return self._ended_in_silence
+        except Exception as error:
+            self._end_body()
+            self._ended_in_silence = self._refuse(error)
+        finally:
+            self._step.release()
+        return self._ended_in_silence
 
     @property
     def is_short(self) -> bool:

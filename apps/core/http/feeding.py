@@ -146,6 +146,8 @@ class _Feeding:
         self._is_over = False
         """There is nothing to wait for: a final answer came, or a newer request."""
         self._is_answered = False
+        self._unfed = 0
+        """Blocks that were taken to be fed and were not: what comes behind them is out of order."""
         self._end_wait: Callable[[], None] = lambda: None
         self.gathered = _Gathered(fast_body)
         self.pace = Pace()
@@ -241,6 +243,7 @@ class _Feeding:
 
     async def feed(self, block: bytes) -> Answer | None:
         """Begin to feed a block once the one before it is through; the final answer, if that one brought it."""
+        self._unfed += 1
         answer = await self._settle()
         if answer is None:
             self._is_idle.clear()
@@ -256,6 +259,7 @@ class _Feeding:
 
     def _receive(self, block: bytes, is_last: bool) -> Answer | None:
         try:
+            self._unfed -= 1
             answer = self._receive_some(block)
             return self._exchange.note_silence() if answer is None and is_last else answer
         finally:
@@ -263,6 +267,7 @@ class _Feeding:
 
     def note_silence(self) -> None:
         """The sender has stopped for now: let the body put what came where it is safe, behind what is under way."""
+        self._unfed += 1
         self._is_idle.clear()
         self._step = asyncio.create_task(self._rest(self._step, self.gathered.take()))
 
@@ -285,7 +290,7 @@ class _Feeding:
     def _end_behind(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> None:
         self._is_idle.wait()
         if not self._is_answered:
-            self._end(last, ending)
+            self._end(b"" if self._unfed else last, ending)
 
     def _end(self, last: bytes, ending: Callable[[], Answer | Pending | None]) -> Answer | Pending | None:
         answer = self._exchange.receive(last) if last else None

@@ -21,6 +21,7 @@ def _operations(app_label: str) -> list[Any]:
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("index", models.PositiveIntegerField()),
                 ("token", models.UUIDField(help_text="Of the sender that came last.")),
+                ("is_sequential", models.BooleanField(help_text="A newer sequential request may take it over.")),
                 ("sha256", models.BinaryField(max_length=32)),
                 ("expires_at", models.DateTimeField()),
                 ("session", _session(app_label, "reservations")),

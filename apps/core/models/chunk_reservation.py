@@ -13,6 +13,7 @@ class ChunkReservation(models.Model):
     session = models.ForeignKey(UploadSession, on_delete=models.CASCADE, related_name="reservations", db_index=False)
     index = models.PositiveIntegerField()
     token = models.UUIDField(help_text="Of the sender that came last.")
+    is_sequential = models.BooleanField(help_text="A newer sequential request may take it over.")
     sha256 = models.BinaryField(max_length=32)
     expires_at = models.DateTimeField()
 

@@ -113,7 +113,8 @@ class PartialChunk(ChunkSink):
         self._check_whole()
         if ledger.recorded_digest(self.session, self.span.index, self._token) is None:
             self._cell = cells.reserve(self.session, self._store, self.span.index, self.digest)
-            self._writer.write_out(self.digest)
+            with self._settled():
+                self._writer.write_out(self.digest)
         else:
             self._writer.discard()  # It is only compared.
 
@@ -196,8 +197,8 @@ class PartialChunk(ChunkSink):
             yield
         except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
-        except StagingMissing:
-            raise staging_lost(self.session) from None
+        except StagingMissing as error:
+            raise staging_lost(self.session, error, self._token) from None
 
 
 class AppendSink:

@@ -22,11 +22,10 @@ from ..metrics import observe_assembly
 from ..models import UploadSession
 from ..signals import upload_completed
 from ..storage import PartsChanged, SealLost, StagingMissing, get_store
-from . import ledger, transitions
+from . import joined, ledger, transitions
 from .concatenation import Joining, PartialDamaged, PartialUnfinished, partials_to_remove, repair_partial
-from .joined import JoiningLost
 from .publishing import Publication
-from .removal import remove, remove_copied, remove_staged
+from .removal import remove, remove_copied, remove_left_segments, remove_staged
 from .repair import parts_of, remove_what_was_replaced, reopen
 from .secure_file_upload_service import SecureFileUploadService
 from .verification import Progress, RecordedChunk, Verdict, Verification
@@ -157,16 +156,25 @@ class _Assembly:
         """Copy the partials of a final upload. What it came to, if it is not for verifying yet."""
         try:
             Joining(self._session, self._lease, self._keep_lease).run()
-        except JoiningLost:
+        except joined.JoiningLost:
             raise LeaseLost from None
         except PartialUnfinished as error:
             if isinstance(error, PartialDamaged):
-                repair_partial(error.partial, error.indices, self._lease, self._keep_lease)
+                repair_partial(error, self._lease, self._keep_lease)
             self._require(transitions.finish_waiting(self._session, self._lease))
             return "waiting"
         except ContentRefused as refusal:
             return self._fail(refusal)
+        except StagingMissing as error:
+            self._begin_joining_anew()
+            raise Unavailable("The staged bytes vanished, and are put together anew; try again.") from error
         return ""
+
+    def _begin_joining_anew(self) -> None:
+        try:
+            joined.begin_anew(self._session, self._lease)
+        except joined.JoiningLost:
+            raise LeaseLost from None
 
     def _keep_lease(self) -> None:
         if self._is_time_to_renew():
@@ -240,6 +248,8 @@ class _Assembly:
         self._require(transitions.finish_completed(self._session, self._lease, name=name, **digests))
         if self._publication is not None:
             remove_copied(self._session)
+        elif self._session.append_token is not None:
+            remove_left_segments(self._session)
         announce(self._session)
         for partial in partials_to_remove(self._session):
             remove(partial)

@@ -78,6 +78,10 @@ def unknown_files(now: datetime) -> Iterator[tuple[str, PublishedObject]]:
         yield from _without_record(alias, batch)
 
 
+def _has_record(alias: str, name: str) -> bool:
+    return UploadSession.objects.filter(file=name, store=alias).exists()
+
+
 def _without_record(alias: str, batch: list[PublishedObject]) -> Iterator[tuple[str, PublishedObject]]:
     # An assembly publishes before it records the name, so those are looked for first: one that ends meanwhile is found
     # by its name then.
@@ -160,7 +164,7 @@ class Audit:
             for _ in _without_record(alias, [found]):
                 get_store(alias).trash(found.name)
         for alias in upload_settings().stores:
-            get_store(alias).empty_trash(TRASH_AGE)
+            get_store(alias).empty_trash(TRASH_AGE, lambda name, alias=alias: _has_record(alias, name))  # type: ignore[misc]
         for owner_id in OwnerUsage.objects.values_list("owner_id", flat=True):
             recount(owner_id)
 

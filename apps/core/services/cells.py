@@ -12,8 +12,8 @@ held is a row that names the SHA-256 of the bytes that may become the chunk's, a
 * **The receipt** is written in one transaction with the removal of the reservation, and only if one for these bytes is
   there (``ledger.record``): a sender that was stopped for longer than its reservation lasted, while another one took
   the chunk, records nothing.
-* **The newest sequential request** takes a reservation over at once, whatever bytes it names: an older one can record
-  nothing any more, since its append token is gone.
+* **The newest sequential request** takes the reservation of an older one over at once, whatever bytes it names: that
+  one can record nothing any more, since its append token is gone.
 
 What remains is a request that the store gets to see after all that, from a sender that is dead or was stopped. Nothing
 can fence it. It replaces the part, and is found when the upload is sealed, because that names the ETag of the receipt:
@@ -34,13 +34,13 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
-from ..errors import ChunkSuperseded
+from ..errors import ChunkSuperseded, NotFound
 from ..models import ChunkReservation, UploadSession
 from ..storage import ChunkLocks, Store
 from .transactions import retried
 
-RESERVED_FOR = timedelta(minutes=2)
-"""Enough for a part on a slow day. Who takes longer records it all the same, unless the chunk was taken since."""
+RESERVED_FOR = timedelta(minutes=5)
+"""More than all tries of a request take. Who takes longer records it all the same, unless the chunk was taken since."""
 TWIN_PATIENCE = 2.0
 """Seconds that a second sender of the same bytes waits for the first."""
 _POLL_SECONDS = 0.05
@@ -64,6 +64,7 @@ def held(session: UploadSession, store: Store, index: int, digest: bytes, *, sup
         supersede: for the newest sequential request.
 
     Raises:
+        NotFound: the session is gone.
         StagingMissing: the upload's staged bytes are gone.
         ChunkSuperseded: others are sending other bytes for it at this moment.
     """
@@ -120,15 +121,23 @@ def _reserve(session: UploadSession, index: int, digest: bytes, *, supersede: bo
     patience = time.monotonic() + TWIN_PATIENCE
     while True:
         now = timezone.now()
-        fields = {"token": token, "sha256": digest, "expires_at": now + RESERVED_FOR}
+        fields = {
+            "token": token,
+            "sha256": digest,
+            "expires_at": now + RESERVED_FOR,
+            "is_sequential": supersede,
+        }
         _insert(ChunkReservation(session=session, index=index, **fields))
         held = row.first()
         if held is None:
-            continue  # Released in this very moment.
+            if not UploadSession.objects.filter(pk=session.pk).exists():
+                raise NotFound
+            time.sleep(_POLL_SECONDS)  # Released in this very moment.
+            continue
         if held.token == token:
             return token
         is_same = bytes(held.sha256) == digest
-        is_over = supersede or held.expires_at <= now
+        is_over = (supersede and held.is_sequential) or held.expires_at <= now
         if not is_same and not is_over:
             raise ChunkSuperseded(index)
         if is_over or time.monotonic() >= patience:

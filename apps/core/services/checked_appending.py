@@ -104,8 +104,8 @@ class CheckedAppendSink(AppendSink):
                 self._commit(chunks, entries)
         except (WriterSuperseded, ledger.ReservationLost):
             raise ChunkSuperseded(first) from None
-        except (StagingMissing, IntegrityError):
-            raise staging_lost(self.session) from None
+        except (StagingMissing, IntegrityError) as error:
+            raise staging_lost(self.session, error, self.token) from None
 
     def _commit(self, chunks: list[PartialChunk], entries: list[Any]) -> None:
         run = Run(self.token)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound
 from ..models import UploadSession
-from ..storage import ChunkLocks, get_store
+from ..storage import ChunkLocks, Staged, Store, get_store
 from . import assembly, claiming, concatenation, moving, nodes, transitions
 from .audit import has_seen, unknown_files
 from .removal import expire, finish_removing, forget_claimed, remove
@@ -223,10 +223,18 @@ class Cleanup:
                 if known_until is not None and written > known_until:
                     self.summary.later_orphans += 1
                     continue
-                if not self._dry_run:
-                    store.discard_orphan(staged)
+                if not self._dry_run and not self._discard_orphan(store, staged):
+                    continue
                 self.summary.removed_orphans += 1
                 self._tell(f"removed orphaned bytes of {staged.upload_id}")
+
+    def _discard_orphan(self, store: Store, staged: Staged) -> bool:
+        try:
+            store.discard_orphan(staged)
+        except Exception as error:
+            self.summary.failures.append(f"{staged.upload_id}: {error}")
+            return False
+        return True
 
     def _report_unknown_files(self) -> None:
         for alias, found in unknown_files(self._now):

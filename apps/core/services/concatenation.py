@@ -130,20 +130,25 @@ class PartialUnfinished(Exception):
 class PartialDamaged(PartialUnfinished):
     """Chunks of a partial are not what their receipts say."""
 
-    def __init__(self, partial: UploadSession, indices: list[int]) -> None:
+    def __init__(self, partial: UploadSession, receipts: dict[int, int]) -> None:
+        """
+        Args:
+            receipts: those that are wrong: their primary keys by index. A chunk that was sent again has another.
+        """
         super().__init__()
         self.partial = partial
-        self.indices = indices
+        self.receipts = receipts
 
 
-def repair_partial(partial: UploadSession, damaged: list[int], lease: uuid.UUID, keep: Callable[[], None]) -> None:
+def repair_partial(found: PartialDamaged, lease: uuid.UUID, keep: Callable[[], None]) -> None:
     """Ask for damaged chunks of a partial again. Where the store locks chunks the partial was never sealed."""
+    partial = found.partial
     before = partial.staged
     if isinstance(get_store(partial.store), ChunkLocks):
-        repair = Repair(damaged, before.handle)
+        repair = Repair(sorted(found.receipts), before.handle)
     else:
-        repair = reopen(partial, damaged, lease, keep)
-    is_recorded = transitions.drop_damaged(partial, repair)
+        repair = reopen(partial, sorted(found.receipts), lease, keep)
+    is_recorded = transitions.drop_damaged(partial, repair, found.receipts)
     remove_what_was_replaced(partial, before, repair, is_recorded=is_recorded)
 
 
@@ -156,6 +161,8 @@ class _Piece:
     offset: int
     size: int
     sha256: bytes
+    receipt: int
+    """The primary key of its receipt."""
 
     @property
     def end(self) -> int:
@@ -247,14 +254,17 @@ class Joining:
         for part in self._final.parts.select_related("partial"):
             if part.partial is None:
                 raise ContentRefused(_GONE.format("removed"), code="partial_gone")
+            if part.partial.received_chunks != part.partial.total_chunks:
+                raise PartialUnfinished
             self._make_readable(part.partial)
             expected = 0
-            receipts = part.partial.receipts.order_by("index").values_list("index", "size", "sha256")
-            for index, size, sha256 in receipts.iterator(chunk_size=1000):
+            receipts = part.partial.receipts.order_by("index").values_list("index", "size", "sha256", "pk")
+            for index, size, sha256, receipt in receipts.iterator(chunk_size=1000):
                 if index != expected:
                     break
                 expected += 1
-                yield _Piece(part.partial, index, start + index * part.partial.chunk_size, size, bytes(sha256))
+                offset = start + index * part.partial.chunk_size
+                yield _Piece(part.partial, index, offset, size, bytes(sha256), receipt)
             if expected != part.partial.total_chunks:
                 raise PartialUnfinished
             start += part.size
@@ -262,12 +272,16 @@ class Joining:
     def _make_readable(self, partial: UploadSession) -> None:
         """An object store reads nothing that is not sealed. A partial that is, takes no other bytes anyhow."""
         store = get_store(partial.store)
-        if isinstance(store, ChunkLocks) or partial.received_chunks != partial.total_chunks:
+        if isinstance(store, ChunkLocks):
             return
+        receipts = dict(partial.receipts.values_list("index", "pk"))
+        parts = list(parts_of(partial))
+        if len(parts) != partial.total_chunks:
+            raise PartialUnfinished
         try:
-            store.seal(partial.staged, parts_of(partial), self._lease, self._keep_lease)
+            store.seal(partial.staged, parts, self._lease, self._keep_lease)
         except PartsChanged as changed:
-            raise PartialDamaged(partial, changed.indices) from None
+            raise PartialDamaged(partial, {index: receipts.get(index, 0) for index in changed.indices}) from None
 
     def _is_recorded(self, piece: _Piece) -> bool:
         size = self._final.chunk_size
@@ -282,7 +296,7 @@ class Joining:
             at += len(block)
             self._keep_lease()
         if at != piece.end or digest.digest() != piece.sha256:
-            raise PartialDamaged(piece.partial, [piece.index])
+            raise PartialDamaged(piece.partial, {piece.index: piece.receipt})
         self._record_up_to(piece.end)
 
     def _write(self, block: bytes, at: int) -> None:
@@ -302,7 +316,7 @@ class Joining:
 
     def _record_up_to(self, end: int) -> None:
         while self._chunks and self._chunks[0].end <= end:
-            chunk = self._chunks.pop(0)
+            chunk = self._chunks[0]
             digest = chunk.digest.digest()
             with cells.locked(self._final, self._store, chunk.span.index) as entry:
                 try:
@@ -310,3 +324,4 @@ class Joining:
                 except WriterSuperseded:
                     raise joined.JoiningLost from None
                 joined.record(self._final, chunk.span, digest, etag, self._lease)
+            self._chunks.pop(0).writer.discard()

@@ -22,7 +22,7 @@ from django.utils import timezone
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound, SessionGone
 from ..grid import Span
-from ..models import ChunkReservation, KeptSegment, PartOfFinal, UploadSession
+from ..models import ChunkReceipt, ChunkReservation, KeptSegment, PartOfFinal, UploadSession
 from . import concatenation, hot_queries, quotas
 from .conditional import row_of, update_if
 from .principal import Principal
@@ -172,7 +172,7 @@ def recorded_digest(session: UploadSession, index: int, append_token: uuid.UUID 
     if status == Status.REMOVING:
         raise NotFound
     if append_token is not None and append_token != newest_token:
-        raise _append_superseded()  # Even if the bytes are the same: of two senders, one is told that it sent them.
+        raise append_superseded()  # Even if the bytes are the same: of two senders, one is told that it sent them.
     if digest is not None:
         return digest
     if status != Status.ACTIVE:
@@ -232,6 +232,12 @@ def _use_reservation(
         if counted is None:  # Who took over may go on from these segments.
             transaction.set_rollback(True)
         return counted
+
+
+def note_etag(session: UploadSession, index: int, digest: bytes, etag: str) -> None:
+    """The same bytes were stored once more than they were recorded: where a store gives each time another ETag, the
+    last one counts."""
+    ChunkReceipt.objects.filter(session=session, index=index, sha256=digest).exclude(etag=etag).update(etag=etag)
 
 
 def totals(session: UploadSession) -> Totals:
@@ -322,7 +328,7 @@ def not_counted(session: UploadSession, append_token: uuid.UUID | None, index: i
     except (SessionGone, Conflict) as error:
         return error
     if index is None or (append_token is not None and append_token != session.append_token):
-        return _append_superseded()
+        return append_superseded()
     return no_place(index)
 
 
@@ -331,5 +337,5 @@ def no_place(index: int) -> Conflict:
     return Conflict(f"Chunk {index} has no place in this file as it is.", code="chunk_beyond_end", chunk_index=index)
 
 
-def _append_superseded() -> Conflict:
+def append_superseded() -> Conflict:
     return Conflict("A newer request superseded this one.", code="append_superseded")

@@ -30,6 +30,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -76,7 +77,7 @@ def beat() -> None:
     token = _cache_token()
     cache.set(_cache_key(name_of_this_node(), token), token, timeout=FORGOTTEN_AFTER.total_seconds())
     said = {
-        "seen_at": timezone.now(),
+        "seen_at": Now(),
         "version": version_of_this_node(),
         "secret_digest": _digest_of(settings.SECRET_KEY),
         "store_alias": alias,
@@ -97,7 +98,7 @@ def _digest_of(secret: Any) -> str:
 
 def others() -> list[Node]:
     """The other nodes that were heard of lately."""
-    return list(Node.objects.filter(seen_at__gte=timezone.now() - ALIVE).exclude(name=name_of_this_node()))
+    return list(Node.objects.filter(seen_at__gte=Now() - ALIVE).exclude(name=name_of_this_node()))
 
 
 def problems() -> list[str]:
@@ -109,7 +110,7 @@ def problems() -> list[str]:
         found.append(f"SQLite serves one machine, and there is another one: {names}. Use PostgreSQL.")
     for node in alive:
         found += _differences(node)
-    if alive and abs(skew := seconds_off()) > LARGEST_SKEW:
+    if abs(skew := seconds_off()) > LARGEST_SKEW:
         found.append(
             f"The clock of this machine is {skew:+.1f} s off that of the database: where clocks differ a node takes "
             "leases that another one still holds."
@@ -135,9 +136,35 @@ def _differences(node: Node) -> list[str]:
     alias = upload_settings().store
     if (node.store_alias, node.store_identity) != (alias, get_store(alias).identity()):
         found.append(f"{node.name} puts new uploads into another store ({node.store_alias!r}, here {alias!r}).")
-    if cache.get(_cache_key(node.name, node.cache_token)) != node.cache_token:
+    if _has_another_cache(node):
         found.append(f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL.")
     return found
+
+
+_not_in_cache: dict[str, datetime] = {}
+"""When each node had been heard of last, as what it says of itself was first not found in the cache."""
+
+
+def _has_another_cache(node: Node) -> bool:
+    """A cache that was emptied, or started anew, has it again once the node was heard of again."""
+    if cache.get(_cache_key(node.name, node.cache_token)) == node.cache_token:
+        _not_in_cache.pop(node.name, None)
+        return False
+    return node.seen_at > _not_in_cache.setdefault(node.name, node.seen_at)
+
+
+def problems_at_start(patience: float = BEAT_SECONDS + 10, *, pause: float = 1.0) -> list[str]:
+    """As :func:`problems`, of nodes that are alive: one that is said to be, and is not heard of again within
+    ``patience`` seconds, was this machine under another name, or is gone."""
+    before = {node.name: node.seen_at for node in others()}
+    deadline = time.monotonic() + patience
+    while found := problems():
+        if any(node.seen_at > before.get(node.name, node.seen_at) for node in others()):
+            return found
+        if time.monotonic() >= deadline:
+            return [problem for problem in found if "clock" in problem]
+        time.sleep(pause)
+    return []
 
 
 def seconds_off() -> float:
@@ -161,7 +188,7 @@ _NOW = {
 
 def forget_old() -> None:
     """Drop the rows of nodes that are no more."""
-    Node.objects.filter(seen_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()
+    Node.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
 class _Watch:

@@ -31,7 +31,7 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import ChunkLocks, Segment, Staged, StagingMissing, Store, WriterSuperseded, get_store
+from ..storage import ChunkLocks, Segment, SegmentsMissing, Staged, StagingMissing, Store, WriterSuperseded, get_store
 from . import cells, ledger, quotas
 from .cells import Cell
 from .conditional import row_of, update_if
@@ -52,26 +52,39 @@ class StoredChunk:
     totals: ledger.Totals
 
 
-def staging_lost(session: UploadSession) -> Conflict:
-    """Begin the staged bytes anew, and say so. What is recorded and gone with them, ``complete`` will find."""
+def staging_lost(session: UploadSession, error: Exception, append_token: uuid.UUID | None = None) -> Conflict:
+    """Begin the staged bytes anew, unless somebody did since, and say so. What is recorded and gone with them,
+    ``complete`` will find. Of a kept part that is gone alone nothing else is given up.
+
+    Args:
+        session: as it was when its bytes were found missing.
+        append_token: of the sequential request that found it.
+    """
+    before = session.staged
     ledger.refresh(session)
     ledger.require_active(session)
-    _begin_staging_anew(session)
-    drop_partial(session, KeptPart.of(session))
+    if append_token is not None and append_token != session.append_token:
+        return ledger.append_superseded()
+    if isinstance(error, SegmentsMissing) or _begin_staging_anew(session, before):
+        drop_partial(session, KeptPart.of(session))
     return Conflict("The staged bytes vanished meanwhile; send this chunk again.", code="staging_lost")
 
 
-def _begin_staging_anew(session: UploadSession) -> None:
-    """Make a place for bytes in place of one that is gone; of several that do so at once one has the say."""
-    store, before = get_store(session.store), session.staged
+def _begin_staging_anew(session: UploadSession, before: Staged) -> bool:
+    """Make a place for bytes in place of one that is gone. False if somebody did since, or repaired it."""
+    store = get_store(session.store)
+    if session.staged != before:
+        return False
     handle = store.begin(session.upload_id, mime_type=session.mime_type)
     if handle == before.handle:
-        return
-    if not update_if(row_of(session), Q(store_handle=before.handle), store_handle=handle):
+        return True
+    unchanged = Q(store_handle=before.handle, status=UploadSession.Status.ACTIVE)
+    if not update_if(row_of(session), unchanged, store_handle=handle):
         store.discard_orphan(Staged(session.upload_id, handle))
         ledger.refresh(session)
-        return
+        return False
     session.store_handle = handle
+    return True
 
 
 SILENCE_SECONDS = 2.0
@@ -135,6 +148,8 @@ class ChunkSink:
             session.staged, span, guard, start=start, supersede=append_token is not None, segments=segments
         )
         self._digest = running_hash or hashlib.sha256()
+        self._etag = ""
+        """Of what was stored, and maybe recorded by a sender of the same bytes."""
         self._head = _Head(session) if span.index == 0 and not start else None
 
     @property
@@ -240,9 +255,11 @@ class ChunkSink:
             if recorded is None and isinstance(error, ledger.ReservationLost):
                 raise ChunkSuperseded(index) from None
             if recorded is None:
-                raise staging_lost(self.session) from None
+                raise staging_lost(self.session, error, self._append_token) from None
         if not hmac.compare_digest(recorded, digest):
             raise ChunkConflict(index)
+        if self._etag:
+            ledger.note_etag(self.session, index, digest, self._etag)
         return StoredChunk(index, digest, ledger.totals(self.session))
 
     def _recorded_before(self) -> bytes | None:
@@ -261,6 +278,7 @@ class ChunkSink:
         except WriterSuperseded:
             raise ChunkSuperseded(self.span.index) from None
         is_reserved = cell.reservation is not None
+        self._etag = etag
         try:
             counted = ledger.record(
                 self.session, self.span, self.received, digest, etag, self._append_token, is_reserved=is_reserved

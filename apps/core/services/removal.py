@@ -16,7 +16,7 @@ from django.db import transaction
 
 from ..errors import Conflict, UploadError
 from ..models import UploadSession
-from ..storage import get_store
+from ..storage import KeptSegments, get_store
 from ..storage.destinations import destination_storage
 from . import claiming, concatenation, ledger, moving, quotas, transitions
 from .transactions import transactional
@@ -70,6 +70,13 @@ def forget_claimed(session: UploadSession) -> bool:
 def remove_copied(session: UploadSession) -> None:
     """Remove the staged bytes of a completed upload, if its file is a copy of them."""
     _try_to_remove(session, lambda: get_store(session.store).discard(session.staged))
+
+
+def remove_left_segments(session: UploadSession) -> None:
+    """Remove what is left of chunks that were kept piece by piece, and recorded by whoever was faster."""
+    store = get_store(session.store)
+    if isinstance(store, KeptSegments):
+        _try_to_remove(session, lambda: store.remove_all_segments(session.staged))
 
 
 def _try_to_remove(session: UploadSession, remove_bytes: Callable[[], object]) -> None:

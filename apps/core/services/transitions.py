@@ -162,10 +162,16 @@ def finish_damaged(session: UploadSession, lease: uuid.UUID, repair: Repair) -> 
 
 
 @transactional(durable=True)
-def drop_damaged(partial: UploadSession, repair: Repair) -> bool:
-    """Chunks of a partial upload leave the ledger and are missing again. False if it ended, or was repaired already."""
+def drop_damaged(partial: UploadSession, repair: Repair, receipts: dict[int, int]) -> bool:
+    """Chunks of a partial upload leave the ledger and are missing again. False if it ended, or was repaired already.
+
+    Args:
+        receipts: those that were found wrong, by index: a chunk that was sent again meanwhile has another one.
+    """
     row = UploadSession.objects.select_for_update().filter(pk=partial.pk)
     if not row.filter(status=Status.ACTIVE, store_handle=partial.store_handle).exists():
+        return False
+    if partial.receipts.filter(pk__in=receipts.values()).count() != len(receipts):
         return False
     row.update(store_handle=repair.handle)
     _note_repair(partial, repair)

@@ -28,7 +28,7 @@ from .base import (
     WriteGuard,
     Writer,
 )
-from .errors import PartsChanged, SealLost, StagingMissing, WriterSuperseded
+from .errors import PartsChanged, SealLost, SegmentsMissing, StagingMissing, WriterSuperseded
 
 __all__ = [
     "CheckedStore",
@@ -40,6 +40,7 @@ __all__ = [
     "Reopened",
     "SealLost",
     "Segment",
+    "SegmentsMissing",
     "SignedDownloads",
     "Staged",
     "StagingMissing",

@@ -264,8 +264,13 @@ class Store(Protocol):
     def trash(self, name: str) -> None:
         """Put a published file aside, where nothing reads it, until :meth:`empty_trash`."""
 
-    def empty_trash(self, age: timedelta) -> int:
-        """Remove for good what was put aside longer ago than ``age``; returns how many files."""
+    def empty_trash(self, age: timedelta, is_needed: Callable[[str], bool]) -> int:
+        """Remove for good what was put aside longer ago than ``age``; returns how many files.
+
+        Args:
+            is_needed: whether a file has its record again, as after the right database was restored. Where nothing was
+                moved, it is put back.
+        """
 
     def identity(self) -> str:
         """An id of this store, made when it is first asked for and kept in it."""
@@ -303,6 +308,9 @@ class KeptSegments(Protocol):
 
     def remove_segments(self, segments: Sequence[Segment]) -> None:
         """Remove segments that nothing names any more. Removing what is gone is a success."""
+
+    def remove_all_segments(self, staged: Staged) -> None:
+        """Remove all segments of an upload that takes no more bytes."""
 
 
 @runtime_checkable

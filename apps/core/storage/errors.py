@@ -12,6 +12,10 @@ class StagingMissing(Exception):
     """The staged bytes of this upload are not there (ended, or deleted behind the server's back)."""
 
 
+class SegmentsMissing(StagingMissing):
+    """What was kept of one chunk is not there; everything else may be."""
+
+
 class PartsChanged(Exception):
     """Stored parts are not those that their receipts name: a late writer of an object store, which nothing can lock."""
 

@@ -24,6 +24,7 @@ from apps.core.storage import (
     PublishedObject,
     Reopened,
     Segment,
+    SegmentsMissing,
     Staged,
     StagingMissing,
     StoredPart,
@@ -100,7 +101,7 @@ class _Writer:
 
 def _joined(bucket: Bucket, segments: Sequence[Segment]) -> bytes:
     if any(segment.name not in bucket.segments for segment in segments):
-        raise StagingMissing
+        raise SegmentsMissing
     return b"".join(bucket.segments[segment.name] for segment in segments)
 
 
@@ -179,6 +180,9 @@ class MemoryStore:
         for segment in segments:
             self.bucket.segments.pop(segment.name, None)
 
+    def remove_all_segments(self, staged: Staged) -> None:
+        self._discard_segments(staged.upload_id)
+
     def publish(self, staged: Staged, size: int, lease: uuid.UUID) -> str:
         if self.name_of(staged) not in self.bucket.objects:
             raise StagingMissing
@@ -219,7 +223,8 @@ class MemoryStore:
     def trash(self, name: str) -> None:
         self.bucket.trash.add(name)
 
-    def empty_trash(self, age: timedelta) -> int:
+    def empty_trash(self, age: timedelta, is_needed: Callable[[str], bool]) -> int:
+        self.bucket.trash -= {name for name in self.bucket.trash if is_needed(name)}
         return 0
 
     def identity(self) -> str:

@@ -68,13 +68,18 @@ def test_other_bytes_may_come_once_it_has_run_out(session: UploadSession) -> Non
             assert bytes(ChunkReservation.objects.get().sha256) == OTHER
 
 
-def test_the_newest_sequential_request_takes_it_over_at_once(session: UploadSession) -> None:
-    with held(session), held(session, OTHER, supersede=True):
+def test_the_newest_sequential_request_takes_that_of_an_older_one_over_at_once(session: UploadSession) -> None:
+    with held(session, supersede=True), held(session, OTHER, supersede=True):
         assert bytes(ChunkReservation.objects.get().sha256) == OTHER
 
 
+def test_but_not_that_of_a_sender_of_the_chunk_alone(session: UploadSession) -> None:
+    with held(session), pytest.raises(ChunkSuperseded), held(session, OTHER, supersede=True):
+        pass
+
+
 def test_who_lost_it_does_not_release_it(session: UploadSession) -> None:
-    lost = held(session)
+    lost = held(session, supersede=True)
     lost.__enter__()
     with held(session, OTHER, supersede=True):
         lost.__exit__(None, None, None)

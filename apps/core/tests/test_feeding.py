@@ -242,3 +242,75 @@ def test_a_server_that_stops_waits_for_the_thread(*, is_answered: bool) -> None:
     may_go_on.set()
     threads.close()
     assert (exchange.blocks, exchange.ends) == ([b"0123"], [] if is_answered else ["abort"])
+
+
+class StoppedExchange(FakeExchange):
+    """Its first block takes long: a part that is on its way. Notes what came before its end."""
+
+    silence_seconds = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_at_work = threading.Event()
+        self.may_go_on = threading.Event()
+        self.is_ended = threading.Event()
+        self.kept = b""
+
+    def receive(self, block: Any) -> Answer | None:
+        if not self.blocks:
+            self.is_at_work.set()
+            self.may_go_on.wait(LONG)
+        return super().receive(bytes(block))
+
+    def note_silence(self) -> None: ...
+
+    def abort(self) -> Answer:
+        self.kept = b"".join(self.blocks)
+        self.is_ended.set()
+        return super().abort()
+
+
+def stopped_while_a_block_waits(threads: WorkerThreads, exchange: StoppedExchange, body: Any, *parts: bytes) -> bytes:
+    """A server that stops while the first block is stored and others wait; returns what was kept."""
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def send_interim(answer: Answer) -> None: ...
+
+    async def run() -> None:
+        served = Feeder(threads).serve(cast("Any", exchange), messages.get, body, send_interim)
+        task = asyncio.create_task(served)
+        for part in parts:
+            messages.put_nowait({"type": "http.request", "body": part, "more_body": True})
+            await asyncio.to_thread(exchange.is_at_work.wait, LONG)
+            for _ in range(5):
+                await asyncio.sleep(0.02)  # Until it waits, or is found silent.
+        task.cancel()
+        exchange.may_go_on.set()
+        with suppress(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(exchange.is_ended.wait, LONG)
+
+    asyncio.run(run())
+    return exchange.kept
+
+
+FIRST = b"0" * feeding.LARGEST_BLOCK
+
+
+def test_what_follows_a_block_that_never_came_is_not_kept(threads: WorkerThreads) -> None:
+    class Rest(FakeBody):
+        is_free = False
+
+        def take_rest(self) -> bytes:
+            return b"2"
+
+    second = b"1" * feeding.LARGEST_BLOCK
+    kept = stopped_while_a_block_waits(threads, StoppedExchange(), Rest(), FIRST, second)
+    assert kept in (FIRST, FIRST + second, FIRST + second + b"2")
+
+
+def test_nor_what_follows_one_that_waited_for_a_silent_sender(threads: WorkerThreads) -> None:
+    exchange = StoppedExchange()
+    exchange.silence_seconds = 0.01  # type: ignore[assignment]
+    kept = stopped_while_a_block_waits(threads, exchange, None, FIRST, b"1", b"2")
+    assert kept in (FIRST, FIRST + b"1", FIRST + b"12")

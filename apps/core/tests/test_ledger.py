@@ -17,6 +17,7 @@ from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import declaring, ledger, receiving, sequential_ledger
 from apps.core.services.appending import AppendSink
 from apps.core.services.sequential_ledger import KeptPart
+from apps.core.storage import StagingMissing
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("small_chunks")]
 
@@ -82,7 +83,7 @@ class TestEndedMeanwhile:
         for path in (store_root / "staging").iterdir():
             path.unlink()
         with pytest.raises(refusal):
-            receiving.staging_lost(session)
+            receiving.staging_lost(session, StagingMissing())
         assert list((store_root / "staging").iterdir()) == []
 
     def test_no_size_is_declared(self, session: UploadSession, refusal: type[UploadError], status: str) -> None:

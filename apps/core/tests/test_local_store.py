@@ -327,10 +327,10 @@ def test_its_directories_are_private_and_what_is_above_is_as_usual(tmp_path: Pat
 def test_the_trash_is_emptied_of_what_is_old(store: LocalStore, staged: Staged, tmp_path: Path) -> None:
     write_chunk(store, staged, SMALL, 0, b"0123")
     store.trash(publish(store, staged, 4))
-    assert store.empty_trash(timedelta(days=1)) == 0
+    assert store.empty_trash(timedelta(days=1), lambda name: False) == 0
     (aside,) = (tmp_path / "uploads" / "trash").iterdir()
     os.utime(aside, (0, 0))
-    assert store.empty_trash(timedelta(days=1)) == 1
+    assert store.empty_trash(timedelta(days=1), lambda name: False) == 1
     assert list((tmp_path / "uploads" / "trash").iterdir()) == []
 
 

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(autouse=True)
 def _on_a_server(monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
     """SQLite would be a problem of its own."""
+    nodes._not_in_cache.clear()
     monkeypatch.setattr(nodes, "_is_for_one_machine", lambda: False)
     uploads(NODE="this")
 
@@ -60,7 +61,6 @@ def test_one_that_is_alone_fits(uploads: Any) -> None:
         ({"secret_digest": "0" * 64}, "another SECRET_KEY"),
         ({"store_identity": "0" * 32}, "another store"),
         ({"store_alias": "elsewhere"}, "another store"),
-        ({"cache_token": "0" * 32}, "another cache"),
     ],
 )
 def test_one_that_differs_does_not_fit(other: Node, fields: dict[str, Any], words: str) -> None:
@@ -70,10 +70,36 @@ def test_one_that_differs_does_not_fit(other: Node, fields: dict[str, Any], word
     assert problem.startswith("other ")
 
 
-def test_a_cache_that_is_not_shared_is_noticed(other: Node) -> None:
+def test_a_cache_that_is_not_shared_is_noticed(other: Node, uploads: Any) -> None:
+    cache.clear()
+    assert nodes.problems() == []  # It may just have been emptied.
+    beat_as(uploads, "other")
     cache.clear()
     (problem,) = nodes.problems()
     assert "another cache" in problem
+
+
+def test_one_that_was_emptied_stops_nobody(other: Node, uploads: Any) -> None:
+    cache.clear()
+    assert nodes.problems() == []
+    beat_as(uploads, "other")
+    assert nodes.problems() == []
+
+
+def test_a_node_that_is_not_heard_of_again_keeps_none_from_starting(other: Node) -> None:
+    change(other, secret_digest="0" * 64)
+    assert nodes.problems_at_start(0.05, pause=0.01) == []
+
+
+def test_one_that_is_does(other: Node, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(other, secret_digest="0" * 64)
+
+    def pause(seconds: float) -> None:
+        change(other, seen_at=timezone.now() + timedelta(seconds=1))
+
+    monkeypatch.setattr("apps.core.services.nodes.time.sleep", pause)
+    (problem,) = nodes.problems_at_start(1000.0)
+    assert "another SECRET_KEY" in problem
 
 
 def test_a_secret_that_is_being_replaced_fits(other: Node, settings: Any) -> None:

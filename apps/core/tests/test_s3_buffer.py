@@ -145,3 +145,31 @@ def test_one_is_put_behind_another(part: PartBuffer, spool: Spool, is_on_disk: b
     part.append_all(behind)
     behind.close()
     assert content(part) == b"beforebehind"
+
+
+def test_of_a_block_that_did_not_fit_nothing_stays(
+    part: PartBuffer, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part.append(b"mine")
+    part.to_disk()
+    write = os.pwrite
+
+    def nearly_full(fd: int, view: memoryview, at: int) -> int:
+        if at > len(b"mine"):
+            raise OSError(28, "No space left on device")
+        return write(fd, bytes(view)[:2], at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", nearly_full)
+        with pytest.raises(StorageFull):
+            part.append(b"more")
+    assert content(part) == b"mine"
+    part.append(b"again")
+    assert content(part) == b"mineagain"
+
+
+def test_one_that_was_given_back_takes_no_file_any_more(part: PartBuffer) -> None:
+    part.append(b"mine")
+    part.close()
+    part.to_disk()
+    assert is_in_memory(part)

@@ -19,6 +19,7 @@ from apps.core.errors import MissingChunks, Unavailable, UploadError
 from apps.core.models import UploadSession
 from apps.core.services import audit
 from apps.core.services.cleanup import Cleanup
+from apps.core.services.creation import Concatenation
 from apps.core.storage import Segment, Staged, StagingMissing, get_store
 from apps.core.storage.s3 import S3Store
 from apps.core.storage.s3.reader import ObjectReader
@@ -257,6 +258,37 @@ class TestTrouble:
         with ObjectReader(store.bucket, "nothing", 10) as reader, pytest.raises(StagingMissing):
             reader.read(1)
 
+    @pytest.mark.parametrize("at", ["tagging", "store-id"])
+    def test_connections_that_are_cut_are_no_fault_of_the_program(
+        self, options: dict[str, Any], service: Any, uploads: Any, engine: TroubledEngine, at: str
+    ) -> None:
+        use(uploads, {**options, "endpoint_url": engine.url})
+        engine.trouble = lambda method, path: "cut" if at in path and method == "PUT" else ""
+        if at == "tagging":
+            assert service.complete(begin_upload(service)).status == "completed"
+        else:
+            with pytest.raises(Unavailable):
+                service.create(filename="a.bin", total_size=10)
+
+    def test_joining_gives_back_what_it_borrowed(
+        self, options: dict[str, Any], service: Any, uploads: Any, engine: TroubledEngine
+    ) -> None:
+        use(uploads, {**options, "endpoint_url": engine.url})
+        partial, _ = service.create(filename="", total_size=4, concat=Concatenation(UploadSession.Concat.PARTIAL))
+        final, _ = service.create(
+            filename="a.bin",
+            total_size=4,
+            concat=Concatenation(UploadSession.Concat.FINAL, "final;", (partial,)),
+        )
+        sink = service.receive_chunk(partial, 0)
+        sink.receive(b"0123")
+        sink.finish()
+        engine.trouble = lambda method, path: "cut" if "partNumber" in path else ""
+        with pytest.raises(Unavailable):
+            service.advance(service.find(final.upload_id))
+        spool = objects()._spool
+        assert (spool.memory._used, spool._disk._used) == (0, 0)
+
 
 class TestSegments:
     def test_many_are_taken_in_by_the_next(self, store: S3Store, staged: Staged) -> None:
@@ -342,6 +374,24 @@ class TestOrphans:
     def sweep(self, *, is_sure: bool = False) -> Any:
         return Cleanup(retention=timedelta(days=1), batch_size=10, dry_run=False, is_sure=is_sure).run()
 
+    def test_one_that_cannot_be_removed_keeps_no_other_waiting(
+        self, options: dict[str, Any], service: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use(uploads, options)
+        service.create(filename="a.bin", total_size=10)
+        for _ in range(2):
+            begin(objects())
+        monkeypatch.setattr(S3Store, "orphan_age", timedelta(0))
+        tried: list[Staged] = []
+
+        def fail(store: S3Store, staged: Staged) -> None:
+            tried.append(staged)
+            raise Unavailable("It does not answer.")
+
+        monkeypatch.setattr(S3Store, "discard_orphan", fail)
+        summary = self.sweep(is_sure=True)
+        assert (len(tried), len(summary.failures), summary.removed_orphans) == (2, 2, 0)
+
     def test_what_is_not_ours_is_left_alone(self, store: S3Store) -> None:
         store.bucket.client.create_multipart_upload(Bucket=store.bucket.name, Key="uploads/files/theirs")
         store.bucket.put("uploads/segments/theirs", b"bytes", SMALL)
@@ -363,9 +413,9 @@ class TestTrash:
         store.seal(staged, write_all(store, staged), LEASE, nothing)
         name = store.publish(staged, len(whole(store)), LEASE)
         store.trash(name)
-        assert store.empty_trash(timedelta(days=1)) == 0
+        assert store.empty_trash(timedelta(days=1), lambda name: False) == 0
         assert store.published.exists(name)
-        assert store.empty_trash(timedelta(0)) == 1
+        assert store.empty_trash(timedelta(0), lambda name: False) == 1
         assert not store.published.exists(name)
         assert [key for key in keys_in(store) if "/trash/" in key] == []
 

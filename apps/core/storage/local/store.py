@@ -255,7 +255,7 @@ class LocalStore:
             (self.root / "files" / name).rename(aside)
             os.utime(aside)  # Its age is counted from now on.
 
-    def empty_trash(self, age: timedelta) -> int:
+    def empty_trash(self, age: timedelta, is_needed: Callable[[str], bool]) -> int:
         removed = 0
         for entry in self._entries("trash"):
             is_old = entry.stat(follow_symlinks=False).st_mtime <= time.time() - age.total_seconds()

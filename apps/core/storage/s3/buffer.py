@@ -69,6 +69,7 @@ class PartBuffer:
         self._lent = 0
         self._file: BinaryIO | None = None
         self._on_disk = 0
+        self._is_closed = False
         self._begun_at = time.monotonic()
         self.size = 0
 
@@ -110,7 +111,7 @@ class PartBuffer:
         Raises:
             StorageFull, Unavailable: there is no room; nothing changed.
         """
-        if self._file is not None:
+        if self._file is not None or self._is_closed:
             return
         with storage_errors():
             file: Any = tempfile.TemporaryFile(dir=self._spool.directory, buffering=0)  # noqa: SIM115  # Closed below.
@@ -130,6 +131,7 @@ class PartBuffer:
                 _pwrite_all(file, block, self._on_disk)
         except BaseException:
             self._spool.release_disk(size)
+            os.ftruncate(file.fileno(), self._on_disk)
             raise
         self._on_disk += size
 
@@ -152,6 +154,7 @@ class PartBuffer:
 
     def close(self) -> None:
         """Give everything back. Safe to call any number of times."""
+        self._is_closed = True
         self._forget_memory()
         if self._file is not None:
             self._file.close()

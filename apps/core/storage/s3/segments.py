@@ -13,8 +13,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from ...conf import MIB
 from ..base import Segment, Staged
-from ..errors import StagingMissing
+from ..errors import SegmentsMissing, StagingMissing
 from .bucket import Bucket
 from .buffer import PartBuffer
 from .reader import ObjectReader
@@ -57,14 +58,17 @@ def append_segments(bucket: Bucket, segments: Sequence[Segment], buffer: PartBuf
     """Read segments into a buffer.
 
     Raises:
-        StagingMissing: they are not all there.
+        SegmentsMissing: they are not all there.
         StorageFull, Unavailable: the store does not answer, or the buffer has no room.
     """
-    with io.BufferedReader(SegmentsReader(bucket, segments), 1024 * 1024) as reader:
-        while block := reader.read1():
-            buffer.append(block)
+    try:
+        with io.BufferedReader(SegmentsReader(bucket, segments), MIB) as reader:
+            while block := reader.read1():
+                buffer.append(block)
+    except StagingMissing as error:
+        raise SegmentsMissing from error
     if buffer.size != sum(segment.size for segment in segments):
-        raise StagingMissing
+        raise SegmentsMissing
 
 
 def put_segment(bucket: Bucket, staged: Staged, index: int, start: int, buffer: PartBuffer) -> Segment:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import Storage
 from django.utils.http import content_disposition_header
 
@@ -203,6 +203,9 @@ class S3Store:
         for segment in segments:
             self.bucket.delete(segment.name)
 
+    def remove_all_segments(self, staged: Staged) -> None:
+        self._discard_segments(staged.upload_id)
+
     def publish(self, staged: Staged, size: int, lease: UUID) -> str:
         """Say that it is verified, to whom policies of the bucket concern. It is where it stays already."""
         key = self._keys.of(staged)
@@ -216,7 +219,7 @@ class S3Store:
         tags = {"TagSet": [{"Key": "verified", "Value": "true"}]}
         try:
             self.bucket.client.put_object_tagging(Bucket=self.bucket.name, Key=key, Tagging=tags)
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             logger.warning("the object store sets no tags: %s", error)
 
     def name_of(self, staged: Staged) -> str:
@@ -263,11 +266,14 @@ class S3Store:
         """Mark it: moving would copy it. Without its mark it is as before."""
         self.bucket.put(self._keys.trash + name, b"", _EMPTY)
 
-    def empty_trash(self, age: timedelta) -> int:
+    def empty_trash(self, age: timedelta, is_needed: Callable[[str], bool]) -> int:
         removed = 0
         for listed in self.bucket.listed(self._keys.trash):
-            if listed["LastModified"] <= datetime.now(UTC) - age:
-                self.remove(listed["Key"].removeprefix(self._keys.trash))
+            name = listed["Key"].removeprefix(self._keys.trash)
+            if is_needed(name):
+                self.bucket.delete(listed["Key"])
+            elif listed["LastModified"] <= datetime.now(UTC) - age:
+                self.remove(name)
                 removed += 1
         return removed
 
@@ -314,18 +320,17 @@ class S3Store:
         """An address in the bucket. It forces attachment and type; ``nosniff`` and a policy it cannot."""
         if not self._direct_downloads:
             return None
-        url: str = self.bucket.client.generate_presigned_url(
-            "get_object",
-            Params={
-                "Bucket": self.bucket.name,
-                "Key": self._keys.files + name,
-                "ResponseContentDisposition": content_disposition_header(True, filename) or "attachment",
-                "ResponseContentType": mime_type,
-                "ResponseCacheControl": "private, no-cache",
-            },
-            ExpiresIn=self._download_seconds,
-        )
-        return url
+        asked = {
+            "Bucket": self.bucket.name,
+            "Key": self._keys.files + name,
+            "ResponseContentDisposition": content_disposition_header(True, filename) or "attachment",
+            "ResponseContentType": mime_type,
+            "ResponseCacheControl": "private, no-cache",
+        }
+        with s3_errors():
+            client = self.bucket.client
+            url: str = client.generate_presigned_url("get_object", Params=asked, ExpiresIn=self._download_seconds)
+            return url
 
 
 def _yes(is_so: bool | None) -> str:
