@@ -8,7 +8,7 @@ clock is off takes leases that are still held. All of it looks fine on each of t
 So each node says now and then, in a row of its own (a *heartbeat*), what it is; and compares itself with those that
 were heard of lately. Any process of a node does it, when it begins an upload or is asked whether it is ready, at most
 once in :data:`BEAT_SECONDS`. A node that does not fit says so in ``/readyz``, so that a load balancer sends it nothing,
-and in the log; and does not start, where :func:`problems` is asked before (``intelliwiz_config.serve``).
+and in the log; and does not start, where whoever starts it asks :func:`problems_at_start`.
 
 A node with another version is no problem but a stage of an upgrade: it is told as a warning (see ``docs/OPERATIONS.md``
 for how long that may last).

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
+from django.core.files.base import ContentFile
 
 from apps.core.conf import MIB
 from apps.core.errors import MissingChunks, Unavailable, UploadError
@@ -253,6 +255,65 @@ class TestTrouble:
             read = reader.read(1000)
             reader._body = io.BytesIO(b"")  # As a body that ends too early.
             assert read + reader.read() == data
+
+    def test_an_object_is_read_like_a_file(self, store: S3Store) -> None:
+        store.bucket.put("object", b"0123456789", hashlib.sha256(b"0123456789").digest())
+        with ObjectReader(store.bucket, "object", 10) as reader:
+            assert (reader.readable(), reader.seekable(), reader.tell()) == (True, True, 0)
+            assert (reader.seek(-3, io.SEEK_END), reader.read(2), reader.tell()) == (7, b"78", 9)
+            assert (reader.seek(-1, io.SEEK_CUR), reader.read()) == (8, b"89")
+            assert reader.read() == b""
+
+    def test_an_object_that_is_shorter_than_it_was_is_trouble(self, store: S3Store) -> None:
+        store.bucket.put("object", b"0123456789", hashlib.sha256(b"0123456789").digest())
+        with ObjectReader(store.bucket, "object", 11) as reader:
+            assert reader.read(10) == b"0123456789"
+            with pytest.raises(Unavailable):
+                reader.read(1)
+
+    def test_a_file_that_is_made_of_other_bytes_than_were_named_is_not_taken(
+        self, store: S3Store, staged: Staged
+    ) -> None:
+        parts = write_all(store, staged)
+        store.bucket.put(store._keys.of(staged), b"bytes", SMALL)
+        store._multipart(staged).abort()
+        with pytest.raises(Unavailable, match="made a file of 5 bytes"):
+            store.seal(staged, parts, LEASE, nothing)
+
+    def test_a_repair_that_is_broken_off_leaves_nothing(
+        self, store: S3Store, staged: Staged, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("apps.core.storage.s3.multipart._LOOK_SECONDS", 0.0)
+        parts = write_all(store, staged)
+        store.seal(staged, parts, LEASE, nothing)
+
+        class LeaseLost(Exception):
+            pass
+
+        def lose() -> None:
+            raise LeaseLost
+
+        with pytest.raises(LeaseLost):
+            store.reopen(staged, parts, LEASE, lose, mime_type="text/plain")
+        assert list(store.staged()) == []
+
+    @pytest.mark.parametrize(("status", "made"), [(412, b"first"), (501, b"second")])
+    def test_an_identity_is_made_once_as_far_as_the_store_can_tell(
+        self, store: S3Store, monkeypatch: pytest.MonkeyPatch, status: int, made: bytes
+    ) -> None:
+        put = store.bucket.client.put_object
+
+        def refusing(**arguments: Any) -> Any:
+            if "IfNoneMatch" in arguments:
+                answer: Any = {"Error": {"Code": "Any"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(answer, "PutObject")
+            return put(**arguments)
+
+        store.bucket.put("id", b"first", hashlib.sha256(b"first").digest())
+        monkeypatch.setattr(store.bucket, "size_of", lambda key: None)
+        monkeypatch.setattr(store.bucket.client, "put_object", refusing)
+        store.bucket.put_if_absent("id", b"second", hashlib.sha256(b"second").digest())
+        assert store.bucket.read("id") == made
 
     def test_an_object_that_is_gone_says_so(self, store: S3Store) -> None:
         with ObjectReader(store.bucket, "nothing", 10) as reader, pytest.raises(StagingMissing):
@@ -525,6 +586,16 @@ class TestObjects:
         store.seal(staged, [], LEASE, nothing)
         with pytest.raises(ValueError, match="never written"):
             store.published.open(store.name_of(staged), "wb")
+        for never in (
+            lambda: store.published.save("any", ContentFile(b"")),
+            lambda: store.published.delete(store.name_of(staged)),
+        ):
+            with pytest.raises(NotImplementedError):
+                never()
+        assert store.published.exists(store.name_of(staged))
+        assert not store.published.exists("nothing")
+        with pytest.raises(FileNotFoundError):
+            store.published.size("nothing")
         modified = store.published.get_modified_time(store.name_of(staged))
         assert abs(datetime.now(UTC) - modified) < timedelta(hours=1)
 
