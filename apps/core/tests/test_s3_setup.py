@@ -6,13 +6,15 @@ import sys
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from django.core.checks import run_checks
 
-from apps.core.errors import Unavailable
-from apps.core.storage import get_store
+from apps.core.errors import StorageFull, Unavailable
+from apps.core.storage import StagingMissing, get_store
 from apps.core.storage.s3 import S3Store
 from apps.core.storage.s3.capabilities import Capabilities, probe
+from apps.core.storage.s3.errors import s3_errors
+from apps.core.storage.s3.keys import Handle
 
 pytestmark = pytest.mark.unit
 
@@ -97,6 +99,18 @@ class TestWorries:
 
     def test_a_good_bucket_gives_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.worries(monkeypatch) == []
+
+    def test_what_nobody_may_ask_for_is_no_worry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        denied = refusal("AccessDenied", 403)
+        answers = {"get_bucket_policy_status": denied, "get_bucket_lifecycle_configuration": denied}
+        assert self.worries(monkeypatch, **answers) == []
+
+    def test_it_says_what_it_can(self) -> None:
+        store = S3Store("bucket", region_name="us-east-1", prefix="mine")
+        store.bucket.__dict__["_capabilities"] = Capabilities(True, False, None)
+        said = store.what_it_can()
+        assert "keys below mine/files/" in said
+        assert "those signed: yes; keeps a SHA-256 with each part: no; keeps versions: not known" in said
 
     def test_one_that_takes_any_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         (worry,) = self.worries(monkeypatch, Capabilities(False, True, False))
@@ -187,3 +201,27 @@ class TestChecks:
 
         monkeypatch.setattr(S3Store, "what_it_can", fail)
         assert "resumable_uploads.E026" in self.ids(deployed=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning"),
+    [
+        (refusal("NoSuchUpload", 404), StagingMissing),
+        (refusal("NoSuchKey", 404), StagingMissing),
+        (refusal("404", 404), StagingMissing),
+        (refusal("QuotaExceeded", 403), StorageFull),
+        (refusal("Any", 507), StorageFull),
+        (refusal("SlowDown", 503), Unavailable),
+        (refusal("AccessDenied", 403), Unavailable),
+        (EndpointConnectionError(endpoint_url="http://nowhere"), Unavailable),
+    ],
+    ids=str,
+)
+def test_what_answers_mean(answer: Exception, meaning: type[Exception]) -> None:
+    with pytest.raises(meaning), s3_errors():
+        raise answer
+
+
+def test_without_a_multipart_upload_there_is_nothing() -> None:
+    with pytest.raises(StagingMissing):
+        Handle.parse("")
