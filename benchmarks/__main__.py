@@ -139,7 +139,7 @@ def object_store(bench: Bench, megabytes: int) -> None:
         print("without an S3 engine: versitygw on the PATH, or Go to build it")
         return
     payload = Payload(os.urandom(64 * MIB), s3.PART, 256)
-    assert payload.digests
+    assert payload.digests  # Computed now, and not while it is measured.
     cases: dict[str, Callable[[Path, Payload], s3.Result]] = {
         "boto3's transfer manager, straight": s3.straight,
         "ours": s3.ours,

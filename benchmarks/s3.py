@@ -116,26 +116,27 @@ def _most_memory(pid: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def ours(directory: Path, payload: Payload, connections: int = CONNECTIONS, workers: int = 0) -> Result:
-    """Raw chunks over so many connections, and the composite of them in the end."""
-    with engine(directory / "engine") as target:
-        environment = {**target.environment, **({"WORKERS": str(workers)} if workers else {})}
-        with servers.ours(directory / "data", environment=environment) as server:
-            client = OursClient(server)
-            warm = Payload(payload.pool, PART, 8)
-            client.send_raw(client.init(warm), warm, connections)
+def ours(directory: Path, payload: Payload) -> Result:
+    """Raw chunks, and the composite of them in the end."""
+    with (
+        engine(directory / "engine") as target,
+        servers.ours(directory / "data", environment=target.environment) as server,
+    ):
+        client = OursClient(server)
+        warm = Payload(payload.pool, PART, 8)
+        client.send_raw(client.init(warm), warm, CONNECTIONS)
 
-            def send() -> float:
-                upload_id = client.init(payload)
-                return client.send_raw(upload_id, payload, connections) + client.complete(upload_id, payload)
+        def send() -> float:
+            upload_id = client.init(payload)
+            return client.send_raw(upload_id, payload, CONNECTIONS) + client.complete(upload_id, payload)
 
-            return _measured(target, server.pid, payload.size, send)
+        return _measured(target, server.pid, payload.size, send)
 
 
 def ours_in_four(directory: Path, payload: Payload) -> Result:
     """The same bytes as four uploads side by side, as tusd gets them."""
     share = Payload(payload.pool, PART, payload.chunks // CONNECTIONS)
-    assert share.composite_hash
+    assert share.composite_hash  # Computed now, and not while it is measured.
     with (
         engine(directory / "engine") as target,
         servers.ours(directory / "data", environment=target.environment) as server,
@@ -221,7 +222,7 @@ def memory_of_many(directory: Path) -> int:
         with servers.ours(directory / "data", environment=environment) as server:
             client = OursClient(server)
             upload_id = client.init(payload)
-            worker = max([server.pid, *servers.descendants(server.pid)], key=servers.private_bytes)
+            worker = max([server.pid, *servers.descendants(server.pid)], key=servers.resident_of)
             with _most_memory(worker) as most:
                 in_parallel(16, lambda number: _all_but_the_end(server, upload_id, payload.chunk(number), number))
             return most[0]

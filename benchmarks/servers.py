@@ -210,8 +210,8 @@ def resident_bytes(pid: int) -> int:
     return total
 
 
-def private_bytes(pid: int) -> int:
-    """Memory of one process alone."""
+def resident_of(pid: int) -> int:
+    """Resident bytes of one process, shared ones included."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

@@ -36,7 +36,7 @@ from django.utils import timezone
 
 from ..errors import ChunkSuperseded, NotFound
 from ..models import ChunkReservation, UploadSession
-from ..storage import ChunkLocks, Store
+from ..storage import Store, locks_chunks
 from .transactions import retried
 
 RESERVED_FOR = timedelta(minutes=5)
@@ -68,7 +68,7 @@ def held(session: UploadSession, store: Store, index: int, digest: bytes, *, sup
         StagingMissing: the upload's staged bytes are gone.
         ChunkSuperseded: others are sending other bytes for it at this moment.
     """
-    if isinstance(store, ChunkLocks):
+    if locks_chunks(store):
         with store.exclusive(session.staged, index) as entry:
             yield Cell(entry)
         return
@@ -82,7 +82,7 @@ def held(session: UploadSession, store: Store, index: int, digest: bytes, *, sup
 @contextmanager
 def locked(session: UploadSession, store: Store, index: int) -> Iterator[Any]:
     """Lock a chunk to keep the first part of it, where the store can; elsewhere that part has a name of its own."""
-    if isinstance(store, ChunkLocks):
+    if locks_chunks(store):
         with store.exclusive(session.staged, index) as entry:
             yield entry
     else:
@@ -92,7 +92,7 @@ def locked(session: UploadSession, store: Store, index: int) -> Iterator[Any]:
 @contextmanager
 def locked_run(session: UploadSession, store: Store, first: int, count: int) -> Iterator[list[Any]]:
     """As :func:`locked`, several chunks in a row."""
-    if isinstance(store, ChunkLocks):
+    if locks_chunks(store):
         with store.exclusive_run(session.staged, first, count) as entries:
             yield entries
     else:
@@ -101,7 +101,7 @@ def locked_run(session: UploadSession, store: Store, first: int, count: int) -> 
 
 def reserve(session: UploadSession, store: Store, index: int, digest: bytes) -> Cell:
     """Reserve a chunk for the newest sequential request, until :func:`release`; nothing where the store can lock."""
-    if isinstance(store, ChunkLocks):
+    if locks_chunks(store):
         return Cell()
     return Cell(reservation=_reserve(session, index, digest, supersede=True))
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from ..conf import upload_settings
 from ..errors import Conflict, NotFound
 from ..models import UploadSession
-from ..storage import ChunkLocks, Staged, Store, get_store
+from ..storage import Staged, Store, get_store, locks_chunks
 from . import assembly, claiming, concatenation, moving, nodes, transitions
 from .audit import has_seen, unknown_files
 from .removal import expire, finish_removing, forget_claimed, remove
@@ -216,7 +216,7 @@ class Cleanup:
             if not has_seen(alias):
                 continue  # To the wrong database every upload under way looks like an orphan.
             store = get_store(alias)
-            known_until = None if isinstance(store, ChunkLocks) or self._is_sure else _newest_session()
+            known_until = None if locks_chunks(store) or self._is_sure else _newest_session()
             for staged, written in store.staged():
                 if written > self._now - store.orphan_age or self._is_open(staged.upload_id):
                     continue

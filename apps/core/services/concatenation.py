@@ -34,7 +34,7 @@ from ..conf import MIB
 from ..errors import BadRequest, ContentRefused, Forbidden, QuotaExceeded
 from ..grid import Span, ceil_div
 from ..models import PartOfFinal, UploadSession
-from ..storage import ChunkLocks, PartsChanged, StagingMissing, Writer, WriterSuperseded, get_store
+from ..storage import PartsChanged, StagingMissing, Writer, WriterSuperseded, get_store, locks_chunks
 from . import cells, joined, transitions
 from .conditional import row_of
 from .permission import require_still_allowed
@@ -144,7 +144,7 @@ def repair_partial(found: PartialDamaged, lease: uuid.UUID, keep: Callable[[], N
     """Ask for damaged chunks of a partial again. Where the store locks chunks the partial was never sealed."""
     partial = found.partial
     before = partial.staged
-    if isinstance(get_store(partial.store), ChunkLocks):
+    if locks_chunks(get_store(partial.store)):
         repair = Repair(sorted(found.receipts), before.handle)
     else:
         repair = reopen(partial, sorted(found.receipts), lease, keep)
@@ -272,7 +272,7 @@ class Joining:
     def _make_readable(self, partial: UploadSession) -> None:
         """An object store reads nothing that is not sealed. A partial that is, takes no other bytes anyhow."""
         store = get_store(partial.store)
-        if isinstance(store, ChunkLocks):
+        if locks_chunks(store):
             return
         receipts = dict(partial.receipts.values_list("index", "pk"))
         parts = list(parts_of(partial))

@@ -102,20 +102,27 @@ def others() -> list[Node]:
 
 
 def problems() -> list[str]:
-    """Why this node must not serve beside the others; nothing to say to one that is alone."""
+    """Why this node must not serve: what it has not in common with the others, and its clock."""
+    return _problems_beside(others()) + _problems_of_clock()
+
+
+def _problems_beside(alive: list[Node]) -> list[str]:
     found = []
-    alive = others()
     if alive and _is_for_one_machine():
         names = ", ".join(node.name for node in alive)
         found.append(f"SQLite serves one machine, and there is another one: {names}. Use PostgreSQL.")
     for node in alive:
         found += _differences(node)
-    if abs(skew := seconds_off()) > LARGEST_SKEW:
-        found.append(
-            f"The clock of this machine is {skew:+.1f} s off that of the database: where clocks differ a node takes "
-            "leases that another one still holds."
-        )
     return found
+
+
+def _problems_of_clock() -> list[str]:
+    if abs(skew := seconds_off()) <= LARGEST_SKEW:
+        return []
+    return [
+        f"The clock of this machine is {skew:+.1f} s off that of the database: where clocks differ a node takes "
+        "leases that another one still holds."
+    ]
 
 
 def _is_for_one_machine() -> bool:
@@ -156,15 +163,17 @@ def _has_another_cache(node: Node) -> bool:
 def problems_at_start(patience: float = BEAT_SECONDS + 10, *, pause: float = 1.0) -> list[str]:
     """As :func:`problems`, of nodes that are alive: one that is said to be, and is not heard of again within
     ``patience`` seconds, was this machine under another name, or is gone."""
-    before = {node.name: node.seen_at for node in others()}
+    alive = others()
+    before = {node.name: node.seen_at for node in alive}
     deadline = time.monotonic() + patience
-    while found := problems():
-        if any(node.seen_at > before.get(node.name, node.seen_at) for node in others()):
-            return found
+    while found := _problems_beside(alive):
+        if any(node.seen_at > before.get(node.name, node.seen_at) for node in alive):
+            return found + _problems_of_clock()
         if time.monotonic() >= deadline:
-            return [problem for problem in found if "clock" in problem]
+            break
         time.sleep(pause)
-    return []
+        alive = others()
+    return _problems_of_clock()
 
 
 def seconds_off() -> float:

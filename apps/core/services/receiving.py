@@ -31,7 +31,7 @@ from ..errors import (
 from ..grid import Span
 from ..models import UploadSession
 from ..resumable_hash import RunningHash
-from ..storage import ChunkLocks, Segment, SegmentsMissing, Staged, StagingMissing, Store, WriterSuperseded, get_store
+from ..storage import Segment, SegmentsMissing, Staged, StagingMissing, Store, WriterSuperseded, get_store, locks_chunks
 from . import cells, ledger, quotas
 from .cells import Cell
 from .conditional import row_of, update_if
@@ -93,7 +93,7 @@ SILENCE_SECONDS = 2.0
 
 def silence_of(store: Store) -> float | None:
     """How long a sender may be silent until what it left is put away; None where little is held at a time."""
-    return None if isinstance(store, ChunkLocks) else SILENCE_SECONDS
+    return None if locks_chunks(store) else SILENCE_SECONDS
 
 
 class _Head:
@@ -264,7 +264,7 @@ class ChunkSink:
 
     def _recorded_before(self) -> bytes | None:
         """What is recorded needs no reservation, which might be another one's."""
-        if isinstance(self._store, ChunkLocks):
+        if locks_chunks(self._store):
             return None
         return ledger.recorded_digest(self.session, self.span.index, self._append_token)
 

@@ -27,6 +27,7 @@ from .base import (
     StoredPart,
     WriteGuard,
     Writer,
+    locks_chunks,
 )
 from .errors import PartsChanged, SealLost, SegmentsMissing, StagingMissing, WriterSuperseded
 
@@ -50,6 +51,7 @@ __all__ = [
     "Writer",
     "WriterSuperseded",
     "get_store",
+    "locks_chunks",
 ]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, TypeGuard, runtime_checkable
 from uuid import UUID
 
 from django.core.files.storage import Storage
@@ -283,9 +284,9 @@ class Store(Protocol):
         """
 
 
-@runtime_checkable
 class ChunkLocks(Protocol):
-    """What a store can do besides that can lock a chunk. For others the ledger reserves it: see ``services.cells``."""
+    """What a store can do besides that can lock a chunk (:func:`locks_chunks`). For others the ledger reserves it: see
+    ``services.cells``."""
 
     def exclusive(self, staged: Staged, index: int) -> AbstractContextManager[Any]:
         """Have one chunk for oneself, against all threads and processes, for milliseconds and never over network waits.
@@ -300,6 +301,17 @@ class ChunkLocks(Protocol):
         Raises:
             StagingMissing: the upload's staged bytes are gone.
         """
+
+
+def locks_chunks(store: Store) -> TypeGuard[ChunkLocks]:
+    """Whether a store has :class:`ChunkLocks`."""
+    return _has_chunk_locks(type(store))
+
+
+@lru_cache(maxsize=32)
+def _has_chunk_locks(kind: type) -> bool:
+    """Asked for each chunk several times, which ``isinstance`` of a protocol is slow at."""
+    return hasattr(kind, "exclusive") and hasattr(kind, "exclusive_run")
 
 
 @runtime_checkable

@@ -181,7 +181,8 @@ class MemoryStore:
             self.bucket.segments.pop(segment.name, None)
 
     def remove_all_segments(self, staged: Staged) -> None:
-        self._discard_segments(staged.upload_id)
+        for name in [name for name in self.bucket.segments if name.startswith(staged.upload_id.hex)]:
+            del self.bucket.segments[name]
 
     def publish(self, staged: Staged, size: int, lease: uuid.UUID) -> str:
         if self.name_of(staged) not in self.bucket.objects:
@@ -194,16 +195,12 @@ class MemoryStore:
     def discard(self, staged: Staged) -> None:
         self.bucket.multipart.pop(staged.handle, None)
         self.bucket.objects.pop(self.name_of(staged), None)
-        self._discard_segments(staged.upload_id)
-
-    def _discard_segments(self, upload_id: uuid.UUID) -> None:
-        for name in [name for name in self.bucket.segments if name.startswith(upload_id.hex)]:
-            del self.bucket.segments[name]
+        self.remove_all_segments(staged)
 
     def discard_orphan(self, staged: Staged) -> None:
         self.bucket.multipart.pop(staged.handle, None)
         if not staged.handle:
-            self._discard_segments(staged.upload_id)
+            self.remove_all_segments(staged)
 
     def remove(self, name: str) -> None:
         self.bucket.objects.pop(name, None)

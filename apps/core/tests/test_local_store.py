@@ -20,6 +20,7 @@ from apps.core.conf import MIB
 from apps.core.errors import StorageFull, Unavailable
 from apps.core.grid import Grid
 from apps.core.storage import Staged, WriterSuperseded
+from apps.core.storage.disk import pwrite_all
 from apps.core.storage.local import LocalStore, claims
 from apps.core.storage.local import writer as store_writer
 from apps.core.storage.local.claims import FREE
@@ -380,13 +381,13 @@ def test_a_write_that_stops_early_is_continued(tmp_path: Path, monkeypatch: pyte
     pwritev = os.pwritev
     monkeypatch.setattr(os, "pwritev", lambda fd, data, offset: pwritev(fd, [b"".join(data)[:3]], offset))
     with (tmp_path / "file").open("wb") as file:
-        store_writer.pwrite_all(file.fileno(), [b"01", b"", b"2345", b"6", b"789"], 2)
+        pwrite_all(file.fileno(), [b"01", b"", b"2345", b"6", b"789"], 2)
     assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
 
 
 def test_more_pieces_than_the_system_takes_at_once_are_written(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
-        store_writer.pwrite_all(file.fileno(), [b"x"] * 3000, 0)
+        pwrite_all(file.fileno(), [b"x"] * 3000, 0)
     assert (tmp_path / "file").read_bytes() == b"x" * 3000
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.core.files.base import ContentFile
@@ -27,6 +26,7 @@ from apps.core.storage import on_disk
 
 from .library.models import Video
 from .library.uploading import begin, upload
+from .s3_engine import made_bucket
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -47,22 +47,15 @@ def other_disk() -> Iterator[Path]:
 
 def s3_storage(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bucket of the S3 engine's, by django-storages."""
-    url = urlsplit(os.environ.get("S3_URL", ""))
-    if not url.hostname:
-        pytest.skip("needs an S3 engine: set S3_URL (.ci/s3 starts one)")
+    options = made_bucket(monkeypatch)
     from storages.backends.s3 import S3Storage
 
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    storage = S3Storage(
-        bucket_name=f"field-{uuid.uuid4().hex}",
-        endpoint_url=f"http://{url.hostname}:{url.port}",
-        access_key=url.username,
-        secret_key=url.password,
-        region_name="us-east-1",
-        addressing_style="path",
+    return S3Storage(
+        bucket_name=options["bucket"],
+        endpoint_url=options["endpoint_url"],
+        region_name=options["region_name"],
+        addressing_style=options["addressing_style"],
     )
-    storage.connection.create_bucket(Bucket=storage.bucket_name)
-    return storage
 
 
 @pytest.fixture(params=["same disk", "other disk", "memory", pytest.param("S3", marks=pytest.mark.s3)])

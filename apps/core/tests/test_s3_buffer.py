@@ -120,7 +120,7 @@ def test_a_disk_that_fails_counts_nothing(part: PartBuffer, spool: Spool, monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(os, "pwritev", full)
         with pytest.raises(StorageFull):
             part.to_disk()
     assert spool._disk._used == 0
@@ -154,13 +154,13 @@ def test_of_a_block_that_did_not_fit_nothing_stays(
     part.to_disk()
     write = os.pwrite
 
-    def nearly_full(fd: int, view: memoryview, at: int) -> int:
+    def nearly_full(fd: int, views: list[memoryview], at: int) -> int:
         if at > len(b"mine"):
             raise OSError(28, "No space left on device")
-        return write(fd, bytes(view)[:2], at)
+        return write(fd, bytes(views[0])[:2], at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", nearly_full)
+        patch.setattr(os, "pwritev", nearly_full)
         with pytest.raises(StorageFull):
             part.append(b"more")
     assert content(part) == b"mine"

@@ -155,11 +155,12 @@ class TestTrouble:
         with behind.open(staged) as file:
             assert file.read() == whole(behind)
 
-    def test_a_store_that_is_busy_for_long_is_the_clients_to_ask_again(
-        self, behind: S3Store, engine: TroubledEngine
+    @pytest.mark.parametrize("trouble", ["slow down", "cut"])
+    def test_what_lasts_is_the_clients_to_try_again(
+        self, behind: S3Store, engine: TroubledEngine, trouble: str
     ) -> None:
         staged = begin(behind)
-        engine.trouble = lambda method, path: "slow down"
+        engine.trouble = lambda method, path: trouble
         with pytest.raises(Unavailable):
             write(behind, staged, 2, b"89")
         engine.trouble = lambda method, path: ""
@@ -227,16 +228,6 @@ class TestTrouble:
         behind.seal(staged, parts, LEASE, nothing)
         with behind.open(staged) as file:
             assert file.read() == whole(behind)
-
-    def test_connections_that_are_cut_are_the_clients_to_try_again(
-        self, behind: S3Store, engine: TroubledEngine
-    ) -> None:
-        staged = begin(behind)
-        engine.trouble = lambda method, path: "cut"
-        with pytest.raises(Unavailable):
-            write(behind, staged, 2, b"89")
-        engine.trouble = lambda method, path: ""
-        write(behind, staged, 2, b"89")
 
     def test_who_waits_for_it_keeps_the_lease(
         self, behind: S3Store, engine: TroubledEngine, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,6 @@ from apps.core.services.checked_appending import ExpectedChecksum
 from apps.core.services.creation import Concatenation
 from apps.core.services.repair import parts_of
 from apps.core.storage import (
-    ChunkLocks,
     KeptSegments,
     PartsChanged,
     SealLost,
@@ -36,6 +35,7 @@ from apps.core.storage import (
     Writer,
     WriterSuperseded,
     get_store,
+    locks_chunks,
 )
 from apps.core.storage.local import LocalStore
 
@@ -99,7 +99,7 @@ def written(store: Store, staged: Staged, index: int, data: bytes) -> Writer:
 
 
 def commit(store: Store, staged: Staged, writer: Writer, index: int, data: bytes) -> StoredPart:
-    lock = store.exclusive(staged, index) if isinstance(store, ChunkLocks) else nullcontext()
+    lock = store.exclusive(staged, index) if locks_chunks(store) else nullcontext()
     digest = hashlib.sha256(data).digest()
     with lock as entry:
         etag = writer.commit(entry, digest)
@@ -260,7 +260,7 @@ def test_a_part_of_a_chunk_is_kept_and_gone_on_from(store: Store, staged: Staged
     for start, end in ((0, 1), (1, 3)):
         writer = store.writer(staged, grid.span(0), Guard(), start=start, supersede=True, segments=segments)
         writer.write(data[start:end])
-        lock = store.exclusive(staged, 0) if isinstance(store, ChunkLocks) else nullcontext()
+        lock = store.exclusive(staged, 0) if locks_chunks(store) else nullcontext()
         with lock as entry:
             kept = writer.commit_partial(entry)
         writer.discard()

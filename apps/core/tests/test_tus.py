@@ -23,6 +23,7 @@ from apps.core.models import OwnerUsage, UploadSession
 from apps.core.services import ledger
 from apps.core.services.resumable_upload_service import ResumableUploadService
 from apps.core.signals import upload_completed
+from apps.core.storage.disk import pwrite_all
 from apps.core.storage.local import writer
 
 from .api import Api, assert_problem, session_of, sha256
@@ -699,12 +700,11 @@ class TestAFullDisk:
         data = noise(3 * MIB)
         url = tus.create(len(data))
         tus.patch(url, 0, data[: MIB + 7])
-        write = writer.pwrite_all
 
         def write_while_there_is_room(fd: int, block: Any, offset: int) -> None:
             if offset >= 2 * MIB:
                 raise OSError(errno.ENOSPC, "full")
-            write(fd, block, offset)
+            pwrite_all(fd, block, offset)
 
         with monkeypatch.context() as full:
             full.setattr(writer, "pwrite_all", write_while_there_is_room)

@@ -23,9 +23,9 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
 from ...conf import upload_settings
-from ...errors import StorageFull
 from ...grid import Span
 from ..base import PublishedObject, Reopened, Segment, Staged, StoredPart, WriteGuard
+from ..disk import require_free
 from ..errors import SealLost, StagingMissing, storage_errors
 from .claims import FREE, ClaimEntry
 from .staging import Staging, make_private, open_private_directory
@@ -89,9 +89,7 @@ class LocalStore:
         return ""
 
     def require_room(self, size: int) -> None:
-        stats = os.fstatvfs(self._staging.fd)
-        if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
-            raise StorageFull
+        require_free(os.fstatvfs(self._staging.fd), size)
 
     def writer(
         self,

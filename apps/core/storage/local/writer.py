@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
 from functools import cached_property
 from typing import BinaryIO
 from uuid import UUID
@@ -13,25 +12,12 @@ from ...conf import MIB, upload_settings
 from ...grid import Span
 from ...memory import memory_budget
 from ..base import WriteGuard
+from ..disk import pwrite_all
 from ..errors import StagingMissing, WriterSuperseded, storage_errors
 from .claims import COMMITTED, ENTRY_SIZE, FREE, PARTIAL, ClaimEntry
 from .staging import Staging
 
 BLOCK = MIB
-_MOST_VECTORS = 1024
-"""IOV_MAX of Linux."""
-
-
-def pwrite_all(fd: int, data: Sequence[bytes | memoryview], offset: int) -> None:
-    """Write all of ``data`` at ``offset``, without joining it; a single ``pwritev`` may stop early."""
-    views = [memoryview(each) for each in data]
-    while views:
-        written = os.pwritev(fd, views[:_MOST_VECTORS], offset)
-        offset += written
-        while views and written >= len(views[0]):
-            written -= len(views.pop(0))
-        if written:
-            views[0] = views[0][written:]
 
 
 class LocalWriter:

@@ -12,9 +12,10 @@ import tempfile
 import time
 from typing import Any, BinaryIO
 
-from ...conf import MIB, upload_settings
-from ...errors import StorageFull, Unavailable
+from ...conf import MIB
+from ...errors import Unavailable
 from ...memory import MemoryBudget
+from ..disk import pwrite_all, require_free
 from ..errors import storage_errors
 
 FAST_RATE = MIB
@@ -45,9 +46,7 @@ class Spool:
             Unavailable: others have all of it.
             StorageFull: the disk has less free than the ``min_free_disk_bytes`` setting.
         """
-        stats = os.statvfs(self.directory)
-        if stats.f_bavail * stats.f_frsize - size < upload_settings().min_free_disk_bytes:
-            raise StorageFull
+        require_free(os.statvfs(self.directory), size)
         if not self._disk.try_take(size, self._most_disk):
             raise Unavailable("The server holds as many bytes of slow senders as it may; try again in a moment.")
 
@@ -128,7 +127,7 @@ class PartBuffer:
         self._spool.take_disk(size)
         try:
             with storage_errors():
-                _pwrite_all(file, block, self._on_disk)
+                pwrite_all(file.fileno(), [block], self._on_disk)
         except BaseException:
             self._spool.release_disk(size)
             os.ftruncate(file.fileno(), self._on_disk)
@@ -166,11 +165,3 @@ class PartBuffer:
         self._spool.memory.release(self._lent)
         self._lent = 0
         self._memory = bytearray()
-
-
-def _pwrite_all(file: BinaryIO, block: bytes | bytearray | memoryview, at: int) -> None:
-    view = memoryview(block)
-    while view:
-        written = os.pwrite(file.fileno(), view, at)
-        view = view[written:]
-        at += written

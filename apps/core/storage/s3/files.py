@@ -14,7 +14,7 @@ from .reader import ObjectReader
 
 
 class PublishedObjects(Storage):
-    """Reads, measures and removes; nothing is saved through it, since publishing moves nothing."""
+    """Reads and measures. Nothing is saved or removed through it: that is for uploads alone."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket

@@ -48,7 +48,7 @@ class Multipart:
     def begin(cls, bucket: Bucket, upload_id: UUID, *, mime_type: str, for_copies: bool = False) -> Multipart:
         """
         Args:
-            for_copies: parts will be copied; whose digests not every store gets right, so that ETags alone name them.
+            for_copies: parts will be copied. Not every store gets digests of copies right, so ETags alone name them.
         """
         with_digests = bucket.capabilities.echoes_checksums and not for_copies
         random = Handle.new_random(with_digests=with_digests)

@@ -204,7 +204,8 @@ class S3Store:
             self.bucket.delete(segment.name)
 
     def remove_all_segments(self, staged: Staged) -> None:
-        self._discard_segments(staged.upload_id)
+        for listed in self.bucket.listed(self._keys.segments_of(staged.upload_id)):
+            self.bucket.delete(listed["Key"])
 
     def publish(self, staged: Staged, size: int, lease: UUID) -> str:
         """Say that it is verified, to whom policies of the bucket concern. It is where it stays already."""
@@ -229,17 +230,13 @@ class S3Store:
         if staged.handle:
             self._multipart(staged).abort()
             self.bucket.delete(self._keys.of(staged))
-        self._discard_segments(staged.upload_id)
+        self.remove_all_segments(staged)
 
     def discard_orphan(self, staged: Staged) -> None:
         if staged.handle:
             self._multipart(staged).abort()
         else:
-            self._discard_segments(staged.upload_id)
-
-    def _discard_segments(self, upload_id: UUID) -> None:
-        for listed in self.bucket.listed(self._keys.segments_of(upload_id)):
-            self.bucket.delete(listed["Key"])
+            self.remove_all_segments(staged)
 
     def remove(self, name: str) -> None:
         self.bucket.delete(self._keys.files + name)
