@@ -28,7 +28,7 @@ from .publishing import Publication
 from .removal import remove, remove_copied, remove_left_segments, remove_staged
 from .repair import parts_of, remove_what_was_replaced, reopen
 from .secure_file_upload_service import SecureFileUploadService
-from .verification import Progress, RecordedChunk, Verdict, Verification
+from .verification import Progress, RecordedChunk, Verdict, Verification, sha256_of_one
 
 logger = logging.getLogger(__name__)
 
@@ -181,12 +181,14 @@ class _Assembly:
             self._require(transitions.renew_lease(self._session, self._lease))
 
     def _verify(self, chunks: list[RecordedChunk]) -> Verdict:
-        """The store's own word is enough for a composite, if it verified the parts; a SHA-256 needs all bytes."""
+        """The store's own word is enough for a composite, if it verified the parts; a SHA-256 of more than one chunk
+        needs all bytes."""
         wanted = upload_settings().whole_file_sha256
         by_default = not self._store.verifies_parts
         with_sha256 = bool(self._session.file_hash or self._publication) or (by_default if wanted is None else wanted)
-        if self._store.verifies_parts and not with_sha256:
-            return Verdict([], "")
+        sha256 = "" if self._publication else sha256_of_one(chunks)
+        if self._store.verifies_parts and (sha256 or not with_sha256):
+            return Verdict([], sha256)
         return Verification(
             chunks,
             lambda: self._store.open(self._session.staged),

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -64,6 +64,13 @@ class Verdict:
 
     damaged: list[int]
     sha256: str
+
+
+def sha256_of_one(chunks: Sequence[RecordedChunk]) -> str:
+    """The SHA-256 of a file in hex, where its receipts say it: of no chunk, or of one. Empty otherwise."""
+    if len(chunks) > 1:
+        return ""
+    return chunks[0].sha256.hex() if chunks else hashlib.sha256().hexdigest()
 
 
 class Verification:
@@ -194,7 +201,7 @@ class Verification:
             return ""
         if self._running is not None:
             return self._running.digest().hex()
-        return self._chunks[0].sha256.hex() if self._chunks else hashlib.sha256().hexdigest()
+        return sha256_of_one(self._chunks)
 
     def _verify_chunks(self, between: Callable[[], None] = lambda: None) -> None:
         """A lane."""

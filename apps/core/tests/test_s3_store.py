@@ -100,6 +100,23 @@ class TestVerifiedByTheStore:
         # The first bytes, by which the type is judged.
         assert len(content) == 1
 
+    def test_the_sha256_of_a_file_of_one_chunk_is_that_of_its_receipt(
+        self, options: dict[str, Any], service: Any, uploads: Any, engine: TroubledEngine
+    ) -> None:
+        use(uploads, {**options, "endpoint_url": engine.url})
+        digest = hashlib.sha256(b"0123").hexdigest()
+        session, _ = service.create(filename="a.bin", total_size=4, file_hash=digest)
+        sink = service.receive_chunk(session, 0)
+        sink.receive(b"0123")
+        sink.finish()
+        assert service.complete(session).sha256 == digest
+        assert len([path for method, path in engine.seen if method == "GET" and "/files/" in path]) == 1
+
+    def test_that_of_an_empty_file_is_known(self, options: dict[str, Any], service: Any, uploads: Any) -> None:
+        use(uploads, options)
+        session, _ = service.create(filename="a.bin", total_size=0)
+        assert service.complete(session).sha256 == hashlib.sha256().hexdigest()
+
     def test_a_store_that_does_not_is_read_once(
         self, options: dict[str, Any], service: Any, uploads: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -254,6 +271,16 @@ class TestTrouble:
             assert (reader.seek(-3, io.SEEK_END), reader.read(2), reader.tell()) == (7, b"78", 9)
             assert (reader.seek(-1, io.SEEK_CUR), reader.read()) == (8, b"89")
             assert reader.read() == b""
+
+    def test_a_published_file_that_is_listed_and_cannot_be_read_is_missing(
+        self, options: dict[str, Any], service: Any, uploads: Any, engine: TroubledEngine
+    ) -> None:
+        use(uploads, {**options, "endpoint_url": engine.url})
+        session = service.complete(begin_upload(service))
+        engine.trouble = lambda method, path: "gone" if method == "GET" and "/files/" in path else ""
+        with session.file.open("rb") as stored, pytest.raises(FileNotFoundError):
+            stored.read()
+        assert audit.Audit(rehash=True).run().missing_files == [str(session.upload_id)]
 
     def test_an_object_that_is_shorter_than_it_was_is_trouble(self, store: S3Store) -> None:
         store.bucket.put("object", b"0123456789", hashlib.sha256(b"0123456789").digest())

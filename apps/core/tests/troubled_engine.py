@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 
 Trouble = Callable[[str, str], str]
 """Is given method and path of a request, and says what happens to it: nothing (empty), ``slow down``, ``cut`` before
-the engine sees it, ``lost`` after it did, when only the answer is lost, or ``damage`` of the bytes on the way."""
+the engine sees it, ``lost`` after it did, when only the answer is lost, ``damage`` of the bytes on the way, or
+``gone`` as if there were no such object."""
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code></Error>"
+_XML = {"Content-Type": "application/xml"}
 
 
 def _no_trouble(method: str, path: str) -> str:
@@ -47,7 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if trouble == "slow down":
-            self._answer(503, {"Content-Type": "application/xml"}, SLOW_DOWN)
+            self._answer(503, _XML, SLOW_DOWN)
+            return
+        if trouble == "gone":
+            self._answer(404, _XML, NO_SUCH_KEY)
             return
         if trouble == "damage":
             body = body[:-1] + bytes([body[-1] ^ 1])

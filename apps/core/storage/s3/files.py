@@ -13,6 +13,19 @@ from .bucket import Bucket
 from .reader import ObjectReader
 
 
+class _PublishedReader(ObjectReader):
+    def readinto(self, buffer: Any) -> int:
+        """
+        Raises:
+            FileNotFoundError: the object is gone.
+            Unavailable: the store does not answer.
+        """
+        try:
+            return super().readinto(buffer)
+        except StagingMissing:
+            raise FileNotFoundError(self.key) from None
+
+
 class PublishedObjects(Storage):
     """Reads and measures. Nothing is saved or removed through it: that is for uploads alone."""
 
@@ -25,7 +38,7 @@ class PublishedObjects(Storage):
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         if mode not in ("rb", "r"):
             raise ValueError("Published files are read, never written.")
-        stored: Any = ObjectReader(self._bucket, self._key(name), self.size(name))
+        stored: Any = _PublishedReader(self._bucket, self._key(name), self.size(name))
         return File(stored, name)
 
     def _save(self, name: str, content: Any) -> str:

@@ -28,7 +28,7 @@ class ObjectReader(io.RawIOBase):
     def __init__(self, bucket: Bucket, key: str, size: int) -> None:
         super().__init__()
         self._bucket = bucket
-        self._key = key
+        self.key = key
         self._size = size
         self._position = 0
         self._body: Any = None
@@ -87,7 +87,7 @@ class ObjectReader(io.RawIOBase):
     def _ask(self) -> None:
         self._let_go()
         end = min(self._position + WINDOW, self._size)
-        self._body = self._bucket.get(self._key, Range=f"bytes={self._position}-{end - 1}")["Body"]
+        self._body = self._bucket.get(self.key, Range=f"bytes={self._position}-{end - 1}")["Body"]
         self._body_end = end
 
     def _let_go(self) -> None:
