@@ -535,6 +535,29 @@ class TestDownloads:
         assert (answer.status_code, b"".join(answer.streaming_content)) == (206, b"123")
         assert answer["X-Content-Type-Options"] == "nosniff"
 
+    @pytest.mark.parametrize(
+        ("trouble", "status", "code"), [("slow down", 503, "unavailable"), ("gone", 404, "not_found")]
+    )
+    def test_a_file_that_cannot_be_read_is_an_error_like_others(
+        self,
+        options: dict[str, Any],
+        engine: TroubledEngine,
+        service: Any,
+        uploads: Any,
+        client: Any,
+        owner: Any,
+        trouble: str,
+        status: int,
+        code: str,
+    ) -> None:
+        use(uploads, {**options, "endpoint_url": engine.url})
+        upload = service.complete(begin_upload(service))
+        client.force_login(owner)
+        # Who only asks whether it is there is told that it is.
+        engine.trouble = lambda method, path: trouble if method == "GET" and "/files/" in path else ""
+        answer = client.get(upload.file.url)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
 
 class TestObjects:
     def test_a_verified_object_is_tagged(self, store: S3Store, staged: Staged) -> None:

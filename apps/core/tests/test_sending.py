@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import io
 import os
 import socket
 from pathlib import Path
@@ -14,7 +16,7 @@ from django.core.files import File
 from django.db import connection, transaction
 from django.test import AsyncRequestFactory, RequestFactory
 
-from apps.core.errors import Throttled
+from apps.core.errors import Throttled, Unavailable
 from apps.core.views.sending import BLOCK, on_their_way, sent_file
 
 pytestmark = pytest.mark.integration
@@ -70,6 +72,22 @@ def test_one_user_has_so_many_at_once(request_: Any, stored: File[bytes], upload
     sent_file(request_, another(stored), 1, "b").close()
     first.close()
     sent_file(request_, another(stored), 1, "a").close()
+    assert not on_their_way._by_user
+
+
+@pytest.mark.parametrize("request_", [WSGI, ASGI], ids=["wsgi", "asgi"])
+@pytest.mark.parametrize(("number", "raised"), [(errno.EIO, Unavailable), (errno.ENOENT, FileNotFoundError)])
+def test_one_that_cannot_be_read_is_said_so_before_it_is_begun(
+    request_: Any, number: int, raised: type[Exception]
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(number, os.strerror(number))
+
+    stored = File(Broken(), "file")
+    with pytest.raises(raised):
+        sent_file(request_, stored, 1, "a")
+    assert stored.closed
     assert not on_their_way._by_user
 
 

@@ -7,7 +7,9 @@ attachment of the same type; ``nosniff``, the sandbox and a bound on downloads a
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from django.core.files import File
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, http_date, parse_etags
@@ -29,6 +31,7 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
     Raises:
         NotFound: the file was removed.
         Throttled: its owner is downloading too many already.
+        Unavailable: it cannot be read now.
     """
     size = session.total_size or 0
     etag = f'"{session.published_digest}"'
@@ -43,22 +46,33 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
         return HttpResponse(problem.body(), status=416, headers=problem.headers())
     if request.method == "GET" and (elsewhere := _address_in_store(session)):
         return HttpResponse(status=302, headers={"Location": elsewhere, **_HEADERS_OF_ADDRESS})
-    try:
-        stored = session.file.open("rb")
-    except (FileNotFoundError, ValueError):  # Django's for a row without a name.
-        raise NotFound from None
+    stored = _opened(session)
     if request.method == "HEAD":
         stored.close()
         return HttpResponse(headers={**headers, "Content-Length": str(size)})
     stored.seek(wanted.start)
     response = StreamingHttpResponse(
-        sent_file(request, stored, len(wanted), Principal.owning(session).key),
+        _content(request, stored, len(wanted), session),
         status=200 if len(wanted) == size else 206,
         headers={**headers, "Content-Length": str(len(wanted))},
     )
     if response.status_code == 206:
         response["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
     return response
+
+
+def _opened(session: UploadSession) -> File[bytes]:
+    try:
+        return session.file.open("rb")
+    except (FileNotFoundError, ValueError):  # Django's for a row without a name.
+        raise NotFound from None
+
+
+def _content(request: HttpRequest, stored: File[bytes], size: int, session: UploadSession) -> Any:
+    try:
+        return sent_file(request, stored, size, Principal.owning(session).key)
+    except FileNotFoundError:
+        raise NotFound from None
 
 
 def _address_in_store(session: UploadSession) -> str | None:

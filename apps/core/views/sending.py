@@ -24,6 +24,7 @@ from django.http import HttpRequest
 
 from ..conf import KIB, upload_settings
 from ..errors import Throttled
+from ..troubles import translated
 
 BLOCK = 256 * KIB
 
@@ -58,25 +59,26 @@ on_their_way = _OnTheirWay()
 class _SentFile:
     """Blocks of a file, to be iterated once. What it holds it gives back when it is closed, or was never used."""
 
-    def __init__(self, stored: File[bytes], size: int, user: str) -> None:
+    def __init__(self, stored: File[bytes], first: bytes, size: int, user: str) -> None:
         self._stored = stored
-        self._size = size
+        self._first = first
+        self._left = size - len(first)
         # A server may drop a response that it never began to send.
         self.close = weakref.finalize(self, _give_back, stored, user)
 
 
 class _SentInThread(_SentFile):
-    def __init__(self, stored: File[bytes], size: int, user: str, socket: Any) -> None:
-        super().__init__(stored, size, user)
+    def __init__(self, stored: File[bytes], first: bytes, size: int, user: str, socket: Any) -> None:
+        super().__init__(stored, first, size, user)
         self._socket = socket
 
     def __iter__(self) -> Iterator[bytes]:
         before = self._socket and self._socket.gettimeout()
         if self._socket:
             self._socket.settimeout(upload_settings().send_timeout)
-        left = self._size
-        while left and (block := self._stored.read(min(BLOCK, left))):
-            left -= len(block)
+        yield self._first
+        while self._left and (block := self._stored.read(min(BLOCK, self._left))):
+            self._left -= len(block)
             yield block
         if self._socket:
             self._socket.settimeout(before)
@@ -85,10 +87,10 @@ class _SentInThread(_SentFile):
 class _SentByLoop(_SentFile):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read = sync_to_async(self._stored.read, thread_sensitive=False)
-        left = self._size
         try:
-            while left and (block := await read(min(BLOCK, left))):
-                left -= len(block)
+            yield self._first
+            while self._left and (block := await read(min(BLOCK, self._left))):
+                self._left -= len(block)
                 yield block
         finally:
             self.close()
@@ -97,18 +99,27 @@ class _SentByLoop(_SentFile):
 def sent_file(request: HttpRequest, stored: File[bytes], size: int, user: str) -> Any:
     """The next ``size`` bytes of an open file, which is closed in the end, as content of a streaming response.
 
+    The first block is read at once, while there can be another answer still.
+
     Raises:
-        Throttled: this user has too many on their way. The file is closed then too.
+        Throttled: this user has too many on their way.
+        FileNotFoundError, Unavailable: the file cannot be read. It is closed, as it is whatever is raised.
     """
     try:
         on_their_way.begin(user)
     except Throttled:
         stored.close()
         raise
+    try:
+        with translated():
+            first = stored.read(min(BLOCK, size))
+    except BaseException:
+        _give_back(stored, user)
+        raise
     _let_databases_go()
     if isinstance(request, ASGIRequest):
-        return _SentByLoop(stored, size, user)
-    return _SentInThread(stored, size, user, request.META.get("gunicorn.socket"))
+        return _SentByLoop(stored, first, size, user)
+    return _SentInThread(stored, first, size, user, request.META.get("gunicorn.socket"))
 
 
 def _give_back(stored: File[bytes], user: str) -> None:
