@@ -59,7 +59,9 @@ def _isolated(settings: Any, tmp_path: Path) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
     if os.environ.get("TEST_STORE"):
-        settings.RESUMABLE_UPLOADS = {**settings.RESUMABLE_UPLOADS, "STORES": {"default": _other_store(tmp_path)}}
+        # As on a disk: many tests look at that digest.
+        changed = {"STORES": {"default": _other_store(tmp_path)}, "WHOLE_FILE_SHA256": True}
+        settings.RESUMABLE_UPLOADS = {**settings.RESUMABLE_UPLOADS, **changed}
 
 
 def _other_store(tmp_path: Path) -> dict[str, Any]:
