@@ -186,9 +186,10 @@ class _Assembly:
         wanted = upload_settings().whole_file_sha256
         by_default = not self._store.verifies_parts
         with_sha256 = bool(self._session.file_hash or self._publication) or (by_default if wanted is None else wanted)
-        sha256 = "" if self._publication else sha256_of_one(chunks)
-        if self._store.verifies_parts and (sha256 or not with_sha256):
-            return Verdict([], sha256)
+        is_left_out = wanted is False and not with_sha256
+        recorded = "" if is_left_out or self._publication else sha256_of_one(chunks)
+        if self._store.verifies_parts and (recorded or not with_sha256):
+            return Verdict([], recorded)
         return Verification(
             chunks,
             lambda: self._store.open(self._session.staged),

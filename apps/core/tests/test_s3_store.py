@@ -19,14 +19,17 @@ from django.core.files.base import ContentFile
 from apps.core.conf import MIB
 from apps.core.errors import MissingChunks, Unavailable, UploadError
 from apps.core.models import UploadSession
-from apps.core.services import audit
+from apps.core.services import audit, transitions
 from apps.core.services.cleanup import Cleanup
 from apps.core.services.creation import Concatenation
+from apps.core.services.repair import parts_of
 from apps.core.storage import Segment, Staged, StagingMissing, get_store
 from apps.core.storage.s3 import S3Store
 from apps.core.storage.s3.reader import ObjectReader
 from apps.core.storage.s3.segments import MOST_SEGMENTS
 
+from .library.uploading import DATA as UPLOADED
+from .library.uploading import begin as begin_for_field
 from .noise import noise
 from .s3_engine import made_bucket, made_store
 from .test_stores import LEASE, grid_of, nothing, pieces_of, whole, write, write_all
@@ -111,6 +114,18 @@ class TestVerifiedByTheStore:
         sink.finish()
         assert service.complete(session).sha256 == digest
         assert len([path for method, path in engine.seen if method == "GET" and "/files/" in path]) == 1
+
+    def test_but_what_goes_elsewhere_is_read_before_it_is_copied(
+        self, options: dict[str, Any], owner: Any, service: Any, uploads: Any
+    ) -> None:
+        use(uploads, options)
+        session = begin_for_field(owner)
+        transitions.begin_assembling(session)
+        objects().seal(session.staged, parts_of(session), LEASE, nothing)
+        other = b"x" * len(UPLOADED)
+        objects().bucket.put(objects()._keys.of(session.staged), other, hashlib.sha256(other).digest())
+        with pytest.raises(MissingChunks):
+            service.complete(session)
 
     def test_that_of_an_empty_file_is_known(self, options: dict[str, Any], service: Any, uploads: Any) -> None:
         use(uploads, options)
