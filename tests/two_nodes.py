@@ -82,8 +82,8 @@ def node_command() -> list[str]:
 
 
 @contextmanager
-def cluster(directory: Path) -> Iterator[Cluster]:
-    """Two nodes that are up."""
+def cluster(directory: Path, **environment: str) -> Iterator[Cluster]:
+    """Two nodes that are up; ``environment`` overrides what is in their files."""
     directory.chmod(0o755)
     bucket = make_bucket(f"nodes-{secrets.token_hex(6)}")
     shared = {
@@ -95,6 +95,7 @@ def cluster(directory: Path) -> Iterator[Cluster]:
         "SECURE_PROXY": "",
         "DATABASE_URL": os.environ["POSTGRESQL_URL"],
         "WORKERS": "1",
+        **environment,
     }
     for name in ("HOST", "PORT", "DATA_DIR", "S3_SPOOL"):
         del shared[name]

@@ -16,7 +16,7 @@ from intelliwiz_config.paths import data_directory
 from .context import Context
 from .report import Report, table
 
-CAMPAIGNS = ("kill", "damage", "disk", "database", "expiry", "concurrency", "network", "nodes")
+CAMPAIGNS = ("kill", "damage", "disk", "database", "expiry", "concurrency", "network", "nodes", "object_store")
 
 
 def main() -> int:
