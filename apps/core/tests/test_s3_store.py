@@ -59,7 +59,9 @@ def options(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def engine(options: dict[str, Any]) -> Iterator[TroubledEngine]:
+def engine(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[TroubledEngine]:
+    # Twice is again; pauses grow.
+    monkeypatch.setattr("apps.core.storage.s3.bucket.TRIES", 2)
     with troubled(options["endpoint_url"]) as server:
         yield server
 
