@@ -19,6 +19,7 @@ from pathlib import Path
 import environ
 
 from . import running
+from .database import await_database, require_migrated
 from .paths import data_directory
 from .proxies import TrustedProxies
 from .static_files import choose_static_root, collect_static_files
@@ -126,22 +127,14 @@ def _prepare(*, migrate: bool) -> None:
     call_command("check")
     if not settings.DEBUG:
         collect_static_files()
+    await_database()
     if migrate:
         with preparing():
             call_command("migrate", verbosity=0)
     else:
-        _require_migrated()
+        require_migrated()
     _require_fitting_node()
     connections.close_all()
-
-
-def _require_migrated() -> None:
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        sys.exit("The database is not up to date. Run 'python manage.py migrate' once, or start with --migrate.")
 
 
 def _require_fitting_node() -> None:
