@@ -19,7 +19,8 @@ from ..errors import ChecksumMismatch, ChunkConflict, ChunkSuperseded
 from ..models import UploadSession
 from ..storage import StagingMissing, WriterSuperseded, get_store
 from . import cells, ledger
-from .appending import AppendSink, PartialChunk
+from .appending import AppendSink
+from .partial_chunk import PartialChunk
 from .receiving import staging_lost
 from .sequential_ledger import Run, has_run, record_run
 from .transactions import on_fresh_connection

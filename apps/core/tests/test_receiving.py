@@ -27,7 +27,7 @@ from apps.core.errors import (
     UploadError,
 )
 from apps.core.models import ChunkReceipt, UploadSession
-from apps.core.services import appending, sequential_ledger
+from apps.core.services import partial_chunk, sequential_ledger
 from apps.core.services.appending import record_kept_part
 from apps.core.services.sequential_ledger import KeptPart
 from apps.core.storage import get_store
@@ -328,7 +328,7 @@ class TestInOrder:
     def test_small_steps_read_nothing_again(self, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         data = b"0123456789"
         session = begin(service, 10, chunk_size=10, file_hash=hashlib.sha256(data).hexdigest())
-        monkeypatch.setattr(appending, "_hash_stored", lambda *arguments: pytest.fail("read the kept part again"))
+        monkeypatch.setattr(partial_chunk, "_hash_stored", lambda *arguments: pytest.fail("read the kept part again"))
         for start in range(10):
             service.receive_from(service.find(session.upload_id), start).receive(data[start : start + 1])
             if start < 9:
