@@ -5,6 +5,7 @@ A server holds a lock on a file in its DATA_DIR as long as it lives; the kernel 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -22,8 +23,20 @@ GRACE = 3.0
 
 def require_free_port(host: str, port: int) -> None:
     """End the process with a clear message if something listens there."""
-    if port and not _comes_true(lambda: not is_listening(host, port)):
+    if port and not _comes_true(lambda: _is_free(host, port)):
         sys.exit(f"Something listens on {host}:{port} already. Stop it, or set PORT.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Whether it can be bound. A connection says less: a killed server that is not gone yet may answer none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE  # What else is wrong says the server, when it binds.
+    return True
 
 
 def is_listening(host: str, port: int) -> bool:
