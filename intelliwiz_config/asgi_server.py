@@ -40,11 +40,18 @@ def worker() -> Any:
     from .asgi import application
 
     end_with_supervisor()
+    _keep_beating()
     # What is loaded by now stays. The collector looked at all of it again and again: a tenth of what thousands of
     # connections cost.
     gc.collect()
     gc.freeze()
     return application
+
+
+def _keep_beating() -> None:
+    from apps.core.services import nodes  # It needs the app registry, which the application has filled.
+
+    nodes.watch.keep_beating()
 
 
 def _parse() -> argparse.Namespace:

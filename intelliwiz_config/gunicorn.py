@@ -40,6 +40,12 @@ def pre_request(worker: Any, request: Any) -> None:
     unread_bodies.remember(request)
 
 
+def post_worker_init(worker: Any) -> None:
+    from apps.core.services import nodes
+
+    nodes.watch.keep_beating()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Let the metrics of a dead process go where counters are kept."""
     from prometheus_client import multiprocess

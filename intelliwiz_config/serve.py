@@ -143,7 +143,7 @@ def _require_fitting_node() -> None:
     from apps.core.services import nodes
 
     try:
-        found = nodes.problems_at_start()
+        found = nodes.problems_at_start(tell=lambda line: print(line, file=sys.stderr, flush=True))
     except UploadError as error:
         print(f"The store cannot be asked yet: {error}", file=sys.stderr, flush=True)
         return

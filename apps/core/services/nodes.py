@@ -5,10 +5,11 @@ store, the secret key and the cache. A node that has another secret refuses what
 another one looks for bytes where there are none; one with a cache of its own counts throttles for itself; one whose
 clock is off takes leases that are still held. All of it looks fine on each of them alone.
 
-So each node says now and then, in a row of its own (a *heartbeat*), what it is; and compares itself with those that
-were heard of lately. Any process of a node does it, when it begins an upload or is asked whether it is ready, at most
-once in :data:`BEAT_SECONDS`. A node that does not fit says so in ``/readyz``, so that a load balancer sends it nothing,
-and in the log; and does not start, where whoever starts it asks :func:`problems_at_start`.
+So each node says every :data:`BEAT_SECONDS`, in a row of its own (a *heartbeat*), what it is; and compares itself with
+those that were heard of lately. Each process of a node does it, on a thread that a server starts
+(:meth:`_Watch.keep_beating`), or the first upload, or the first who asks whether it is ready. A node that does not fit
+says so in ``/readyz``, so that a load balancer sends it nothing, and in the log; and does not start, where whoever
+starts it asks :func:`problems_at_start`.
 
 A node with another version is no problem but a stage of an upgrade: it is told as a warning (see ``docs/OPERATIONS.md``
 for how long that may last).
@@ -20,21 +21,23 @@ import logging
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from ..conf import upload_settings
+from ..errors import UploadError
 from ..models import Node, UploadSession
 from ..storage import get_store
 
@@ -106,13 +109,18 @@ def problems() -> list[str]:
     return _problems_beside(others()) + _problems_of_clock()
 
 
-def _problems_beside(alive: list[Node]) -> list[str]:
+def _problems_beside(alive: list[Node], *, once: bool = False) -> list[str]:
+    """``once``: what is not in the cache is a problem at once, and not only when it is still not there later."""
     found = []
     if alive and _is_for_one_machine():
         names = ", ".join(node.name for node in alive)
         found.append(f"SQLite serves one machine, and there is another one: {names}. Use PostgreSQL.")
     for node in alive:
         found += _differences(node)
+        if not _is_in_cache(node) and (once or _was_not_in_cache_before(node)):
+            found.append(
+                f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL."
+            )
     return found
 
 
@@ -143,8 +151,6 @@ def _differences(node: Node) -> list[str]:
     alias = upload_settings().store
     if (node.store_alias, node.store_identity) != (alias, get_store(alias).identity()):
         found.append(f"{node.name} puts new uploads into another store ({node.store_alias!r}, here {alias!r}).")
-    if _has_another_cache(node):
-        found.append(f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL.")
     return found
 
 
@@ -152,21 +158,33 @@ _not_in_cache: dict[str, datetime] = {}
 """When each node had been heard of last, as what it says of itself was first not found in the cache."""
 
 
-def _has_another_cache(node: Node) -> bool:
-    """A cache that was emptied, or started anew, has it again once the node was heard of again."""
-    if cache.get(_cache_key(node.name, node.cache_token)) == node.cache_token:
+def _is_in_cache(node: Node) -> bool:
+    is_there = bool(cache.get(_cache_key(node.name, node.cache_token)) == node.cache_token)
+    if is_there:
         _not_in_cache.pop(node.name, None)
-        return False
+    return is_there
+
+
+def _was_not_in_cache_before(node: Node) -> bool:
+    """A cache that was emptied, or started anew, has it again once the node was heard of again."""
     return node.seen_at > _not_in_cache.setdefault(node.name, node.seen_at)
 
 
-def problems_at_start(patience: float = BEAT_SECONDS + 10, *, pause: float = 1.0) -> list[str]:
+def problems_at_start(
+    patience: float = BEAT_SECONDS + 10, *, pause: float = 1.0, tell: Callable[[str], None] = lambda line: None
+) -> list[str]:
     """As :func:`problems`, of nodes that are alive: one that is said to be, and is not heard of again within
-    ``patience`` seconds, was this machine under another name, or is gone."""
+    ``patience`` seconds, was this machine under another name, or is gone.
+
+    Args:
+        tell: called with a line of text if there is somebody to be waited for.
+    """
     alive = others()
     before = {node.name: node.seen_at for node in alive}
     deadline = time.monotonic() + patience
-    while found := _problems_beside(alive):
+    if _problems_beside(alive, once=True):
+        tell(f"This node differs from {', '.join(before)}; up to {patience:.0f} s to find out whether that one serves.")
+    while found := _problems_beside(alive, once=True):
         if any(node.seen_at > before.get(node.name, node.seen_at) for node in alive):
             return found + _problems_of_clock()
         if time.monotonic() >= deadline:
@@ -205,6 +223,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._thread: Thread | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -218,7 +237,29 @@ class _Watch:
                 self._look()
             finally:
                 self._lock.release()
+            self.keep_beating()
         return self._problems
+
+    def keep_beating(self) -> None:
+        """Say so from now on, as long as the process lives: a node that nobody asks must be heard of too."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = Thread(target=self._beat_on, daemon=True, name="node")
+            self._thread.start()
+
+    def _beat_on(self) -> None:
+        while True:
+            left = self._looked_at + BEAT_SECONDS - time.monotonic()
+            if left > 0:
+                time.sleep(left)
+            else:
+                self._beat_once()
+
+    def _beat_once(self) -> None:
+        try:
+            with self._lock:
+                self._look()
+        finally:
+            connections.close_all()
 
     def _look(self) -> None:
         try:
@@ -226,6 +267,8 @@ class _Watch:
             found = problems()
             for difference in other_versions() if not found else ():
                 logger.warning("nodes differ: %s", difference)
+        except (UploadError, DatabaseError) as error:
+            found = [f"It could not be compared with the other nodes: {str(error).strip()}"]
         except Exception:
             logger.exception("comparing with other nodes failed")
             found = ["It could not be compared with the other nodes."]

@@ -50,6 +50,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds other nodes, but those that make some."""
     monkeypatch.setattr(nodes, "BEAT_SECONDS", math.inf)
+    monkeypatch.setattr(nodes.watch, "keep_beating", lambda: None)
     nodes.watch.forget()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,7 +90,10 @@ def test_one_that_was_emptied_stops_nobody(other: Node, uploads: Any) -> None:
 
 def test_a_node_that_is_not_heard_of_again_keeps_none_from_starting(other: Node) -> None:
     change(other, secret_digest="0" * 64)
-    assert nodes.problems_at_start(0.05, pause=0.01) == []
+    told: list[str] = []
+    assert nodes.problems_at_start(0.05, pause=0.01, tell=told.append) == []
+    (line,) = told
+    assert line.startswith("This node differs from other; ")
 
 
 def test_one_that_is_does(other: Node, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +105,26 @@ def test_one_that_is_does(other: Node, uploads: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("apps.core.services.nodes.time.sleep", pause)
     (problem,) = nodes.problems_at_start(1000.0)
     assert "another SECRET_KEY" in problem
+
+
+def test_nor_does_one_start_with_a_cache_of_its_own(other: Node, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+
+    def pause(seconds: float) -> None:
+        beat_as(uploads, "other")
+        cache.clear()
+
+    monkeypatch.setattr("apps.core.services.nodes.time.sleep", pause)
+    (problem,) = nodes.problems_at_start(1000.0)
+    assert "another cache" in problem
+
+
+def test_one_that_was_emptied_keeps_none_from_starting(
+    other: Node, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    monkeypatch.setattr("apps.core.services.nodes.time.sleep", lambda seconds: beat_as(uploads, "other"))
+    assert nodes.problems_at_start(1000.0) == []
 
 
 def test_a_secret_that_is_being_replaced_fits(other: Node, settings: Any) -> None:
@@ -173,6 +198,27 @@ class TestWatching:
         assert service.create(filename="a.bin", total_size=10)[1]
         for _ in range(2):
             assert client.get("/readyz").json()["checks"]["nodes"] is False
+
+    def test_a_node_that_nobody_asks_is_heard_of_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        watch = type(nodes.watch)()
+        beats: list[float] = []
+        now, slept = 1000.0, threading.Event()
+
+        def sleep(seconds: float) -> None:
+            nonlocal now
+            now += seconds
+            if len(beats) == 3:
+                slept.set()
+                threading.Event().wait()
+
+        monkeypatch.setattr(nodes, "beat", lambda: beats.append(now))
+        monkeypatch.setattr(nodes, "problems", list)
+        monkeypatch.setattr(nodes, "other_versions", list)
+        monkeypatch.setattr("apps.core.services.nodes.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+        for _ in range(2):
+            watch.keep_beating()
+        assert slept.wait(60)
+        assert beats == [1000.0, 1020.0, 1040.0]
 
     def test_it_is_said_no_more_often_than_needed(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         now = 1000.0
