@@ -134,6 +134,7 @@ def _prepare(*, migrate: bool) -> None:
     else:
         require_migrated()
     _require_fitting_node()
+    _name_troubled_store()
     connections.close_all()
 
 
@@ -145,7 +146,7 @@ def _require_fitting_node() -> None:
     try:
         found = nodes.problems_at_start(tell=lambda line: print(line, file=sys.stderr, flush=True))
     except UploadError as error:
-        print(f"The store cannot be asked yet: {error}", file=sys.stderr, flush=True)
+        print(f"This machine was not compared with others: {error}", file=sys.stderr, flush=True)
         return
     if found:
         sys.exit(
@@ -153,6 +154,19 @@ def _require_fitting_node() -> None:
             + "\n  ".join(found)
             + f"\nIts own name here is {nodes.name_of_this_node()!r} (NODE_NAME)."
         )
+
+
+def _name_troubled_store() -> None:
+    """A store that does not work now may later, so the server starts; whoever starts it should know."""
+    from apps.core.conf import upload_settings
+    from apps.core.errors import UploadError
+    from apps.core.storage import get_store
+
+    alias = upload_settings().store
+    try:
+        get_store(alias).check()
+    except (UploadError, OSError) as error:
+        print(f"The store {alias!r} does not work yet: {error.__cause__ or error}", file=sys.stderr, flush=True)
 
 
 def _print_banner(host: str, port: int) -> None:

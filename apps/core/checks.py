@@ -129,18 +129,20 @@ def _check_quotas(limits: UploadSettings) -> list[CheckMessage]:
 
 
 def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
-    allowed = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    """JSON chunks need room. Where only the store wants chunks so large, raw ones do without."""
+    allowed: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if allowed is None:
+        return []
     chunk_size = max(limits.chunk_size, smallest_chunk(limits))
     needed = chunk_size * 4 // 3 + JSON_SLACK
-    if allowed is None or allowed >= needed:
-        return []
-    return [
-        Error(
-            f"DATA_UPLOAD_MAX_MEMORY_SIZE is {allowed}: a chunk of {chunk_size} bytes as JSON needs {needed}.",
-            hint="Raise DATA_UPLOAD_MAX_MEMORY_SIZE, or lower RESUMABLE_UPLOADS['CHUNK_SIZE'].",
-            id="resumable_uploads.E004",
-        )
-    ]
+    message = f"DATA_UPLOAD_MAX_MEMORY_SIZE is {allowed}: a chunk of {chunk_size} bytes as JSON needs {needed}."
+    if allowed < limits.chunk_size * 4 // 3 + JSON_SLACK:
+        hint = "Raise DATA_UPLOAD_MAX_MEMORY_SIZE, or lower RESUMABLE_UPLOADS['CHUNK_SIZE']."
+        return [Error(message, hint=hint, id="resumable_uploads.E004")]
+    if allowed < needed:
+        hint = "Raise DATA_UPLOAD_MAX_MEMORY_SIZE, if chunks are to come as JSON; raw ones need no more."
+        return [Warning(message, hint=hint, id="resumable_uploads.W021")]
+    return []
 
 
 def _check_types(limits: UploadSettings) -> list[CheckMessage]:

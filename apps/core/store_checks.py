@@ -8,10 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from .conf import PACKAGE, UploadSettings, upload_settings
 from .errors import UploadError
+from .models import UploadSession
+from .services.audit import has_seen
 from .storage import CheckedStore, StagingMissing, get_store
 
 
@@ -87,5 +90,39 @@ def check_deployed_stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
         except ImproperlyConfigured:
             continue  # Said by the check of the settings.
         except (UploadError, StagingMissing) as error:
-            messages.append(Error(f"The store {alias!r}: {error}", id="resumable_uploads.E026"))
+            messages.append(
+                Error(
+                    f"The store {alias!r} does not work: {error.__cause__ or error}",
+                    hint="Are bucket, endpoint, region and credentials right, and may they write?",
+                    id="resumable_uploads.E026",
+                )
+            )
+    return messages + _check_known_stores()
+
+
+def _check_known_stores() -> list[CheckMessage]:
+    """Whether the stores are those that the database knows, by their aliases and by what is in them."""
+    messages: list[CheckMessage] = []
+    try:
+        aliases = sorted(UploadSession.objects.order_by().values_list("store", flat=True).distinct())
+        messages += [_without_store(alias) for alias in aliases if alias not in upload_settings().stores]
+        messages += [
+            Warning(
+                f"The store {alias!r} is none that this database has seen, and the database has uploads in it.",
+                hint="Are bucket, prefix, or directory those of this database?",
+                id="resumable_uploads.W022",
+            )
+            for alias in aliases
+            if alias in upload_settings().stores and not has_seen(alias)
+        ]
+    except (DatabaseError, UploadError, ImproperlyConfigured):
+        return messages  # Said elsewhere, or by whoever migrates.
     return messages
+
+
+def _without_store(alias: str) -> CheckMessage:
+    return Error(
+        f"There are uploads in the store {alias!r}, which RESUMABLE_UPLOADS['STORES'] does not have.",
+        hint="STORE says where new uploads go; an alias stays as long as there are uploads in it.",
+        id="resumable_uploads.E027",
+    )

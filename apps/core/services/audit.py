@@ -122,9 +122,8 @@ class Audit:
         completed = UploadSession.objects.filter(status=Status.COMPLETED, claimed_at=None)
         for session in completed.order_by("pk").iterator(chunk_size=500):
             try:
-                with session.file.open("rb") as stored:
-                    problem = self._difference(session, stored)
-            except (FileNotFoundError, ValueError):  # Django's for a row without a name.
+                problem = self._compare(session)
+            except FileNotFoundError:
                 self.findings.missing_files.append(str(session.upload_id))
                 self._tell(f"{session.upload_id}: its file {session.file.name} is missing")
                 continue
@@ -132,6 +131,12 @@ class Audit:
             if problem:
                 self.findings.wrong_files.append(str(session.upload_id))
                 self._tell(f"{session.upload_id}: {problem}")
+
+    def _compare(self, session: UploadSession) -> str:
+        if not session.file.name:
+            raise FileNotFoundError
+        with session.file.open("rb") as stored:
+            return self._difference(session, stored)
 
     def _difference(self, session: UploadSession, stored: File[bytes]) -> str:
         size = stored.seek(0, 2)

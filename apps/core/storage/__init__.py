@@ -68,7 +68,7 @@ def get_store(alias: str) -> Store:
     given = stores[alias]
     try:
         store: Store = import_string(given["BACKEND"])(**given.get("OPTIONS", {}))
-    except (ImportError, KeyError, TypeError) as error:
+    except (ImportError, KeyError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error}") from error
     return store
 

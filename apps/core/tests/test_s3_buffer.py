@@ -113,6 +113,14 @@ def test_a_disk_that_is_nearly_full_takes_nothing(part: PartBuffer, uploads: Any
     assert content(part) == b"mine"
 
 
+def test_a_directory_that_is_gone_is_the_operators_to_mend(spool: Spool, part: PartBuffer) -> None:
+    part.append(b"mine")
+    spool.directory += "/none"
+    with pytest.raises(Unavailable):
+        part.to_disk()
+    assert content(part) == b"mine"
+
+
 def test_a_disk_that_fails_counts_nothing(part: PartBuffer, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     part.append(b"mine")
 

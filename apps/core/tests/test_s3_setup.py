@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,7 +174,23 @@ class TestChecks:
 
     def test_json_chunks_of_the_smallest_part_need_room(self, settings: Any) -> None:
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
-        assert "resumable_uploads.E004" in self.ids()
+        assert self.ids() & {"resumable_uploads.E004", "resumable_uploads.W021"} == {"resumable_uploads.W021"}
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
+        assert "resumable_uploads.W021" not in self.ids()
+
+    @pytest.mark.parametrize("address", ["127.0.0.1:9000", "store.example.com", "ftp://store.example.com", "http://"])
+    def test_an_endpoint_that_is_no_address(self, uploads: Any, address: str) -> None:
+        options = {"bucket": "bucket", "endpoint_url": address}
+        uploads(STORES={"default": {"BACKEND": "apps.core.storage.s3.S3Store", "OPTIONS": options}})
+        (problem,) = [m for m in run_checks(tags=["resumable_uploads"]) if m.id == "resumable_uploads.E009"]
+        assert f"endpoint_url is {address!r}" in problem.msg
+
+    def test_a_spool_that_is_not_there(self, uploads: Any, tmp_path: Path) -> None:
+        options = {"bucket": "bucket", "region_name": "us-east-1", "spool": tmp_path / "none"}
+        uploads(STORES={"default": {"BACKEND": "apps.core.storage.s3.S3Store", "OPTIONS": options}})
+        assert "resumable_uploads.E025" in self.ids()
+        (tmp_path / "none").mkdir()
+        assert "resumable_uploads.E025" not in self.ids()
 
     def test_options_that_there_are_not(self, uploads: Any) -> None:
         options = {"bucket": "bucket", "no_such_option": 1}
@@ -188,6 +205,8 @@ class TestChecks:
         messages = [m for m in run_checks(tags=["resumable_uploads"]) if m.id == "resumable_uploads.E009"]
         assert [message.hint for message in messages] == ["Install the extra 's3'."]
 
+    @pytest.mark.integration
+    @pytest.mark.django_db
     def test_nobody_is_asked_but_for_a_deployment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(S3Store, "what_it_can", lambda store: "it can.")
         monkeypatch.setattr(S3Store, "worries", lambda store: ["it is public."])
@@ -195,12 +214,17 @@ class TestChecks:
         assert not said & self.ids()
         assert said <= self.ids(deployed=True)
 
-    def test_a_store_that_does_not_answer_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.integration
+    @pytest.mark.django_db
+    def test_a_store_that_does_not_answer_is_an_error_with_its_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(store: S3Store) -> str:
-            raise Unavailable("It does not answer.")
+            with s3_errors():
+                raise refusal("NoSuchBucket", 404)
 
         monkeypatch.setattr(S3Store, "what_it_can", fail)
-        assert "resumable_uploads.E026" in self.ids(deployed=True)
+        messages = run_checks(tags=["resumable_uploads"], include_deployment_checks=True)
+        (error,) = [message for message in messages if message.id == "resumable_uploads.E026"]
+        assert "NoSuchBucket" in error.msg
 
 
 @pytest.mark.parametrize(

@@ -577,6 +577,17 @@ class TestDownloads:
 
 
 class TestObjects:
+    def test_where_there_is_no_bucket_nothing_is_said_to_be_gone(self, options: dict[str, Any]) -> None:
+        store = S3Store(**{**options, "bucket": "no-such-bucket"})
+        with pytest.raises(Unavailable):
+            store.published.size("aa/file")
+        with pytest.raises(Unavailable):
+            store.open(Staged(uuid4(), "e0:1"))
+
+    def test_a_bucket_whose_region_is_another_one_is_found_out_at_once(self, options: dict[str, Any]) -> None:
+        with pytest.raises(Unavailable):
+            _ = S3Store(**{**options, "region_name": "eu-central-1"}).capabilities
+
     def test_a_verified_object_is_tagged(self, store: S3Store, staged: Staged) -> None:
         store.seal(staged, write_all(store, staged), LEASE, nothing)
         key = store._keys.of(staged)

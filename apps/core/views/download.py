@@ -62,9 +62,11 @@ def file_response(request: HttpRequest, session: UploadSession) -> HttpResponseB
 
 
 def _opened(session: UploadSession) -> File[bytes]:
+    if not session.file.name:
+        raise NotFound
     try:
         return session.file.open("rb")
-    except (FileNotFoundError, ValueError):  # Django's for a row without a name.
+    except FileNotFoundError:
         raise NotFound from None
 
 

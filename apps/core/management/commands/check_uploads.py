@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...services.audit import TRASH_AGE, Audit, RefusedToFix
 from ..migrated import require_migrated
+from ..trouble import told
 
 
 class Command(BaseCommand):
@@ -34,7 +35,8 @@ class Command(BaseCommand):
             raise CommandError("--max-share must be from 0 to 1.")
         require_migrated()
         audit = Audit(rehash=options["rehash"], tell=self.stdout.write)
-        findings = audit.run()
+        with told("Stopped, and nothing was changed."):
+            findings = audit.run()
         self.stdout.write(
             f"{findings.known_files.total()} files with a record; {len(findings.missing_files)} missing, "
             f"{len(findings.wrong_files)} changed, {len(findings.unknown_files)} without a record; "
@@ -51,7 +53,8 @@ class Command(BaseCommand):
 
     def _fix(self, audit: Audit, max_share: float) -> None:
         try:
-            audit.fix(max_share=max_share)
+            with told("Stopped; what is left can be repaired by the same command."):
+                audit.fix(max_share=max_share)
         except RefusedToFix as refusal:
             raise CommandError(f"Nothing was changed. {refusal}") from None
         repaired = audit.findings.unknown_files or audit.findings.wrong_counters

@@ -9,10 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...errors import UploadError
-from ...services.cleanup import Cleanup, Summary, default_retention
-from ...troubles import trouble_behind
+from ...services.cleanup import Cleanup, default_retention
 from ..migrated import require_migrated
+from ..trouble import told
 
 LABELS = {
     "expired": "sessions expired",
@@ -65,23 +64,14 @@ class Command(BaseCommand):
             is_sure=options["yes"],
             tell=self.stdout.write if options["verbose"] else progress.advance,
         )
-        summary = _run(sweep)
+        with told("Stopped; what is left will be done next time."):
+            summary = sweep.run()
         progress.clear()
         prefix = "Would be: " if options["dry_run"] else ""
         for name, label in LABELS.items():
             self.stdout.write(f"{prefix}{asdict(summary)[name]} {label}")
         if summary.failures:
             raise CommandError("Some things failed and will be tried again:\n" + "\n".join(summary.failures))
-
-
-def _run(sweep: Cleanup) -> Summary:
-    try:
-        return sweep.run()
-    except Exception as error:
-        trouble = error if isinstance(error, UploadError) else trouble_behind(error)
-        if trouble is None:
-            raise
-        raise CommandError(f"Stopped; what is left will be done next time. {trouble.detail} ({error})") from None
 
 
 class _TerminalProgress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,11 +13,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ...conf import PACKAGE
 from ..errors import StagingMissing
 from .capabilities import Capabilities, probe
-from .errors import s3_errors, status_of
+from .errors import s3_errors, status_of, trouble
 from .keys import Keys
 from .signing import digest_of_body, sign_known_payloads
+
+logger = logging.getLogger(f"{PACKAGE}.storage.s3")
 
 TRIES = 4
 """Of a request, with growing pauses, before the client is told to come again."""
@@ -78,6 +82,8 @@ class Bucket:
 
     @cached_property
     def _capabilities(self) -> Capabilities:
+        # By HEAD, as most of what is asked: botocore finds the right region by itself, but not for that.
+        self._require_bucket()
         return probe(self.client, self.name, self.keys.probe(), encryption=self.encryption)
 
     @property
@@ -116,8 +122,24 @@ class Bucket:
         Raises:
             StagingMissing, Unavailable: as :meth:`get`.
         """
-        with s3_errors():
-            return self.client.head_object(Bucket=self.name, Key=key)
+        try:
+            with s3_errors():
+                return self.client.head_object(Bucket=self.name, Key=key)
+        except StagingMissing:
+            self._require_bucket()  # The answer to HEAD does not say what is missing.
+            raise
+
+    def _require_bucket(self) -> None:
+        """
+        Raises:
+            Unavailable: there is none, or the store does not answer.
+        """
+        try:
+            with s3_errors():
+                self.client.head_bucket(Bucket=self.name)
+        except StagingMissing as error:
+            logger.error("the object store has no bucket %s", self.name)
+            raise trouble() from error.__cause__
 
     def delete(self, key: str) -> None:
         """Remove an object, with its versions where the bucket keeps them. Removing what is gone is a success."""

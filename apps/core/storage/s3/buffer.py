@@ -7,16 +7,20 @@ What lies on disk has no name, and is gone with the process.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
 from typing import Any, BinaryIO
 
-from ...conf import MIB
+from ...conf import MIB, PACKAGE
 from ...errors import Unavailable
 from ...memory import MemoryBudget
+from ...troubles import translated
 from ..disk import pwrite_all, require_free
 from ..errors import storage_errors
+
+logger = logging.getLogger(f"{PACKAGE}.storage.s3")
 
 FAST_RATE = MIB
 """Bytes per second. Who sends slower for :data:`GRACE` seconds goes to disk."""
@@ -49,6 +53,19 @@ class Spool:
         require_free(os.statvfs(self.directory), size)
         if not self._disk.try_take(size, self._most_disk):
             raise Unavailable("The server holds as many bytes of slow senders as it may; try again in a moment.")
+
+    def new_file(self) -> BinaryIO:
+        """An empty file without a name, to be closed.
+
+        Raises:
+            StorageFull, Unavailable: it cannot be made.
+        """
+        try:
+            with translated():
+                return tempfile.TemporaryFile(dir=self.directory, buffering=0)
+        except FileNotFoundError as error:
+            logger.error("the spool %s of slow senders is gone", self.directory)
+            raise Unavailable("The server has no place for bytes of slow senders at the moment.") from error
 
     def release_disk(self, size: int) -> None:
         self._disk.release(size)
@@ -112,8 +129,7 @@ class PartBuffer:
         """
         if self._file is not None or self._is_closed:
             return
-        with storage_errors():
-            file: Any = tempfile.TemporaryFile(dir=self._spool.directory, buffering=0)  # noqa: SIM115  # Closed below.
+        file: Any = self._spool.new_file()
         try:
             self._write(file, memoryview(self._memory)[: self.size])
         except BaseException:

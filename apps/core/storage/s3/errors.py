@@ -44,11 +44,12 @@ def s3_errors() -> Iterator[None]:
         if code in _FULL or status_of(error) == 507:
             raise StorageFull from error
         logger.warning("the object store answered %s", code, extra={"operation": error.operation_name})
-        raise _trouble() from error
+        raise trouble() from error
     except BotoCoreError as error:
         logger.warning("the object store does not answer: %s", error)
-        raise _trouble() from error
+        raise trouble() from error
 
 
-def _trouble() -> Unavailable:
+def trouble() -> Unavailable:
+    """What those are told who cannot mend it."""
     return Unavailable("The server's object store does not answer as it should. Nothing that was stored is lost.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +15,24 @@ from .bucket import Bucket
 MOST_PARTS = 10_000
 LARGEST_PART = 5 * 1024 * MIB
 """Amazon S3, "Multipart upload limits", as :data:`MOST_PARTS`."""
+
+
+def require_address(endpoint_url: str | None) -> None:
+    """
+    Raises:
+        ValueError: it is none.
+    """
+    if not endpoint_url:
+        return
+    parts = urlsplit(endpoint_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"endpoint_url is {endpoint_url!r}; it begins with https:// or http://, and a host follows.")
+
+
+def wrong_spool(directory: str) -> list[str]:
+    if os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK):
+        return []
+    return [f"its spool {directory} is no directory that can be written; bytes of slow senders wait there."]
 
 
 def wrong_limits() -> list[str]:

@@ -79,6 +79,9 @@ class S3Store:
         tag_verified: set the tag ``verified=true`` on what was verified, for policies of the bucket.
         spool: directory for bytes of slow senders; by default that of temporary files.
         spool_bytes, memory_bytes: how much disk and memory one process lends to chunks under way.
+
+    Raises:
+        ValueError: ``endpoint_url`` is no address.
     """
 
     reads_cost = True
@@ -104,6 +107,7 @@ class S3Store:
         spool_bytes: int = 4 * GIB,
         memory_bytes: int = 128 * MIB,
     ) -> None:
+        setup_checks.require_address(endpoint_url)
         if prefix and not prefix.endswith("/"):
             prefix += "/"
         self.min_chunk_size = smallest_part
@@ -297,7 +301,7 @@ class S3Store:
         self._checked_at = time.monotonic()
 
     def wrong_settings(self) -> list[str]:
-        return setup_checks.wrong_limits()
+        return setup_checks.wrong_limits() + setup_checks.wrong_spool(self._spool.directory)
 
     def what_it_can(self) -> str:
         """What the process found out about its bucket."""
