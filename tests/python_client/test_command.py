@@ -342,6 +342,7 @@ def test_a_wrong_port_or_address_is_told_at_once(command: Command, arguments: tu
         said = command(*arguments, "--to", url, code=5, stdin=b"").stderr
         assert b"cannot be reached" in said
         assert b"Trying again" not in said
+        assert b"Connection" not in said.replace(b"reached: Connection refused.", b"")  # No names of objects.
     command("list", "--to", command.environment["RESUMABLE_UPLOADS_URL"] + "/wrong", code=1)
 
 

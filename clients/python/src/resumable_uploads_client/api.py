@@ -238,7 +238,7 @@ class UploadApi:
                 method, url, body=payload, headers=headers, preload_content=preload, redirect=False
             )
         except (HTTPError, OSError) as error:
-            failed = ConnectionFailed(f"The server cannot be reached: {error}")
+            failed = ConnectionFailed(f"The server cannot be reached: {_in_words(error).rstrip('.')}.")
             failed.retryable = self._is_patient
             raise failed from error
         self._is_patient = True
@@ -255,6 +255,16 @@ class UploadApi:
         with self._lock:
             if self._current == used:
                 self._current = None
+
+
+def _in_words(error: BaseException) -> str:
+    """What the system says of it; urllib3 wraps that in representations of its objects."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        error, inner = inner, inner.__cause__ or inner.__context__
+    return str(error)
 
 
 def check_upload_id(text: str) -> None:

@@ -241,7 +241,7 @@ class Uploader:
     def _retrying(self, stop: Event | None = None, meter: ProgressMeter | None = None) -> Retrying:
         def on_wait(error: UploadError, seconds: float) -> None:
             if meter is not None:
-                meter.wait(f"{error.detail} Trying again in {seconds:.0f} s.")
+                meter.wait(f"{error.detail} Trying again" + (f" in {seconds:.0f} s." if seconds >= 1 else "."))
 
         return Retrying(self._retry_delays, stop or Event(), on_wait)
 
