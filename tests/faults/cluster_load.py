@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import requests
@@ -90,10 +91,13 @@ class ClusterLoad:
             }
         with requests.Session() as http:
             for upload_id, indices in before.items():
-                status = self._until(http, "GET", f"status/{upload_id}")
+                status = self._until(http, "GET", f"status/{upload_id}", unless=partial(self._is_over, upload_id))
                 lost = indices & set(status["progress"]["missing_chunks"]) if status else set()
                 if lost:
                     self._report.defect(f"{upload_id}: acknowledged chunks {sorted(lost)} are gone", LOST)
+
+    def _is_over(self, upload_id: str) -> bool:
+        return upload_id not in self._uploads
 
     def _send_files(self, seed: int) -> None:
         choice = random.Random(seed)
@@ -155,8 +159,14 @@ class ClusterLoad:
         if found != data:
             self._report.defect(f"{upload_id} is not what was sent", WRONG)
 
-    def _until(self, http: requests.Session, method: str, path: str, **options: Any) -> Any:
-        """The answer, once there is one that is final; empty, and a defect, if there is none or it is a refusal."""
+    def _until(
+        self, http: requests.Session, method: str, path: str, unless: Callable[[], bool] = lambda: False, **options: Any
+    ) -> Any:
+        """The answer, once there is one that is final; empty, and a defect, if there is none or it is a refusal.
+
+        Args:
+            unless: whether a refusal is right by now.
+        """
         headers = {"Authorization": f"Bearer {self._nodes.token}"}
         deadline = time.monotonic() + PATIENCE
         last = ""
@@ -170,7 +180,8 @@ class ClusterLoad:
                 if "missing_chunks" in last and path == "complete":
                     return answer.json()
                 if answer.status_code not in _NOT_FINAL and not any(code in last for code in _AGAIN):
-                    self._report.defect(f"{method} {path} was refused: {last}", STUCK)
+                    if not unless():
+                        self._report.defect(f"{method} {path} was refused: {last}", STUCK)
                     return {}
                 if answer.status_code == 500:
                     self._report.defect(f"{method} {path.partition('/')[0]}: {last}")
