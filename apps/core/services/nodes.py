@@ -133,6 +133,14 @@ def _problems_of_clock() -> list[str]:
     ]
 
 
+def problems_of_name() -> list[str]:
+    """Whether another machine has this node's name and is not what this one is. To be asked before :func:`beat`, by a
+    process that has said what it is before: then whoever changed that is another node."""
+    namesake = Node.objects.filter(name=name_of_this_node()).first()
+    found = _differences(namesake) if namesake else []
+    return [f"Another machine has this one's name (NODE_NAME), and {problem}" for problem in found]
+
+
 def _is_for_one_machine() -> bool:
     return connection.vendor == "sqlite"
 
@@ -182,13 +190,15 @@ def problems_at_start(
     alive = others()
     before = {node.name: node.seen_at for node in alive}
     deadline = time.monotonic() + patience
-    if _problems_beside(alive, once=True):
-        tell(f"This node differs from {', '.join(before)}; up to {patience:.0f} s to find out whether that one serves.")
+    is_told = False
     while found := _problems_beside(alive, once=True):
         if any(node.seen_at > before.get(node.name, node.seen_at) for node in alive):
             return found + _problems_of_clock()
         if time.monotonic() >= deadline:
             break
+        if not is_told:
+            tell(f"This node differs from {', '.join(before)}: waiting up to {patience:.0f} s for a sign of life.")
+        is_told = True
         time.sleep(pause)
         alive = others()
     return _problems_of_clock()
@@ -227,6 +237,7 @@ class _Watch:
         self.forget()
 
     def forget(self) -> None:
+        self._has_beaten = False
         self._looked_at = -BEAT_SECONDS
         self._problems: list[str] = []
 
@@ -263,8 +274,10 @@ class _Watch:
 
     def _look(self) -> None:
         try:
+            found = problems_of_name() if self._has_beaten else []
             beat()
-            found = problems()
+            self._has_beaten = True
+            found += problems()
             for difference in other_versions() if not found else ():
                 logger.warning("nodes differ: %s", difference)
         except (UploadError, DatabaseError) as error:

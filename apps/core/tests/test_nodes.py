@@ -93,7 +93,7 @@ def test_a_node_that_is_not_heard_of_again_keeps_none_from_starting(other: Node)
     told: list[str] = []
     assert nodes.problems_at_start(0.05, pause=0.01, tell=told.append) == []
     (line,) = told
-    assert line.startswith("This node differs from other; ")
+    assert line.startswith("This node differs from other: ")
 
 
 def test_one_that_is_does(other: Node, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_another_version_is_told_and_fits(other: Node) -> None:
 
 
 def test_one_that_was_not_heard_of_lately_counts_no_more(other: Node) -> None:
-    change(other, secret_digest="0" * 64, seen_at=timezone.now() - nodes.ALIVE)
+    change(other, secret_digest="0" * 64, seen_at=timezone.now() - nodes.ALIVE - timedelta(seconds=1))
     assert nodes.problems() == []
 
 
@@ -183,6 +183,18 @@ class TestWatching:
         change(other, secret_digest="0" * 64)
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["checks"]["nodes"]) == (503, False)
+
+    def test_a_machine_with_the_same_name_that_is_another_one_is_noticed(
+        self, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nodes.beat()
+        row = Node.objects.get()
+        change(row, secret_digest="0" * 64)  # As it was before this machine was set up anew.
+        assert client.get("/readyz").status_code == 200
+        change(row, secret_digest="0" * 64)
+        monkeypatch.setattr(nodes, "BEAT_SECONDS", 0.0)
+        assert client.get("/readyz").json()["checks"]["nodes"] is False
+        assert client.get("/readyz").status_code == 200  # It is not heard of again.
 
     def test_who_begins_an_upload_says_that_this_node_serves(self, service: Any) -> None:
         service.create(filename="a.bin", total_size=10)
