@@ -105,6 +105,23 @@ def test_no_database_connection_is_held(stored: File[bytes], transactional_db: N
     sent.close()
 
 
+def test_nor_while_the_first_block_is_read(transactional_db: None) -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert connection.connection is None
+            return super().read(size)
+
+    connection.ensure_connection()
+    sent_file(WSGI, File(Slow(DATA), "file"), 1, "a").close()
+
+
+def test_the_first_block_is_not_held_while_the_rest_is_sent(stored: File[bytes]) -> None:
+    sent = sent_file(WSGI, stored, len(DATA), "a")
+    assert b"".join(sent) == DATA
+    assert sent._first == b""
+    sent.close()
+
+
 def test_but_what_a_caller_does_in_a_transaction_is_left_alone(stored: File[bytes], transactional_db: None) -> None:
     with transaction.atomic():
         sent = sent_file(WSGI, stored, 1, "a")

@@ -66,6 +66,11 @@ class _SentFile:
         # A server may drop a response that it never began to send.
         self.close = weakref.finalize(self, _give_back, stored, user)
 
+    def _take_first(self) -> bytes:
+        """Not to be held for as long as the rest takes."""
+        first, self._first = self._first, b""
+        return first
+
 
 class _SentInThread(_SentFile):
     def __init__(self, stored: File[bytes], first: bytes, size: int, user: str, socket: Any) -> None:
@@ -76,7 +81,7 @@ class _SentInThread(_SentFile):
         before = self._socket and self._socket.gettimeout()
         if self._socket:
             self._socket.settimeout(upload_settings().send_timeout)
-        yield self._first
+        yield self._take_first()
         while self._left and (block := self._stored.read(min(BLOCK, self._left))):
             self._left -= len(block)
             yield block
@@ -88,7 +93,7 @@ class _SentByLoop(_SentFile):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read = sync_to_async(self._stored.read, thread_sensitive=False)
         try:
-            yield self._first
+            yield self._take_first()
             while self._left and (block := await read(min(BLOCK, self._left))):
                 self._left -= len(block)
                 yield block
@@ -106,8 +111,9 @@ def sent_file(request: HttpRequest, stored: File[bytes], size: int, user: str) -
         FileNotFoundError, Unavailable: the file cannot be read. It is closed, as it is whatever is raised.
     """
     try:
+        _let_databases_go()  # Before the first block, which a store may take minutes for.
         on_their_way.begin(user)
-    except Throttled:
+    except BaseException:
         stored.close()
         raise
     try:
@@ -116,7 +122,6 @@ def sent_file(request: HttpRequest, stored: File[bytes], size: int, user: str) -
     except BaseException:
         _give_back(stored, user)
         raise
-    _let_databases_go()
     if isinstance(request, ASGIRequest):
         return _SentByLoop(stored, first, size, user)
     return _SentInThread(stored, first, size, user, request.META.get("gunicorn.socket"))
