@@ -6,10 +6,12 @@ another one looks for bytes where there are none; one with a cache of its own co
 clock is off takes leases that are still held. All of it looks fine on each of them alone.
 
 So each node says every :data:`BEAT_SECONDS`, in a row of its own (a *heartbeat*), what it is; and compares itself with
-those that were heard of lately. Each process of a node does it, on a thread that a server starts
-(:meth:`_Watch.keep_beating`), or the first upload, or the first who asks whether it is ready. A node that does not fit
-says so in ``/readyz``, so that a load balancer sends it nothing, and in the log; and does not start, where whoever
-starts it asks :func:`problems_at_start`.
+those that were heard of lately. Each process of a node does it, on a thread that a server starts, or the first who
+asks whether it is ready (:meth:`_Watch.keep_beating`). A node that does not fit says so in ``/readyz``, so that a load
+balancer sends it nothing, and in the log; and does not start, where whoever starts it asks :func:`problems_at_start`.
+
+A row outlives its node by a while: a machine that was replaced, or this one before it got other settings. So one that
+differs counts once it was heard of *again* since that was noticed.
 
 A node with another version is no problem but a stage of an upgrade: it is told as a warning (see ``docs/OPERATIONS.md``
 for how long that may last).
@@ -22,6 +24,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,7 +33,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -44,6 +47,8 @@ from ..storage import get_store
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 20.0
+_AGAIN_SECONDS = 1.0
+"""Until it is tried again, if database or store did not answer."""
 ALIVE = timedelta(seconds=90)
 """A node that was heard of later than this is taken for one that serves."""
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -106,22 +111,21 @@ def others() -> list[Node]:
 
 def problems() -> list[str]:
     """Why this node must not serve: what it has not in common with the others, and its clock."""
-    return _problems_beside(others()) + _problems_of_clock()
-
-
-def _problems_beside(alive: list[Node], *, once: bool = False) -> list[str]:
-    """``once``: what is not in the cache is a problem at once, and not only when it is still not there later."""
     found = []
-    if alive and _is_for_one_machine():
-        names = ", ".join(node.name for node in alive)
-        found.append(f"SQLite serves one machine, and there is another one: {names}. Use PostgreSQL.")
+    alive = others()
+    for name in _differing.keys() - {node.name for node in alive}:
+        del _differing[name]
     for node in alive:
-        found += _differences(node)
-        if not _is_in_cache(node) and (once or _was_not_in_cache_before(node)):
-            found.append(
-                f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL."
-            )
-    return found
+        differences = _differences(node)
+        if not differences:
+            _differing.pop(node.name, None)
+        elif node.seen_at > _differing.setdefault(node.name, node.seen_at):
+            found += differences
+    return found + _problems_of_clock()
+
+
+_differing: dict[str, datetime] = {}
+"""When each node that differs had been heard of, as that was noticed first."""
 
 
 def _problems_of_clock() -> list[str]:
@@ -137,7 +141,7 @@ def problems_of_name() -> list[str]:
     """Whether another machine has this node's name and is not what this one is. To be asked before :func:`beat`, by a
     process that has said what it is before: then whoever changed that is another node."""
     namesake = Node.objects.filter(name=name_of_this_node()).first()
-    found = _differences(namesake) if namesake else []
+    found = _differences_of_settings(namesake) if namesake else []
     return [f"Another machine has this one's name (NODE_NAME), and {problem}" for problem in found]
 
 
@@ -152,6 +156,15 @@ def other_versions() -> list[str]:
 
 
 def _differences(node: Node) -> list[str]:
+    found = _differences_of_settings(node)
+    if _is_for_one_machine():
+        found.append(f"SQLite serves one machine, and there is another one: {node.name}. Use PostgreSQL.")
+    if cache.get(_cache_key(node.name, node.cache_token)) != node.cache_token:
+        found.append(f"{node.name} has another cache: throttles are counted on each node for itself. Set CACHE_URL.")
+    return found
+
+
+def _differences_of_settings(node: Node) -> list[str]:
     found = []
     known = [_digest_of(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     if not any(constant_time_compare(node.secret_digest, digest) for digest in known):
@@ -162,46 +175,22 @@ def _differences(node: Node) -> list[str]:
     return found
 
 
-_not_in_cache: dict[str, datetime] = {}
-"""When each node had been heard of last, as what it says of itself was first not found in the cache."""
-
-
-def _is_in_cache(node: Node) -> bool:
-    is_there = bool(cache.get(_cache_key(node.name, node.cache_token)) == node.cache_token)
-    if is_there:
-        _not_in_cache.pop(node.name, None)
-    return is_there
-
-
-def _was_not_in_cache_before(node: Node) -> bool:
-    """A cache that was emptied, or started anew, has it again once the node was heard of again."""
-    return node.seen_at > _not_in_cache.setdefault(node.name, node.seen_at)
-
-
 def problems_at_start(
     patience: float = BEAT_SECONDS + 10, *, pause: float = 1.0, tell: Callable[[str], None] = lambda line: None
 ) -> list[str]:
-    """As :func:`problems`, of nodes that are alive: one that is said to be, and is not heard of again within
-    ``patience`` seconds, was this machine under another name, or is gone.
+    """As :func:`problems`, and waits up to ``patience`` seconds to hear again of those that differ.
 
     Args:
         tell: called with a line of text if there is somebody to be waited for.
     """
-    alive = others()
-    before = {node.name: node.seen_at for node in alive}
     deadline = time.monotonic() + patience
     is_told = False
-    while found := _problems_beside(alive, once=True):
-        if any(node.seen_at > before.get(node.name, node.seen_at) for node in alive):
-            return found + _problems_of_clock()
-        if time.monotonic() >= deadline:
-            break
+    while not (found := problems()) and _differing and time.monotonic() < deadline:
         if not is_told:
-            tell(f"This node differs from {', '.join(before)}: waiting up to {patience:.0f} s for a sign of life.")
+            tell(f"This node differs from {', '.join(_differing)}: waiting up to {patience:.0f} s for a sign of life.")
         is_told = True
         time.sleep(pause)
-        alive = others()
-    return _problems_of_clock()
+    return found
 
 
 def seconds_off() -> float:
@@ -213,7 +202,10 @@ def seconds_off() -> float:
     after = timezone.now()
     theirs = datetime.fromisoformat(said) if isinstance(said, str) else said
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-    return ((before + (after - before) / 2) - theirs).total_seconds()
+    # It was asked at any moment in between.
+    if theirs < before:
+        return (before - theirs).total_seconds()
+    return min((after - theirs).total_seconds(), 0.0)
 
 
 _NOW = {
@@ -239,7 +231,7 @@ class _Watch:
     def forget(self) -> None:
         self._has_beaten = False
         self._looked_at = -BEAT_SECONDS
-        self._problems: list[str] = []
+        self._problems = ["It was not compared with the other nodes yet."]
 
     def problems(self) -> list[str]:
         """Say that the node serves, and why it must not, if it is time to; what was found last, if not."""
@@ -248,7 +240,6 @@ class _Watch:
                 self._look()
             finally:
                 self._lock.release()
-            self.keep_beating()
         return self._problems
 
     def keep_beating(self) -> None:
@@ -270,7 +261,8 @@ class _Watch:
             with self._lock:
                 self._look()
         finally:
-            connections.close_all()
+            with suppress(DatabaseError, InterfaceError):
+                connections.close_all()
 
     def _look(self) -> None:
         try:
@@ -280,8 +272,11 @@ class _Watch:
             found += problems()
             for difference in other_versions() if not found else ():
                 logger.warning("nodes differ: %s", difference)
-        except (UploadError, DatabaseError) as error:
-            found = [f"It could not be compared with the other nodes: {str(error).strip()}"]
+        except (UploadError, OperationalError, InterfaceError) as error:
+            # It passes, others say so, and what was found before still holds.
+            logger.warning("comparing with other nodes failed: %s", str(error).strip())
+            self._looked_at = time.monotonic() - BEAT_SECONDS + _AGAIN_SECONDS
+            return
         except Exception:
             logger.exception("comparing with other nodes failed")
             found = ["It could not be compared with the other nodes."]

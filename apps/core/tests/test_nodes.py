@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.core.models import Node
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(autouse=True)
 def _on_a_server(monkeypatch: pytest.MonkeyPatch, uploads: Any) -> None:
     """SQLite would be a problem of its own."""
-    nodes._not_in_cache.clear()
+    nodes._differing.clear()
     monkeypatch.setattr(nodes, "_is_for_one_machine", lambda: False)
     uploads(NODE="this")
 
@@ -43,6 +43,12 @@ def beat_as(uploads: Any, name: str) -> Node:
 
 def change(node: Node, **fields: Any) -> None:
     Node.objects.filter(pk=node.pk).update(**fields)
+
+
+def problems_once_heard_of_again(node: Node) -> list[str]:
+    assert nodes.problems() == []
+    change(node, seen_at=timezone.now() + timedelta(seconds=1))
+    return nodes.problems()
 
 
 def test_two_that_share_everything_fit(other: Node) -> None:
@@ -67,9 +73,32 @@ def test_one_that_is_alone_fits(uploads: Any) -> None:
 )
 def test_one_that_differs_does_not_fit(other: Node, fields: dict[str, Any], words: str) -> None:
     change(other, **fields)
-    (problem,) = nodes.problems()
+    (problem,) = problems_once_heard_of_again(other)
     assert words in problem
     assert problem.startswith("other ")
+
+
+def test_one_that_is_not_heard_of_again_is_a_row_and_no_node(other: Node) -> None:
+    change(other, secret_digest="0" * 64)
+    for _ in range(3):
+        assert nodes.problems() == []
+
+
+def test_a_node_that_fits_speaks_for_no_other_one(other: Node, uploads: Any) -> None:
+    change(other, store_alias="elsewhere")
+    beat_as(uploads, "third")
+    assert nodes.problems() == []
+    beat_as(uploads, "third")
+    assert nodes.problems() == []
+
+
+def test_one_that_got_other_settings_meanwhile_is_looked_at_anew(other: Node, uploads: Any) -> None:
+    change(other, secret_digest="0" * 64)
+    assert nodes.problems() == []
+    beat_as(uploads, "other")
+    assert nodes.problems() == []
+    change(other, secret_digest="0" * 64, seen_at=timezone.now() + timedelta(seconds=1))
+    assert nodes.problems() == []
 
 
 def test_a_cache_that_is_not_shared_is_noticed(other: Node, uploads: Any) -> None:
@@ -135,7 +164,7 @@ def test_a_secret_that_is_being_replaced_fits(other: Node, settings: Any) -> Non
 
 def test_sqlite_is_for_one_machine(other: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "_is_for_one_machine", lambda: True)
-    (problem,) = nodes.problems()
+    (problem,) = problems_once_heard_of_again(other)
     assert "SQLite serves one machine" in problem
 
 
@@ -143,6 +172,12 @@ def test_sqlite_is_for_one_machine(other: Node, monkeypatch: pytest.MonkeyPatch)
 def test_and_this_is_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert nodes._is_for_one_machine() == (connection.vendor == "sqlite")
+
+
+def test_an_answer_that_took_long_is_no_clock_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = timezone.now, iter([0.0, 5.0])
+    monkeypatch.setattr(timezone, "now", lambda: real() + timedelta(seconds=next(asked)))
+    assert nodes.seconds_off() == pytest.approx(0, abs=0.1)
 
 
 def test_a_clock_that_is_off_is_noticed(other: Node, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,8 +214,13 @@ class TestWatching:
         yield
         nodes.watch.forget()
 
-    def test_a_node_that_does_not_fit_is_not_ready(self, other: Node, client: Any) -> None:
+    def test_a_node_that_does_not_fit_is_not_ready(
+        self, other: Node, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         change(other, secret_digest="0" * 64)
+        assert client.get("/readyz").status_code == 200
+        change(other, seen_at=timezone.now() + timedelta(seconds=1))
+        monkeypatch.setattr(nodes, "BEAT_SECONDS", 0.0)
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["checks"]["nodes"]) == (503, False)
 
@@ -231,6 +271,24 @@ class TestWatching:
             watch.keep_beating()
         assert slept.wait(60)
         assert beats == [1000.0, 1020.0, 1040.0]
+
+    def test_a_database_that_was_away_for_a_moment_changes_nothing(
+        self, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert client.get("/readyz").status_code == 200
+
+        def fail() -> None:
+            raise OperationalError("away")
+
+        monkeypatch.setattr(nodes, "BEAT_SECONDS", 0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(nodes, "beat", fail)
+            assert client.get("/readyz").json()["checks"]["nodes"] is True
+
+    def test_nobody_is_ready_who_was_not_compared_yet(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        with nodes.watch._lock:  # The first look is under way.
+            assert client.get("/readyz").json()["checks"]["nodes"] is False
+        assert client.get("/readyz").status_code == 200
 
     def test_it_is_said_no_more_often_than_needed(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         now = 1000.0

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from ..conf import upload_settings
-from ..errors import UploadError
+from ..errors import StoreMisconfigured, UploadError
 from ..http.problems import UNKNOWN_PATH, Problem, unauthenticated
 from ..metrics import exposition
 from ..models import UploadSession
@@ -71,6 +71,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     checks = {"database": _database_answers(), "storage": store_writable(), "disk_space": _store_has_room()}
     if checks["database"] and checks["storage"]:
         checks["nodes"] = not nodes.watch.problems()
+        nodes.watch.keep_beating()
     if all(checks.values()):
         return JsonResponse({"status": "ok", "checks": checks})
     return problem_response(Problem(503, "not_ready", "The server cannot take uploads now.", {"checks": checks}))
@@ -113,7 +114,7 @@ def store_writable() -> bool:
     try:
         get_store(upload_settings().store).check()
         return True
-    except (OSError, UploadError):
+    except (OSError, UploadError, StoreMisconfigured):
         logger.exception("the store is not writable")
         return False
 
@@ -122,5 +123,5 @@ def _store_has_room() -> bool:
     try:
         get_store(upload_settings().store).require_room(0)
         return True
-    except (OSError, UploadError):
+    except (OSError, UploadError, StoreMisconfigured):
         return False
