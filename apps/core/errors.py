@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 class UploadError(Exception):
     """A request that the engine refuses. ``code`` is stable, ``detail`` is a sentence for people, ``extra`` is data."""
@@ -14,6 +16,10 @@ class UploadError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
+
+
+class StoreMisconfigured(ImproperlyConfigured):
+    """The ``STORES`` setting has no store of this name, or one that cannot be made: for the operator to mend."""
 
 
 class BadRequest(UploadError):

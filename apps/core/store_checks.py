@@ -8,13 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
 
 from .conf import PACKAGE, UploadSettings, upload_settings
 from .errors import UploadError
-from .models import UploadSession
-from .services.audit import has_seen
 from .storage import CheckedStore, StagingMissing, get_store
 
 
@@ -102,6 +100,10 @@ def check_deployed_stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
 
 def _check_known_stores() -> list[CheckMessage]:
     """Whether the stores are those that the database knows, by their aliases and by what is in them."""
+    # Checks are imported before the models are there.
+    from .models import UploadSession
+    from .services.audit import has_seen
+
     messages: list[CheckMessage] = []
     try:
         aliases = sorted(UploadSession.objects.order_by().values_list("store", flat=True).distinct())
@@ -115,7 +117,7 @@ def _check_known_stores() -> list[CheckMessage]:
             for alias in aliases
             if alias in upload_settings().stores and not has_seen(alias)
         ]
-    except (DatabaseError, UploadError, ImproperlyConfigured):
+    except (DatabaseError, InterfaceError, UploadError, StagingMissing, ImproperlyConfigured, OSError):
         return messages  # Said elsewhere, or by whoever migrates.
     return messages
 

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
-from .errors import StorageFull, Unavailable, UploadError
+from .errors import StorageFull, StoreMisconfigured, Unavailable, UploadError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OUT_OF_ORDER = {
@@ -30,8 +29,8 @@ def trouble_behind(error: BaseException) -> UploadError | None:
     """What an error means to who sent the request; None if it is a fault of the program."""
     if isinstance(error, OSError):
         return _of_system(error)
-    if isinstance(error, ImproperlyConfigured):
-        return Unavailable("The server's settings are not in order. Nothing that was stored is lost.")
+    if isinstance(error, StoreMisconfigured):
+        return Unavailable("The server's store is not configured as it was. Nothing that was stored is lost.")
     if isinstance(error, DatabaseError | InterfaceError):
         return _of_database(error)
     if isinstance(error, _drivers_errors()):

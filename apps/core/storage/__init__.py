@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..conf import upload_settings
+from ..errors import StoreMisconfigured
 from .base import (
     CheckedStore,
     ChunkLocks,
@@ -60,16 +60,16 @@ def get_store(alias: str) -> Store:
     """The store with this alias.
 
     Raises:
-        ImproperlyConfigured: ``STORES`` has none, or it cannot be made.
+        StoreMisconfigured: ``STORES`` has none, or it cannot be made.
     """
     stores = upload_settings().stores
     if alias not in stores:
-        raise ImproperlyConfigured(f"RESUMABLE_UPLOADS['STORES'] has no store {alias!r}; there are {sorted(stores)}.")
+        raise StoreMisconfigured(f"RESUMABLE_UPLOADS['STORES'] has no store {alias!r}; there are {sorted(stores)}.")
     given = stores[alias]
     try:
         store: Store = import_string(given["BACKEND"])(**given.get("OPTIONS", {}))
     except (ImportError, KeyError, TypeError, ValueError) as error:
-        raise ImproperlyConfigured(f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error}") from error
+        raise StoreMisconfigured(f"RESUMABLE_UPLOADS['STORES'][{alias!r}]: {error}") from error
     return store
 
 

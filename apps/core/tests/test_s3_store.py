@@ -584,6 +584,16 @@ class TestObjects:
         with pytest.raises(Unavailable):
             store.open(Staged(uuid4(), "e0:1"))
 
+    def test_a_bucket_that_we_may_not_ask_for_works(
+        self, behind: S3Store, engine: TroubledEngine, options: dict[str, Any]
+    ) -> None:
+        """A policy that allows ListBucket below our prefix alone."""
+        bucket = f"/{options['bucket']}"
+        engine.trouble = lambda method, path: "denied" if method == "HEAD" and path.rstrip("/") == bucket else ""
+        behind.check()
+        assert behind.bucket.size_of("none") is None
+        assert ("HEAD", bucket) in engine.seen
+
     def test_a_bucket_whose_region_is_another_one_is_found_out_at_once(self, options: dict[str, Any]) -> None:
         with pytest.raises(Unavailable):
             _ = S3Store(**{**options, "region_name": "eu-central-1"}).capabilities

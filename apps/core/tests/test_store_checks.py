@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from django.core.management import CommandError, call_command
 from apps.core.models import UploadSession
 from apps.core.services.audit import remember_store
 from apps.core.storage import get_store
+from apps.core.storage.local import LocalStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -44,6 +48,18 @@ def test_the_same_stores_are_in_order(stored: UploadSession) -> None:
     assert ids() == set()
 
 
+def test_a_place_that_cannot_be_read_is_left_to_others(stored: UploadSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(store: Any) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(LocalStore, "identity", denied)
+    assert ids() == set()
+
+
+def test_checks_can_be_imported_before_the_models() -> None:
+    subprocess.run([sys.executable, "-c", "import apps.core.checks"], check=True, env=os.environ)
+
+
 def test_a_database_without_uploads_knows_of_none() -> None:
     assert ids() == set()
 
@@ -68,6 +84,11 @@ class TestAnAliasThatIsGone:
         client.force_login(owner)
         answer = client.get(f"/api/v1/upload/file/{stored.upload_id}")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+    def test_a_server_that_has_none_for_new_uploads_is_not_ready(self, uploads: Any, client: Any) -> None:
+        uploads(STORE="archive")
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["storage"]) == (503, False)
 
     def test_commands_say_so_in_a_sentence(self) -> None:
         with pytest.raises(CommandError, match="has no store 'archive'"):

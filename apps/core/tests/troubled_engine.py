@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 Trouble = Callable[[str, str], str]
 """Is given method and path of a request, and says what happens to it: nothing (empty), ``slow down``, ``cut`` before
 the engine sees it, ``lost`` after it did, when only the answer is lost, ``damage`` of the bytes on the way, or
-``gone`` as if there were no such object."""
+``gone`` as if there were no such object, ``denied`` as if a policy forbade it."""
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code></Error>"
@@ -51,6 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if trouble == "slow down":
             self._answer(503, _XML, SLOW_DOWN)
+            return
+        if trouble == "denied":
+            self._answer(403, _XML, b"")
             return
         if trouble == "gone":
             self._answer(404, _XML, NO_SUCH_KEY)

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ...conf import PACKAGE
 from ..errors import StagingMissing
@@ -82,7 +82,7 @@ class Bucket:
 
     @cached_property
     def _capabilities(self) -> Capabilities:
-        # By HEAD, as most of what is asked: botocore finds the right region by itself, but not for that.
+        # A wrong region fails for HEAD alone: after any other request botocore finds the right one, until it restarts.
         self._require_bucket()
         return probe(self.client, self.name, self.keys.probe(), encryption=self.encryption)
 
@@ -132,14 +132,17 @@ class Bucket:
     def _require_bucket(self) -> None:
         """
         Raises:
-            Unavailable: there is none, or the store does not answer.
+            Unavailable: there is none, or the store does not answer. That we may not ask (403) says nothing.
         """
         try:
-            with s3_errors():
-                self.client.head_bucket(Bucket=self.name)
-        except StagingMissing as error:
-            logger.error("the object store has no bucket %s", self.name)
-            raise trouble() from error.__cause__
+            self.client.head_bucket(Bucket=self.name)
+        except ClientError as error:
+            if status_of(error) == 403:
+                return
+            logger.error("asking the object store for the bucket %s: %s", self.name, error)
+            raise trouble() from error
+        except BotoCoreError as error:
+            raise trouble() from error
 
     def delete(self, key: str) -> None:
         """Remove an object, with its versions where the bucket keeps them. Removing what is gone is a success."""
