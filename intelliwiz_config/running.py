@@ -30,12 +30,12 @@ def require_free_port(host: str, port: int) -> None:
 def _is_free(host: str, port: int) -> bool:
     """Whether it can be bound. A connection says less: a killed server that is not gone yet may answer none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            return error.errno != errno.EADDRINUSE  # What else is wrong says the server, when it binds.
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE  # What else is wrong says the server, when it binds.
     return True
 
 

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from threading import Thread
 
 import environ
 
@@ -33,6 +34,8 @@ MALLOC_SETTINGS = {
     # Each arena keeps what it freed; a thread each would have its own.
     "MALLOC_ARENA_MAX": "2",
 }
+STORE_PATIENCE = 10.0
+"""Seconds in which a store is asked at the start whether it works."""
 STOP_TIMEOUT = 6
 """Seconds that requests get to end after SIGTERM, unless the variable of this name says otherwise."""
 
@@ -158,6 +161,14 @@ def _require_fitting_node() -> None:
 
 def _name_troubled_store() -> None:
     """A store that does not work now may later, so the server starts; whoever starts it should know."""
+    asking = Thread(target=_ask_store, daemon=True)
+    asking.start()
+    asking.join(STORE_PATIENCE)
+    if asking.is_alive():
+        print("The store has not answered yet.", file=sys.stderr, flush=True)
+
+
+def _ask_store() -> None:
     from apps.core.conf import upload_settings
     from apps.core.errors import UploadError
     from apps.core.storage import get_store

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
@@ -46,3 +50,14 @@ def test_one_that_never_does_ends_the_process_with_its_reason(fails: Callable[[i
     fails(2)
     with pytest.raises(SystemExit, match=r"^The database does not answer: connection refused$"):
         await_database(0, pause=0)
+
+
+@pytest.mark.integration
+def test_the_reason_is_the_drivers_and_not_the_pools(tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": "postgres://nobody@127.0.0.1:9/none", "DATA_DIR": str(tmp_path)}
+    script = "import django; django.setup(); from intelliwiz_config.database import await_database; await_database(0)"
+    environment["DJANGO_SETTINGS_MODULE"] = "intelliwiz_config.settings"
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "The database does not answer: connection failed" in ended.stderr
+    assert "Connection refused" in ended.stderr.rpartition("The database does not answer")[2]
