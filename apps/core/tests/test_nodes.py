@@ -84,6 +84,15 @@ def test_one_that_is_not_heard_of_again_is_a_row_and_no_node(other: Node) -> Non
         assert nodes.problems() == []
 
 
+def test_one_that_was_silent_for_long_is_noticed_anew(other: Node) -> None:
+    change(other, secret_digest="0" * 64)
+    assert nodes.problems() == []
+    change(other, seen_at=timezone.now() - nodes.ALIVE - timedelta(seconds=1))
+    assert nodes.problems() == []
+    change(other, seen_at=timezone.now() + timedelta(seconds=1))
+    assert nodes.problems() == []
+
+
 def test_a_node_that_fits_speaks_for_no_other_one(other: Node, uploads: Any) -> None:
     change(other, store_alias="elsewhere")
     beat_as(uploads, "third")
