@@ -134,15 +134,20 @@ def _check_body_size(limits: UploadSettings) -> list[CheckMessage]:
     if allowed is None:
         return []
     chunk_size = max(limits.chunk_size, smallest_chunk(limits))
-    needed = chunk_size * 4 // 3 + JSON_SLACK
+    needed = _as_json(chunk_size)
     message = f"DATA_UPLOAD_MAX_MEMORY_SIZE is {allowed}: a chunk of {chunk_size} bytes as JSON needs {needed}."
-    if allowed < limits.chunk_size * 4 // 3 + JSON_SLACK:
+    if allowed < _as_json(limits.chunk_size):
         hint = "Raise DATA_UPLOAD_MAX_MEMORY_SIZE, or lower RESUMABLE_UPLOADS['CHUNK_SIZE']."
         return [Error(message, hint=hint, id="resumable_uploads.E004")]
     if allowed < needed:
         hint = "Raise DATA_UPLOAD_MAX_MEMORY_SIZE, if chunks are to come as JSON; raw ones need no more."
         return [Warning(message, hint=hint, id="resumable_uploads.W021")]
     return []
+
+
+def _as_json(chunk_size: int) -> int:
+    """Bytes of a JSON body with a chunk of this size."""
+    return chunk_size * 4 // 3 + JSON_SLACK
 
 
 def _check_types(limits: UploadSettings) -> list[CheckMessage]:

@@ -137,7 +137,7 @@ def _problems_of_clock() -> list[str]:
     ]
 
 
-def problems_of_name() -> list[str]:
+def _problems_of_name() -> list[str]:
     """Whether another machine has this node's name and is not what this one is. To be asked before :func:`beat`, by a
     process that has said what it is before: then whoever changed that is another node."""
     namesake = Node.objects.filter(name=name_of_this_node()).first()
@@ -266,7 +266,7 @@ class _Watch:
 
     def _look(self) -> None:
         try:
-            found = problems_of_name() if self._has_beaten else []
+            found = _problems_of_name() if self._has_beaten else []
             beat()
             self._has_beaten = True
             found += problems()

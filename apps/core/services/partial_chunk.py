@@ -46,27 +46,15 @@ class PartialChunk(ChunkSink):
         """How many bytes were on the disk and not in memory alone, and the hash over them."""
 
     def receive(self, block: bytes) -> None:
-        try:
+        with self._falling_back():
             self._take(block)
-        except (StorageFull, Unavailable):
-            self._fall_back()
-            raise
-        except BaseException:
-            self.abort()
-            raise
         if not self._writer.held_bytes:
             self._flushed = (self.received, self._digest.copy())
 
     def finish(self) -> StoredChunk:
-        try:
+        with self._falling_back():
             self._check_whole()
             stored = self._commit_or_compare()
-        except (StorageFull, Unavailable):
-            self._fall_back()
-            raise
-        except BaseException:
-            self.abort()
-            raise
         self._writer.discard()
         self.forget_segments()
         return stored
@@ -119,6 +107,18 @@ class PartialChunk(ChunkSink):
         segment = self._writer.commit_partial(entry)
         state = resumable_hash.save(self._digest)
         return KeptPart(self.span.index, self.received, self.digest.hex(), state, segment)
+
+    @contextmanager
+    def _falling_back(self) -> Iterator[None]:
+        """Where the store takes no more, what reached it can be kept; after anything else nothing is."""
+        try:
+            yield
+        except (StorageFull, Unavailable):
+            self._fall_back()
+            raise
+        except BaseException:
+            self.abort()
+            raise
 
     def _fall_back(self) -> bool:
         """Be again what reached the disk. False if that is all there was."""
