@@ -11,11 +11,14 @@ from intelliwiz_config import asgi_server
 pytestmark = pytest.mark.integration
 
 
-def test_the_collector_leaves_alone_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi_server, "end_with_supervisor", lambda: None)
+def test_it_is_heard_of_and_leaves_to_the_collector_what_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    for each in ("end_with_supervisor", "_keep_beating"):
+        monkeypatch.setattr(asgi_server, each, lambda each=each: begun.append(each))
     gc.unfreeze()
     asgi_server.worker()
     try:
         assert gc.get_freeze_count() > 100_000
+        assert begun == ["end_with_supervisor", "_keep_beating"]
     finally:
         gc.unfreeze()
