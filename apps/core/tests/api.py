@@ -14,6 +14,9 @@ from requests import Response
 if TYPE_CHECKING:
     from apps.core.models import UploadSession
 
+LONG = 300
+"""Seconds in which everything is answered, however busy the machine is."""
+
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -42,10 +45,10 @@ class Api:
         self.http.close()
 
     def post(self, path: str, document: Any) -> Response:
-        return self.http.post(f"{self.url}/{path}", json=document, timeout=30)
+        return self.http.post(f"{self.url}/{path}", json=document, timeout=LONG)
 
     def get(self, path: str, **options: Any) -> Response:
-        return self.http.get(f"{self.url}/{path}", timeout=30, **options)
+        return self.http.get(f"{self.url}/{path}", timeout=LONG, **options)
 
     def init(self, data: bytes, filename: str = "data.bin", **fields: Any) -> str:
         """Begin an upload of ``data``; returns its id."""
@@ -54,7 +57,7 @@ class Api:
         return str(answer.json()["upload_id"])
 
     def put(self, upload_id: str, index: int | str, data: Any, headers: dict[str, str] | None = None) -> Response:
-        return self.http.put(f"{self.url}/chunk/{upload_id}/{index}", data=data, headers=headers, timeout=30)
+        return self.http.put(f"{self.url}/chunk/{upload_id}/{index}", data=data, headers=headers, timeout=LONG)
 
     def post_chunk(self, upload_id: str, index: Any, data: bytes, **fields: Any) -> Response:
         return self.post(

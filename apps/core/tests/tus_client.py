@@ -8,7 +8,7 @@ from typing import Any
 
 from requests import Response
 
-from .api import Api
+from .api import LONG, Api
 
 OFFSET_STREAM = "application/offset+octet-stream"
 
@@ -31,7 +31,7 @@ class Tus:
     ) -> Response:
         sent = {"Tus-Resumable": "1.0.0", **(headers or {})}
         return self.api.http.request(
-            method, self.absolute(url), data=data, headers=sent, timeout=30, allow_redirects=False
+            method, self.absolute(url), data=data, headers=sent, timeout=LONG, allow_redirects=False
         )
 
     def absolute(self, location: str) -> str:
