@@ -26,13 +26,20 @@ def content_digest(data: bytes) -> dict[str, str]:
     return {"Content-Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"}
 
 
+class PatientSession(requests.Session):
+    """Waits ``LONG`` for what is not said to come sooner."""
+
+    def request(self, *arguments: Any, **options: Any) -> Response:
+        return super().request(*arguments, **{"timeout": LONG, **options})
+
+
 class Api:
     """The endpoints, with a Bearer token."""
 
     def __init__(self, base_url: str, token: str | None) -> None:
         self.base_url = base_url
         self.url = f"{base_url}/api/v1/upload"
-        self.http = requests.Session()
+        self.http = PatientSession()
         if token:
             self.http.headers["Authorization"] = f"Bearer {token}"
 
@@ -45,10 +52,10 @@ class Api:
         self.http.close()
 
     def post(self, path: str, document: Any) -> Response:
-        return self.http.post(f"{self.url}/{path}", json=document, timeout=LONG)
+        return self.http.post(f"{self.url}/{path}", json=document)
 
     def get(self, path: str, **options: Any) -> Response:
-        return self.http.get(f"{self.url}/{path}", timeout=LONG, **options)
+        return self.http.get(f"{self.url}/{path}", **options)
 
     def init(self, data: bytes, filename: str = "data.bin", **fields: Any) -> str:
         """Begin an upload of ``data``; returns its id."""
@@ -57,7 +64,7 @@ class Api:
         return str(answer.json()["upload_id"])
 
     def put(self, upload_id: str, index: int | str, data: Any, headers: dict[str, str] | None = None) -> Response:
-        return self.http.put(f"{self.url}/chunk/{upload_id}/{index}", data=data, headers=headers, timeout=LONG)
+        return self.http.put(f"{self.url}/chunk/{upload_id}/{index}", data=data, headers=headers)
 
     def post_chunk(self, upload_id: str, index: Any, data: bytes, **fields: Any) -> Response:
         return self.post(

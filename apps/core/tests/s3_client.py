@@ -6,7 +6,7 @@ from typing import Any
 
 from requests import Response
 
-from .api import LONG, Api
+from .api import Api
 
 
 class S3:
@@ -17,10 +17,10 @@ class S3:
         self.url = f"{endpoint or api.url}/s3"
 
     def post(self, path: str, document: Any, **options: Any) -> Response:
-        return self.api.http.post(f"{self.url}/{path}", json=document, timeout=LONG, **options)
+        return self.api.http.post(f"{self.url}/{path}", json=document, **options)
 
     def get(self, path: str, **options: Any) -> Response:
-        return self.api.http.get(f"{self.url}/{path}", timeout=LONG, **options)
+        return self.api.http.get(f"{self.url}/{path}", **options)
 
     def create(self, filename: str = "a.bin", **fields: Any) -> str:
         """The id of a new multipart upload."""
@@ -38,7 +38,7 @@ class S3:
     def send(self, url: str, data: Any, method: str = "PUT", **options: Any) -> Response:
         """To a signed address, as somebody with nothing but that."""
         headers = {"Authorization": None, **options.pop("headers", {})}
-        return self.api.http.request(method, url, data=data, headers=headers, timeout=LONG, **options)
+        return self.api.http.request(method, url, data=data, headers=headers, **options)
 
     def put(self, upload_id: str, number: Any, data: Any) -> Response:
         return self.send(self.sign(upload_id, number), data)
@@ -56,7 +56,7 @@ class S3:
         return self.post(f"multipart/{upload_id}/complete?key={upload_id}", {"parts": parts})
 
     def abort(self, upload_id: str) -> Response:
-        return self.api.http.delete(f"{self.url}/multipart/{upload_id}?key={upload_id}", timeout=LONG)
+        return self.api.http.delete(f"{self.url}/multipart/{upload_id}?key={upload_id}")
 
     def parameters(self, filename: str = "a.bin", **query: str) -> Response:
         return self.get("params", params={"filename": filename, **query})

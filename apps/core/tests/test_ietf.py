@@ -16,7 +16,7 @@ from requests import Response
 from apps.core.models import UploadSession
 from apps.core.services import ledger
 
-from .api import LONG, Api, assert_problem, session_of, sha256
+from .api import Api, assert_problem, session_of, sha256
 from .test_tus import damage, refuse, stored
 from .tus_client import Tus
 
@@ -48,7 +48,7 @@ class Draft:
         if data is None and method in ("POST", "PATCH"):
             data = b""
         address = url if url.startswith("http") else self.api.base_url + url
-        return self.api.http.request(method, address, data=data, headers=sent, timeout=LONG)
+        return self.api.http.request(method, address, data=data, headers=sent)
 
     def completeness(self, value: bool) -> dict[str, str | None]:
         if self.version == 3:
@@ -225,7 +225,7 @@ class TestRepeatedCreation:
 
     def test_once_its_upload_is_removed_a_key_is_free(self, latest: Draft, api: Api) -> None:
         upload_id = self.whole(latest).json()["upload_id"]
-        api.http.delete(f"{api.url}/{upload_id}", timeout=LONG)
+        api.http.delete(f"{api.url}/{upload_id}")
         assert self.whole(latest).json()["status"] == "completed"
 
     @pytest.mark.parametrize("key", ["8e03978e", '""', f'"{"k" * 129}"', '"a', '"ä"'])
@@ -425,7 +425,7 @@ class TestSecurity:
         else:
             latest.append(url, 0, DATA, ends=False)
             body = orjson.dumps({"upload_id": tus.id_of(url), "file_hash": sha256(DATA)})
-            answer = tus.api.http.post(f"{tus.api.url}/complete", data=Interrupted(body, dismiss), timeout=LONG)
+            answer = tus.api.http.post(f"{tus.api.url}/complete", data=Interrupted(body, dismiss))
         assert answer.status_code in (401, 403), answer.text
         assert session_of(tus.id_of(url)).status == "active"
 
@@ -485,7 +485,7 @@ class TestDiscovery:
         assert answer.headers["Tus-Version"] == "1.0.0"
 
     def test_what_speaks_neither_is_told_what_to_speak(self, api: Api) -> None:
-        answer = api.http.post(f"{api.url}/files/", data=DATA, timeout=LONG)
+        answer = api.http.post(f"{api.url}/files/", data=DATA)
         assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
 
     def test_a_strangers_upload_does_not_exist(self, latest: Draft, strangers_api: Api) -> None:

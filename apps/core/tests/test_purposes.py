@@ -11,7 +11,7 @@ from apps.core.services.accepted_types import allowed_types
 from apps.core.services.purposes import field_token, read_field_token
 from apps.core.services.references import reference_to, resolve
 
-from .api import LONG, Api
+from .api import Api
 from .library.models import Video
 from .library.uploading import DATA, NAME, PAPER, VIDEO, begin, upload
 
@@ -29,7 +29,7 @@ def test_an_upload_for_a_field_over_http(api: Api) -> None:
     claimed = api.status(upload_id).json()["file"]
     assert claimed["reference"] is None
     assert claimed["used_by"] == {"field": VIDEO, "pk": str(video.pk)}
-    refused = api.http.delete(f"{api.url}/{upload_id}", timeout=LONG)
+    refused = api.http.delete(f"{api.url}/{upload_id}")
     assert (refused.status_code, refused.json()["code"]) == (409, "claimed")
 
 

@@ -21,7 +21,7 @@ from apps.core.services.principal import Principal
 from apps.core.services.receiving import ChunkSink
 from apps.core.services.resumable_upload_service import ResumableUploadService
 
-from .api import LONG, Api, assert_problem, content_digest, session_of, sha256
+from .api import Api, assert_problem, content_digest, session_of, sha256
 from .noise import noise
 from .s3_client import S3
 from .tus_client import Tus
@@ -59,7 +59,7 @@ class TestMultipart:
         answer = client.complete(upload_id)
         assert answer.status_code == 200, answer.text
         assert answer.json() == {"location": f"{client.api.url}/file/{upload_id}", "key": upload_id}
-        assert client.api.http.get(answer.json()["location"], timeout=LONG).content == FIRST + LAST
+        assert client.api.http.get(answer.json()["location"]).content == FIRST + LAST
         assert client.api.status(upload_id).json()["metadata"] == {"album": "Sea"}
 
     @pytest.mark.usefixtures("tiny")
@@ -352,7 +352,7 @@ def form(data: bytes, **fields: str) -> dict[str, Any]:
 
 
 def post_form(client: S3, url: str, data: bytes, **fields: str) -> Any:
-    return client.api.http.post(url, **form(data, **fields), headers={"Authorization": None}, timeout=LONG)
+    return client.api.http.post(url, **form(data, **fields), headers={"Authorization": None})
 
 
 class TestSingleRequest:
@@ -366,21 +366,21 @@ class TestSingleRequest:
         # Uppy 6 makes the address of the file from that of the form and its key.
         location = f"{parameters['url'].partition('?')[0].rstrip('/')}/{parameters['fields']['key']}"
         assert answer.headers["Location"] == location
-        assert client.api.http.get(location, timeout=LONG).content == data
+        assert client.api.http.get(location).content == data
         status = client.api.status(parameters["fields"]["key"]).json()
         assert (status["filename"], status["metadata"]) == ("a.bin", {"album": "Sea"})
 
     def test_so_is_a_put(self, client: S3) -> None:
         answer = client.send(client.parameters().json()["url"], FIRST)
         assert (answer.status_code, answer.headers["ETag"]) == (204, etag(FIRST))
-        assert client.api.http.get(answer.headers["Location"], timeout=LONG).content == FIRST
+        assert client.api.http.get(answer.headers["Location"]).content == FIRST
 
     @pytest.mark.parametrize("how", ["form", "put"])
     def test_an_empty_file_is_one(self, client: S3, how: str) -> None:
         url = client.parameters().json()["url"]
         answer = post_form(client, url, b"", key="k") if how == "form" else client.send(url, b"")
         assert (answer.status_code, answer.headers["ETag"]) == (204, etag(b""))
-        assert client.api.http.get(answer.headers["Location"], timeout=LONG).content == b""
+        assert client.api.http.get(answer.headers["Location"]).content == b""
 
     def test_asking_begins_nothing(self, client: S3) -> None:
         assert client.parameters().status_code == 200
@@ -475,7 +475,7 @@ class TestSingleRequest:
 
     def test_a_form_without_a_file_is_refused(self, client: S3) -> None:
         url = client.parameters().json()["url"]
-        answer = client.api.http.post(url, files={"key": (None, "x")}, headers={"Authorization": None}, timeout=LONG)
+        answer = client.api.http.post(url, files={"key": (None, "x")}, headers={"Authorization": None})
         assert_problem(answer, 400, "bad_form")
 
     def test_a_form_that_ends_early_is_trouble_that_may_pass(self, client: S3) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from requests import Response
 
-from .api import LONG, Api
+from .api import Api
 
 OFFSET_STREAM = "application/offset+octet-stream"
 
@@ -30,9 +30,7 @@ class Tus:
         self, method: str, url: str, data: Any = None, headers: Mapping[str, str | None] | None = None
     ) -> Response:
         sent = {"Tus-Resumable": "1.0.0", **(headers or {})}
-        return self.api.http.request(
-            method, self.absolute(url), data=data, headers=sent, timeout=LONG, allow_redirects=False
-        )
+        return self.api.http.request(method, self.absolute(url), data=data, headers=sent, allow_redirects=False)
 
     def absolute(self, location: str) -> str:
         return location if location.startswith("http") else self.api.base_url + location
