@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,14 +12,22 @@ from intelliwiz_config import asgi_server
 pytestmark = pytest.mark.integration
 
 
-def test_it_is_heard_of_and_leaves_to_the_collector_what_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What the worker has begun beside serving, which does not begin in the process of the tests."""
     begun: list[str] = []
-    for each in ("end_with_supervisor", "_keep_beating"):
-        monkeypatch.setattr(asgi_server, each, lambda each=each: begun.append(each))
+    monkeypatch.setattr(asgi_server, "end_with_supervisor", lambda: begun.append("end with the supervisor"))
+    monkeypatch.setattr(asgi_server, "_keep_beating", lambda: begun.append("keep beating"))
     gc.unfreeze()
     asgi_server.worker()
-    try:
-        assert gc.get_freeze_count() > 100_000
-        assert begun == ["end_with_supervisor", "_keep_beating"]
-    finally:
-        gc.unfreeze()
+    yield begun
+    gc.unfreeze()
+
+
+def test_it_ends_with_its_supervisor_and_is_heard_of(begun: list[str]) -> None:
+    assert begun == ["end with the supervisor", "keep beating"]
+
+
+@pytest.mark.usefixtures("begun")
+def test_the_collector_leaves_alone_what_is_loaded() -> None:
+    assert gc.get_freeze_count() > 100_000
